@@ -1,0 +1,1 @@
+//! Node handlers: embedded Python, typed nodes, model and tool calls.

@@ -1,0 +1,128 @@
+//! Why a node, a task or a run failed. A failing agent is data, not an `Error`.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of failure it is; decides retries and exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The node's code raised an exception; [`Failure::exception`] names its class.
+    Exception,
+    /// A model call failed.
+    Model,
+    /// A tool call failed in a way the model is not shown.
+    Tool,
+    /// A time limit ran out.
+    Timeout,
+    /// A CPU, memory, depth or size limit was hit.
+    Limit,
+    /// The interpreter process died.
+    Crash,
+    /// Two writers, an unknown node, a bad update: the graph was used wrongly.
+    InvalidUpdate,
+    /// The recursion limit was reached with work perhaps left.
+    RecursionLimit,
+    /// The input or a resume does not fit.
+    InvalidInput,
+    /// A budget would be passed.
+    Budget,
+    /// Cancelled from outside.
+    Cancelled,
+    /// A bug of ours, or a broken store.
+    Internal,
+}
+
+/// One line of a Python traceback, in the user's own file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// File as the user named it.
+    pub file: String,
+    /// Line from 1.
+    pub line: u32,
+    /// Column from 1, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// End column from 1 (exclusive) on the same line, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_column: Option<u32>,
+    /// The enclosing function.
+    pub function: String,
+}
+
+/// Why something failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind.
+    pub kind: FailureKind,
+    /// A stable word such as `node_failed` or `model_overloaded`; has a page in `docs/errors/`.
+    pub code: String,
+    /// One or two sentences that read alone.
+    pub message: String,
+    /// The Python exception class, for kind `exception`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+    /// The node it happened in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Innermost frame last, as Python prints it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traceback: Vec<Frame>,
+    /// How to mend it, when there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// Whether the same call may be made again as it is.
+    #[serde(default)]
+    pub retryable: bool,
+}
+
+impl Failure {
+    /// A failure without traceback or help.
+    pub fn new(kind: FailureKind, code: &str, message: impl Into<String>) -> Self {
+        Failure {
+            kind,
+            code: code.into(),
+            message: message.into(),
+            exception: None,
+            node: None,
+            traceback: Vec::new(),
+            help: None,
+            retryable: false,
+        }
+    }
+
+    /// A Python exception.
+    pub fn exception(class: &str, message: impl Into<String>) -> Self {
+        let mut failure = Failure::new(FailureKind::Exception, "node_failed", message);
+        failure.exception = Some(class.into());
+        failure
+    }
+
+    /// The same with the way out.
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same, marked as safe to try again.
+    pub fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
+    /// The same, in a node.
+    pub fn in_node(mut self, node: &str) -> Self {
+        self.node.get_or_insert_with(|| node.into());
+        self
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(class) = &self.exception {
+            write!(f, "{class}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}

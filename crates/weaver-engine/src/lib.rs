@@ -1,0 +1,1 @@
+//! Sans-IO graph engine: inputs in, effects out.

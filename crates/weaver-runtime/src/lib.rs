@@ -1,0 +1,1 @@
+//! Drives runs: load, advance, commit.

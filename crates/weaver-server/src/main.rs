@@ -1,0 +1,2 @@
+//! The `agentweaver` binary.
+fn main() {}

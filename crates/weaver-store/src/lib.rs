@@ -1,0 +1,1 @@
+//! Durable state of runs: the log on SQLite and in memory.

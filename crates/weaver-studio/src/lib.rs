@@ -1,0 +1,1 @@
+//! Python graph source to GraphSpec: spans and diagnostics.

@@ -1,0 +1,1 @@
+//! Tools that nodes and models call, behind guards.

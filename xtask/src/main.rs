@@ -1,0 +1,2 @@
+//! Checks and code generation for the workspace.
+fn main() {}
