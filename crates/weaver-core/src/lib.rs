@@ -14,6 +14,7 @@ pub mod event;
 pub mod failure;
 pub mod id;
 pub mod message;
+pub mod program;
 pub mod spec;
 pub mod value;
 
@@ -22,4 +23,5 @@ pub use event::{Event, EventKind};
 pub use failure::{Failure, FailureKind, Frame};
 pub use id::{Hash, Timestamp};
 pub use message::{Message, MessageKind, ToolCall};
+pub use program::{HostImport, Program};
 pub use value::{Map, Value};
