@@ -44,6 +44,11 @@ impl<V: StateValue> Run<V> {
     /// Stops before the next superstep, at a resumable checkpoint.
     pub fn drain(&mut self) {}
 
+    /// The state of a namespace at its last commit.
+    pub fn checkpoint_state(&self, _namespace: &str) -> Option<crate::CheckpointState<V>> {
+        None
+    }
+
     /// The next thing that the host must do.
     pub fn poll_effect(&mut self) -> Option<Effect<V>> {
         self.effects.pop_front()
