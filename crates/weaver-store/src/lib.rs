@@ -21,6 +21,7 @@ mod error;
 mod hash;
 mod id;
 mod item;
+mod memory;
 mod meter;
 mod query;
 mod record;

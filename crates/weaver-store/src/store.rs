@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::memory::Memory;
 use crate::sqlite::Sqlite;
 use crate::{Backend, Result};
 
@@ -44,7 +45,7 @@ impl Store {
 
     /// A store that is gone with its last handle.
     pub fn in_memory() -> Self {
-        unimplemented!("next commit")
+        Store::from_backend(Memory::default())
     }
 
     /// Any other kind of store.

@@ -1,5 +1,6 @@
 //! From records to rows.
 
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -176,7 +177,7 @@ impl Applier {
     }
 
     fn checkpoint(&mut self, connection: &Connection, checkpoint: &Checkpoint) -> Outcome {
-        let execution = self.execution(connection, checkpoint.execution)?.number;
+        let execution = self.execution_in(connection, checkpoint.execution, &checkpoint.lane)?;
         let parent = match checkpoint.parent {
             None => None,
             Some(id) => Some(self.parent(connection, &checkpoint.lane, id)?),
@@ -264,7 +265,7 @@ impl Applier {
     }
 
     fn effect(&mut self, connection: &Connection, effect: &Effect) -> Outcome {
-        let execution = self.execution(connection, effect.execution)?.number;
+        let execution = self.execution_in(connection, effect.execution, &effect.lane)?;
         let lane = self.lane(connection, &effect.lane)?.number;
         let stored = payload(connection, &effect.result)?;
         let changed = connection
@@ -302,7 +303,7 @@ impl Applier {
     }
 
     fn interrupt(&mut self, connection: &Connection, interrupt: &Interrupt) -> Outcome {
-        let execution = self.execution(connection, interrupt.execution)?.number;
+        let execution = self.execution_in(connection, interrupt.execution, &interrupt.lane)?;
         let lane = self.lane(connection, &interrupt.lane)?.number;
         let value = payload(connection, &interrupt.value)?;
         let snapshot = optional_payload(connection, interrupt.snapshot.as_deref())?;
@@ -332,16 +333,29 @@ impl Applier {
         )
     }
 
+    /// The number of an execution, which must work on the lane's thread.
+    fn execution_in(
+        &mut self,
+        connection: &Connection,
+        id: ExecutionId,
+        lane: &Lane,
+    ) -> Outcome<i64> {
+        let execution = self.execution(connection, id)?;
+        if execution.thread != lane.thread {
+            return Err(Fault::conflict(format!("execution {id} does not work on {lane}")));
+        }
+        Ok(execution.number)
+    }
+
     fn execution(
         &mut self,
         connection: &Connection,
         id: ExecutionId,
     ) -> Outcome<&mut ExecutionState> {
-        if !self.executions.contains_key(&id) {
-            let state = load_execution(connection, id)?;
-            self.executions.insert(id, state);
-        }
-        Ok(self.executions.get_mut(&id).expect("it was inserted above"))
+        Ok(match self.executions.entry(id) {
+            MapEntry::Occupied(state) => state.into_mut(),
+            MapEntry::Vacant(place) => place.insert(load_execution(connection, id)?),
+        })
     }
 
     fn lane(&mut self, connection: &Connection, lane: &Lane) -> Outcome<&mut LaneState> {
