@@ -25,7 +25,7 @@ from values import decode, encode
 
 warnings.simplefilter("ignore")
 
-CHUNK_MODES = ["values", "updates", "custom", "tasks", "checkpoints", "debug", "messages"]
+UNREADABLE = "unreadable"
 
 
 def main():
@@ -71,7 +71,7 @@ class Session:
 
     def run(self):
         ops = [self.perform(op) for op in self.scenario["ops"]]
-        threads = {thread: self.history(thread, brief=True) for thread in self.threads}
+        threads = {thread: self.final_history(thread) for thread in self.threads}
         return {"ops": ops, "threads": threads}
 
     def perform(self, op):
@@ -148,7 +148,10 @@ class Session:
 
     def op_get_state(self, op, out):
         config = self.config(op, self.thread(op))
-        out["state"] = _snapshot(self.app.get_state(config, subgraphs=op.get("subgraphs", False)))
+        try:
+            out["state"] = _snapshot(self.app.get_state(config, subgraphs=op.get("subgraphs", False)))
+        except Exception:
+            out["state"] = UNREADABLE
 
     def op_get_state_history(self, op, out):
         out["history"] = self.history(self.thread(op), brief=False, base=self.config(op, self.thread(op)))
@@ -225,8 +228,18 @@ class Session:
     # Results
 
     def snapshot_next(self, thread):
+        """LangGraph cannot read the state of a thread whose saved writes clash."""
         config = {"configurable": {"thread_id": thread}}
-        return list(self.app.get_state(config).next)
+        try:
+            return list(self.app.get_state(config).next)
+        except Exception:
+            return UNREADABLE
+
+    def final_history(self, thread):
+        try:
+            return self.history(thread, brief=True)
+        except Exception:
+            return UNREADABLE
 
     def history(self, thread, brief, base=None):
         config = base or {"configurable": {"thread_id": thread}}
