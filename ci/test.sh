@@ -32,7 +32,7 @@ main() {
   section build one cargo build "${cargo_flags[@]}" --workspace --all-targets
   section rust counted rust_tests
   section doctests counted cargo test "${cargo_flags[@]}" --workspace --doc
-  section python counted "$python" -m pytest -q python
+  section python counted "$python" -m pytest -q python/agentweaver
   section types one "$python" -m mypy --config-file python/agentweaver/pyproject.toml \
     python/agentweaver/src
   section differential counted "$python" tests/differential/compare.py
