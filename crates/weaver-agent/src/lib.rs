@@ -1,1 +1,3 @@
 //! Node handlers: embedded Python, typed nodes, model and tool calls.
+
+pub mod template;

@@ -1,2 +1,3 @@
 //! The `agentweaver` binary.
+mod render;
 fn main() {}
