@@ -85,8 +85,8 @@ impl Lexer<'_> {
             let close = format!("\"{}", "#".repeat(hashes));
             let inside = rest[open..].find(&close).unwrap_or(rest.len() - open);
             self.string(open, inside, close.len());
-        } else if rest.starts_with('"') {
-            self.string(1, quoted_len(&rest[1..]), 1);
+        } else if let Some(inside) = rest.strip_prefix('"') {
+            self.string(1, quoted_len(inside), 1);
         } else if let Some(len) = char_literal_len(rest) {
             self.blank(len);
         } else {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::tree::Tree;
 
+mod banned_crates;
 mod crate_docs;
 mod edges;
 mod error_pages;
@@ -17,6 +18,7 @@ mod sql;
 pub fn problems(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
     edges::check(tree, &mut problems);
+    banned_crates::check(tree, &mut problems);
     purity::check(tree, &mut problems);
     crate_docs::check(tree, &mut problems);
     sql::check(tree, &mut problems);

@@ -1,10 +1,12 @@
 //! Every error code has a page in `docs/errors/`, and every page a code.
 //!
 //! A code is found where the tree makes one: the second argument of
-//! `Failure::new`, and the value of a field, constant or argument that is named
-//! as one: `code: "unknown_node"`, `const UNKNOWN_NODE_CODE: &str = "unknown_node"`.
+//! `Failure::new`, what a function named `code` returns, and the value of a field
+//! or constant that is named as one: `code: "unknown_node"`,
+//! `const UNKNOWN_NODE_CODE: &str = "unknown_node"`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::Problem;
 use crate::rust_source::RustSource;
@@ -43,8 +45,11 @@ fn codes(tree: &Tree) -> BTreeMap<String, (String, usize)> {
     let mut codes = BTreeMap::new();
     for (_, file) in tree.library_sources() {
         let source = RustSource::without_tests(&file.text);
+        let code_functions = code_functions(&source.code);
         for string in &source.strings {
-            if is_code_word(&string.text) && is_code_place(&source.code[..string.start]) {
+            let is_returned = code_functions.iter().any(|body| body.contains(&string.start));
+            let is_code = is_returned || is_code_place(&source.code[..string.start]);
+            if is_code && is_code_word(&string.text) {
                 codes
                     .entry(string.text.clone())
                     .or_insert_with(|| (file.path.clone(), source.line(string.start)));
@@ -57,6 +62,22 @@ fn codes(tree: &Tree) -> BTreeMap<String, (String, usize)> {
 fn is_code_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// The bodies of functions named `code`.
+fn code_functions(code: &str) -> Vec<Range<usize>> {
+    let heads = code.match_indices("fn code(");
+    heads
+        .filter_map(|(head, _)| {
+            let start = head + code[head..].find('{')?;
+            let mut depth = 0;
+            let len = code[start..].find(|c: char| {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                depth == 0
+            })?;
+            Some(start..start + len)
+        })
+        .collect()
 }
 
 /// Whether a literal after this text is an error code.
@@ -91,6 +112,14 @@ mod tests {
             places(check, files),
             [format!("{SOURCE}:2"), format!("{SOURCE}:5"), "docs/errors/old_one.md:1".into()]
         );
+    }
+
+    #[test]
+    fn what_a_function_named_code_returns_is_a_code() {
+        let text = "impl Error {\n    fn code(&self) -> &'static str {\n        match self {\n\
+                    Error::Full { .. } => \"store_full\",\n        }\n    }\n\
+                    fn help(&self) -> &str { \"help\" }\n}\n";
+        assert_eq!(places(check, [(SOURCE, text)]), [format!("{SOURCE}:4")]);
     }
 
     #[test]
