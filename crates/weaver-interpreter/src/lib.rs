@@ -22,9 +22,13 @@ compile_error!("the interpreter's sandbox is made of Linux parts (seccomp, landl
 mod allocator;
 mod call;
 mod pool;
+mod process;
+mod program;
+mod protocol;
 mod session;
 mod snapshot;
 mod step;
+mod wire;
 mod worker;
 
 pub use allocator::Allocator;

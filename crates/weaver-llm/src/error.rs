@@ -219,6 +219,27 @@ impl Error {
         }
     }
 
+    /// The part that may hold words from outside.
+    pub(crate) fn message_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Error::UnknownModel { message }
+            | Error::Auth { message, .. }
+            | Error::Forbidden { message, .. }
+            | Error::Quota { message, .. }
+            | Error::RateLimited { message, .. }
+            | Error::Overloaded { message, .. }
+            | Error::ContextTooLong { message, .. }
+            | Error::ContentFiltered { message, .. }
+            | Error::ModelNotFound { message, .. }
+            | Error::BadRequest { message, .. }
+            | Error::Network { message, .. }
+            | Error::Cut { message, .. }
+            | Error::Protocol { message, .. }
+            | Error::Script { message } => Some(message),
+            Error::MissingKey { .. } | Error::Timeout { .. } | Error::Cancelled => None,
+        }
+    }
+
     pub(crate) fn cut(provider: &str, message: impl Into<String>) -> Self {
         Error::Cut { provider: provider.into(), message: message.into() }
     }

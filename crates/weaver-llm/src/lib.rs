@@ -17,13 +17,20 @@
 //!   shown; whether a node runs again is not decided here.
 
 pub mod chat;
+mod check;
+pub mod convert;
 mod error;
 mod gateway;
+mod http;
 mod model;
 mod near;
+mod openai;
 mod options;
 pub mod price;
 pub mod provider;
+mod retry;
+mod scripted;
+mod sse;
 mod stream;
 
 pub use chat::{

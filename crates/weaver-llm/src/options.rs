@@ -9,7 +9,7 @@ use crate::provider;
 
 /// Settings of a [`crate::Gateway`]. The gateway reads no environment and no
 /// configuration file of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Settings by provider name (`openai`, `ollama`, or a new name with an
     /// address); a known provider that is absent has no key and its usual address.
@@ -21,6 +21,10 @@ pub struct Options {
     pub default_model: Option<String>,
     /// Script of the model named plain `scripted`; without one its built-in rules answer.
     pub script: Option<PathBuf>,
+    /// Address of a proxy for all calls but those to this machine.
+    pub proxy: Option<String>,
+    /// Hosts and networks that are reached without the proxy, separated by commas.
+    pub no_proxy: String,
     /// Time limits.
     pub timeouts: Timeouts,
     /// Retries within one call.
@@ -78,20 +82,6 @@ pub struct Retry {
     pub cap: Duration,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            providers: BTreeMap::new(),
-            override_model: None,
-            default_model: None,
-            script: None,
-            timeouts: Timeouts::default(),
-            retry: Retry::default(),
-            prices: BTreeMap::new(),
-        }
-    }
-}
-
 impl Default for Timeouts {
     fn default() -> Self {
         Timeouts {
@@ -113,7 +103,7 @@ impl Options {
     /// Reads the usual variables through `variable`, for embedded mode: for each
     /// provider of the table its key (`OPENAI_API_KEY`, …) and address
     /// (`OPENAI_BASE_URL`, …; `OLLAMA_HOST` as Ollama itself reads it), and
-    /// `AGENTWEAVER_MODEL` for [`Options::default_model`].
+    /// `AGENTWEAVER_MODEL` for [`Options::default_model`], `HTTPS_PROXY` and `NO_PROXY`.
     ///
     /// ```
     /// let options = weaver_llm::Options::from_vars(|name| std::env::var(name).ok());
@@ -134,6 +124,9 @@ impl Options {
             }
         }
         options.default_model = read("AGENTWEAVER_MODEL");
+        let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        options.proxy = proxies.iter().find_map(|name| read(name));
+        options.no_proxy = read("NO_PROXY").or_else(|| read("no_proxy")).unwrap_or_default();
         options
     }
 }

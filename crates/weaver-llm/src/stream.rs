@@ -10,6 +10,7 @@ use weaver_core::{Map, Value};
 
 use crate::chat::{ChatMessage, Part, Role, ToolCall};
 use crate::error::Error;
+use crate::price::Price;
 
 /// A piece of an answer, as it arrives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -280,13 +281,18 @@ impl Assembler {
 /// connection to the provider.
 pub struct ChatStream {
     inner: Pin<Box<dyn Stream<Item = Result<ChatEvent, Error>> + Send>>,
+    price: Option<Price>,
 }
 
 impl ChatStream {
     pub(crate) fn new(
         inner: impl Stream<Item = Result<ChatEvent, Error>> + Send + 'static,
     ) -> Self {
-        ChatStream { inner: Box::pin(inner) }
+        ChatStream { inner: Box::pin(inner), price: None }
+    }
+
+    pub(crate) fn with_price(self, price: Option<Price>) -> Self {
+        ChatStream { price, ..self }
     }
 
     /// The events of an answer that is known already, as when the log is replayed.
@@ -294,7 +300,7 @@ impl ChatStream {
         ChatStream::new(futures::stream::iter(response.to_events().into_iter().map(Ok)))
     }
 
-    /// Reads to the end, showing each event to `look` on its way.
+    /// Reads to the end and prices the answer, showing each event to `look` on its way.
     pub async fn collect(
         mut self,
         mut look: impl FnMut(&ChatEvent),
@@ -306,7 +312,11 @@ impl ChatStream {
             assembler.push(&event);
         }
         let provider = assembler.response.head.provider.clone();
-        assembler.finish().ok_or_else(|| Error::cut(&provider, "the stream ended early"))
+        let response = assembler.finish();
+        let mut response =
+            response.ok_or_else(|| Error::cut(&provider, "the stream ended early"))?;
+        response.cost_micros = self.price.map(|price| price.cost_micros(&response.usage.tokens));
+        Ok(response)
     }
 }
 

@@ -43,13 +43,13 @@ pub trait Backend: Send + Sync {
     /// Executions, newest first.
     fn executions(&self, query: ExecutionQuery) -> Pending<'_, Vec<Execution>>;
 
-    /// Threads, those with the newest execution first.
+    /// Threads, those with the newest execution first; limit 0 means 100.
     fn threads(&self, limit: usize) -> Pending<'_, Vec<ThreadInfo>>;
 
     /// Where an execution's log ends; sequence 0 when it has no entry.
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head>;
 
-    /// Entries with a sequence above `after`, in order.
+    /// Entries with a sequence above `after`, in order; limit 0 means all.
     fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>>;
 
     /// The last appended checkpoint of a lane, or the one with the given id.
@@ -59,7 +59,8 @@ pub trait Backend: Send + Sync {
         id: Option<CheckpointId>,
     ) -> Pending<'_, Option<CheckpointInfo>>;
 
-    /// Checkpoints of a lane, the last appended first, starting after `before`.
+    /// Checkpoints of a lane, the last appended first, starting after `before`; limit
+    /// 0 means all.
     fn checkpoints(
         &self,
         lane: Lane,

@@ -188,12 +188,28 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
 
 impl NamespaceSearch {
     /// Whether a namespace is wanted.
-    pub(crate) fn matches(&self, namespace: &[String]) -> bool {
+    fn matches(&self, namespace: &[String]) -> bool {
         let fits = |part: (&String, &String)| part.0 == "*" || part.0 == part.1;
         namespace.len() >= self.prefix.len().max(self.suffix.len())
             && self.prefix.iter().zip(namespace).all(fits)
             && self.suffix.iter().rev().zip(namespace.iter().rev()).all(fits)
     }
+}
+
+/// The namespaces that a search wants, cut to its depth, each once, in order.
+pub(crate) fn cut_namespaces(
+    search: &NamespaceSearch,
+    namespaces: impl IntoIterator<Item = Vec<String>>,
+) -> Vec<Vec<String>> {
+    let mut wanted: Vec<Vec<String>> =
+        namespaces.into_iter().filter(|namespace| search.matches(namespace)).collect();
+    if let Some(depth_max) = search.depth_max {
+        wanted.iter_mut().for_each(|namespace| namespace.truncate(depth_max));
+    }
+    wanted.sort();
+    wanted.dedup();
+    let limit = if search.limit == 0 { 100 } else { search.limit };
+    wanted.into_iter().skip(search.offset).take(limit).collect()
 }
 
 /// Separates the parts of a stored path. It cannot occur in a part.

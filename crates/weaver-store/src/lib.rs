@@ -18,11 +18,14 @@ mod backend;
 mod batch;
 pub mod crash;
 mod error;
+mod hash;
 mod id;
 mod item;
+mod memory;
 mod meter;
 mod query;
 mod record;
+mod sqlite;
 mod store;
 mod ticket;
 

@@ -4,7 +4,9 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::{Backend, Error, Result};
+use crate::memory::Memory;
+use crate::sqlite::Sqlite;
+use crate::{Backend, Result};
 
 /// A handle to a store of any kind; clones share it. What it can do is
 /// documented at [`Backend`], to which it dereferences.
@@ -31,19 +33,19 @@ impl Store {
     /// Opens the store in a data directory, and makes both if need be. One
     /// process at a time can have it; opening it again in this process gives the
     /// same store.
-    pub fn open_sqlite(dir: impl AsRef<Path>, _options: OpenOptions) -> Result<Self> {
-        Err(Error::Missing { dir: dir.as_ref().into() })
+    pub fn open_sqlite(dir: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
+        Ok(Store(Sqlite::open(dir.as_ref(), options.queue_bytes_max)?))
     }
 
     /// Opens the store in a data directory for reading, beside whoever has it
     /// open for writing. Appending fails.
     pub fn open_sqlite_read_only(dir: impl AsRef<Path>) -> Result<Self> {
-        Err(Error::Missing { dir: dir.as_ref().into() })
+        Ok(Store(Sqlite::open_read_only(dir.as_ref())?))
     }
 
     /// A store that is gone with its last handle.
     pub fn in_memory() -> Self {
-        unimplemented!("next commit")
+        Store::from_backend(Memory::default())
     }
 
     /// Any other kind of store.

@@ -1,0 +1,50 @@
+"""A subgraph as a node shares keys by name; its private keys stay inside; schemas limit what goes in and out."""
+
+from operator import add
+from typing import Annotated, TypedDict
+
+from langgraph.graph import START, StateGraph
+
+
+class Parent(TypedDict):
+    text: str
+    log: Annotated[list, add]
+    private: str
+
+
+class Child(TypedDict):
+    text: str
+    log: Annotated[list, add]
+    scratch: int
+
+
+class ChildOutput(TypedDict):
+    text: str
+
+
+def count(state: Child):
+    return {"scratch": len(state["text"]), "log": ["count"]}
+
+
+def shout(state: Child):
+    return {"text": state["text"].upper() + "!" * state["scratch"], "log": [f"saw {sorted(state)}"]}
+
+
+def make(output):
+    child = StateGraph(Child, output_schema=output) if output else StateGraph(Child)
+    child.add_node(count)
+    child.add_node(shout)
+    child.add_edge(START, "count")
+    child.add_edge("count", "shout")
+    return child.compile()
+
+
+whole = make(None)
+narrow = make(ChildOutput)
+
+builder = StateGraph(Parent)
+builder.add_node("narrow", narrow)
+builder.add_node("whole", whole)
+builder.add_edge(START, "narrow")
+builder.add_edge("narrow", "whole")
+app = builder.compile()
