@@ -34,7 +34,7 @@ main() {
   section doctests counted cargo test "${cargo_flags[@]}" --workspace --doc
   section python counted "$python" -m pytest -q python/agentweaver
   section types one "$python" -m mypy --config-file python/agentweaver/pyproject.toml \
-    python/agentweaver/src
+    python/agentweaver/src python/agentweaver/tests
   section differential counted "$python" tests/differential/compare.py
   section examples counted ci/examples.sh
   section wasm one ci/wasm.sh

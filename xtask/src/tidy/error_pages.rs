@@ -1,9 +1,9 @@
 //! Every error code has a page in `docs/errors/`, and every page a code.
 //!
 //! A code is found where the tree makes one: the second argument of
-//! `Failure::new`, what a function named `code` returns, and the value of a field
-//! or constant that is named as one: `code: "unknown_node"`,
-//! `const UNKNOWN_NODE_CODE: &str = "unknown_node"`.
+//! `Failure::new`, what a function named `code` returns or a `let code = match`
+//! gives, the members of a list `const CODES`, and the value of a field or constant
+//! that is named as one: `code: "unknown_node"`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -45,10 +45,10 @@ fn codes(tree: &Tree) -> BTreeMap<String, (String, usize)> {
     let mut codes = BTreeMap::new();
     for (_, file) in tree.library_sources() {
         let source = RustSource::without_tests(&file.text);
-        let code_functions = code_functions(&source.code);
+        let regions = code_regions(&source.code);
         for string in &source.strings {
-            let is_returned = code_functions.iter().any(|body| body.contains(&string.start));
-            let is_code = is_returned || is_code_place(&source.code[..string.start]);
+            let in_region = regions.iter().any(|region| region.contains(&string.start));
+            let is_code = in_region || is_code_place(&source.code[..string.start]);
             if is_code && is_code_word(&string.text) {
                 codes
                     .entry(string.text.clone())
@@ -64,20 +64,26 @@ fn is_code_word(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// The bodies of functions named `code`.
-fn code_functions(code: &str) -> Vec<Range<usize>> {
-    let heads = code.match_indices("fn code(");
-    heads
-        .filter_map(|(head, _)| {
-            let start = head + code[head..].find('{')?;
+/// Where every literal is a code: what opens such a place, and its brackets.
+const REGIONS: [(&str, char, char); 3] =
+    [("fn code(", '{', '}'), ("let code = match ", '{', '}'), ("const CODES:", '[', ']')];
+
+fn code_regions(code: &str) -> Vec<Range<usize>> {
+    let mut regions = Vec::new();
+    for (head, open, close) in REGIONS {
+        for (at, _) in code.match_indices(head) {
+            // The type of a constant has brackets too.
+            let at = if open == '[' { at + code[at..].find('=').unwrap_or(0) } else { at };
+            let Some(start) = code[at..].find(open).map(|offset| at + offset) else { continue };
             let mut depth = 0;
             let len = code[start..].find(|c: char| {
-                depth += i32::from(c == '{') - i32::from(c == '}');
+                depth += i32::from(c == open) - i32::from(c == close);
                 depth == 0
-            })?;
-            Some(start..start + len)
-        })
-        .collect()
+            });
+            regions.extend(len.map(|len| start..start + len));
+        }
+    }
+    regions
 }
 
 /// Whether a literal after this text is an error code.
@@ -115,11 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_function_named_code_returns_is_a_code() {
-        let text = "impl Error {\n    fn code(&self) -> &'static str {\n        match self {\n\
-                    Error::Full { .. } => \"store_full\",\n        }\n    }\n\
-                    fn help(&self) -> &str { \"help\" }\n}\n";
-        assert_eq!(places(check, [(SOURCE, text)]), [format!("{SOURCE}:4")]);
+    fn lists_and_functions_of_codes_are_read_to_their_end() {
+        let function = "fn code(&self) -> &'static str {\n    match self {\n        \
+                        Error::Full { .. } => \"store_full\",\n    }\n}\nfn help() { \"help\" }\n";
+        assert_eq!(places(check, [(SOURCE, function)]), [format!("{SOURCE}:3")]);
+        let binding = "fn f() {\n    let code = match x {\n        X => \"busy\",\n    };\n    g(\"word\");\n}\n";
+        assert_eq!(places(check, [(SOURCE, binding)]), [format!("{SOURCE}:3")]);
+        let list =
+            "const CODES: &[&str] = &[\n    \"dead_end\",\n];\nconst WORDS: &[&str] = &[\"a\"];\n";
+        assert_eq!(places(check, [(SOURCE, list)]), [format!("{SOURCE}:2")]);
     }
 
     #[test]

@@ -130,10 +130,10 @@ def _match(wanted: Any, text: str) -> list[str] | None:
         if kind == "equals" and str(value).strip() != text.strip():
             return None
         if kind == "regex":
-            found = re.search(value, text)
-            if found is None:
+            fitted = re.search(value, text)
+            if fitted is None:
                 return None
-            groups = [found.group(0), *(group or "" for group in found.groups())]
+            groups = [fitted.group(0), *(group or "" for group in fitted.groups())]
     return groups
 
 
