@@ -270,6 +270,7 @@ impl<'a> Assembly<'_, 'a> {
     fn branch(&mut self, branch: &crate::eval::BranchDraft<'a>) -> BranchSpec {
         let mut path_map = branch.path_map.clone();
         let mut targets: Vec<Target> = Vec::new();
+        let mut only_sent: Vec<String> = Vec::new();
         let decider = match &branch.decider {
             DeciderDraft::Function { id, callable } => {
                 let outcomes = self.evaluator.outcomes(callable);
@@ -286,6 +287,9 @@ impl<'a> Assembly<'_, 'a> {
                 for target in &outcomes.sends {
                     self.arrow(&branch.source, target, EdgeKind::Send, None, &branch.span);
                 }
+                let named = |name: &String| outcomes.targets.iter().any(|(other, _)| other == name);
+                let sent = outcomes.sends.iter().map(|(name, _)| name);
+                only_sent = sent.filter(|name| !named(name)).cloned().collect();
                 if path_map.is_none() {
                     targets = outcomes.targets.clone();
                     let nothing = targets.is_empty() && outcomes.sends.is_empty();
@@ -312,6 +316,10 @@ impl<'a> Assembly<'_, 'a> {
             }
         };
         for (key, target, place) in path_map.iter().flatten() {
+            // Declared in the map, but only ever reached by a `Send`: one arrow is enough.
+            if only_sent.contains(target) {
+                continue;
+            }
             let label = match key.as_str() {
                 Some(text) => text.to_string(),
                 None => match key.as_bool() {

@@ -96,8 +96,3 @@ pub(crate) fn answer(module: &str, name: Option<&str>) -> Answer {
         None => Answer::Here,
     }
 }
-
-/// What an attribute of an imported module lacks: `functools.wraps`.
-pub(crate) fn missing_attribute(module: &str, attribute: &str) -> Option<&'static str> {
-    MISSING.iter().find(|e| e.0 == module && e.1 == attribute).map(|e| e.2)
-}

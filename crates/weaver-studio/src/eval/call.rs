@@ -32,7 +32,7 @@ impl<'a> Evaluator<'a> {
         links.pop();
         let mut value = self.expr(head, scope);
         for link in links.into_iter().rev() {
-            let span = self.span(link);
+            let span = self.link_span(link);
             value = match link {
                 Expr::Call(call) => {
                     let args = self.arguments(&call.arguments, scope);
@@ -43,6 +43,21 @@ impl<'a> Evaluator<'a> {
             };
         }
         value
+    }
+
+    /// A call in a chain starts at its method's name: what stands before it are
+    /// other calls.
+    fn link_span(&self, link: &'a Expr) -> Range<usize> {
+        let whole = self.span(link);
+        match link {
+            Expr::Call(call) => match &*call.func {
+                Expr::Attribute(attribute) if attribute.value.is_call_expr() => {
+                    self.span(&attribute.attr).start..whole.end
+                }
+                _ => whole,
+            },
+            _ => whole,
+        }
     }
 
     fn arguments(&mut self, arguments: &'a Arguments, scope: &ScopeRef<'a>) -> CallArgs<'a> {
@@ -141,7 +156,6 @@ impl<'a> Evaluator<'a> {
             base: class.base,
             path: format!("{}.{}", class.class.name, def.name).into(),
             scope: class.scope.clone(),
-            in_class: true,
             made_by: None,
         }
     }

@@ -77,7 +77,6 @@ pub(crate) struct EdgeDraft {
 #[derive(Debug)]
 pub(crate) struct BranchDraft<'a> {
     pub source: String,
-    pub source_span: Range<usize>,
     pub name: String,
     pub decider: DeciderDraft<'a>,
     /// Key, target and the place of the target.
@@ -484,7 +483,6 @@ impl<'a> Evaluator<'a> {
         let name = if same == 0 { wanted } else { format!("{wanted}#{}", same + 1) };
         builder.branches.push(BranchDraft {
             source: from.to_string(),
-            source_span: source.span.clone(),
             name,
             decider,
             path_map: known,

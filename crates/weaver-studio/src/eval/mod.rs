@@ -197,7 +197,6 @@ impl<'a> Evaluator<'a> {
                     base: self.base,
                     path: path_of(scope, def.name.as_str()),
                     scope: self.closure(scope),
-                    in_class: false,
                     made_by: None,
                 };
                 let span = self.span(&def.name);

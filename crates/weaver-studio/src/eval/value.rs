@@ -63,8 +63,6 @@ pub(crate) struct FunctionRef<'a> {
     pub path: Rc<str>,
     /// The scope it was defined in, when that is a function's.
     pub scope: Option<ScopeRef<'a>>,
-    /// It is defined in a class.
-    pub in_class: bool,
     /// The call of the module whose result it is, when a function made it.
     pub made_by: Option<Rc<str>>,
 }
