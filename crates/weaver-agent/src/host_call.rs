@@ -233,7 +233,7 @@ async fn llm(services: &Services, context: &TaskContext, call: &HostCall) -> Res
     if request.messages.is_empty() {
         let prompt = argument(call, 1, "prompt");
         let messages = model::messages_of(&prompt)?;
-        request.messages = weaver_llm::to_chat(&messages).map_err(Failure::from)?;
+        request.messages = weaver_llm::convert::to_chat(&messages).map_err(Failure::from)?;
     }
     let schema = argument(call, 99, "schema");
     if let Some(system) = argument(call, 99, "system").as_str() {
@@ -250,7 +250,7 @@ async fn model_message(
 ) -> Result<Value, Stop> {
     let _ = schema;
     let response = model::ask(&services.gateway, context, request).await?;
-    Ok(weaver_llm::to_message(&response).to_value())
+    Ok(weaver_llm::convert::to_message(&response).to_value())
 }
 
 fn chat_request(services: &Services, call: &HostCall) -> Result<ChatRequest, Stop> {
@@ -267,7 +267,7 @@ fn chat_request(services: &Services, call: &HostCall) -> Result<ChatRequest, Sto
     let messages = argument(call, 99, "messages");
     if !messages.is_null() {
         let messages = model::messages_of(&messages)?;
-        request.messages = weaver_llm::to_chat(&messages).map_err(Failure::from)?;
+        request.messages = weaver_llm::convert::to_chat(&messages).map_err(Failure::from)?;
     }
     let params = argument(call, 99, "params");
     for (key, value) in params.as_map().into_iter().chain(Some(&call.kwargs)).flatten() {

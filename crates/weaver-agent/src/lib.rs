@@ -21,6 +21,7 @@ pub mod template;
 mod tool_node;
 mod typed;
 
+
 pub use host::Host;
 pub use host_call::Services;
 pub use plan::Plan;

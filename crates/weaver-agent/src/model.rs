@@ -54,7 +54,7 @@ async fn fire_call(
     event.cost_micros = response.cost_micros;
     event.data = Value::map([
         ("model", Value::str(name)),
-        ("message", weaver_llm::to_message(&response).to_value()),
+        ("message", weaver_llm::convert::to_message(&response).to_value()),
         ("stop", response.stop.as_str().into()),
     ]);
     context.emit_event(event);

@@ -405,3 +405,9 @@ impl<V> Saved<V> {
         }
     }
 }
+
+impl<V> Default for CommandRecord<V> {
+    fn default() -> Self {
+        CommandRecord { writes: Vec::new(), answers: Vec::new(), bare: None }
+    }
+}

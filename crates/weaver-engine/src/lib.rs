@@ -14,15 +14,20 @@
 //! - After every call into a [`Run`], drain [`Run::poll_effect`] fully.
 //! - A superstep costs what it touches, not what the state or the history holds.
 
+mod channels;
 pub mod checkpoint;
 pub mod effect;
 pub mod graph;
 pub mod hash;
 pub mod input;
+pub mod memory;
+mod messages;
 pub mod operator;
 pub mod policy;
 mod run;
+pub mod snapshot;
 pub mod stream;
+pub mod typed;
 pub mod value;
 pub mod view;
 
@@ -37,9 +42,11 @@ pub use graph::{
 };
 pub use hash::{CheckpointId, InterruptId, TaskId};
 pub use input::{Input, InputCommand, Origin, Resume, RunOptions, Siblings, StateUpdate};
+pub use memory::Memory;
 pub use operator::Operator;
 pub use policy::{CachePolicy, RetryOn, RetryPolicy, TimeoutPolicy};
 pub use run::Run;
+pub use snapshot::{Snapshot, TaskSnapshot};
 pub use stream::{Chunk, StreamModes};
 pub use value::StateValue;
 pub use view::{CallInput, StateView};

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use weaver_core::Value;
+use weaver_engine::checkpoint::FORMAT;
 use weaver_engine::{
-    CheckpointId, CheckpointState, Commit, FORMAT, PendingRecord, SaveWrites, Saved, Source,
+    CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, Saved, Source,
 };
 use weaver_store::{self as store, Chain, Lane, PendingWrite, State};
 

@@ -121,7 +121,7 @@ fn reading(dir: &Path) {
         {
             checkpoint.state = State::Full(vec![b'y'; 20_000]);
         }
-        let _ = store.append(batch);
+        drop(store.append(batch));
     }
     store.append(Batch::standalone()).wait().unwrap();
     let mut times: Vec<Duration> = (0..100)

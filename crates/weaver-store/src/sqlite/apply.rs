@@ -51,8 +51,8 @@ const REMEMBERED_MAX: usize = 4096;
 impl Applier {
     /// Writes a batch. Pending writes wait for [`Applier::flush`].
     pub(super) fn apply(&mut self, connection: &Connection, batch: &Batch) -> Outcome {
-        for record in &batch.records {
-            self.record(connection, record)?;
+        for (i, record) in batch.records.iter().enumerate() {
+            self.record(connection, record, &batch.records[i + 1..])?;
             crash_point!("between_writes");
         }
         Ok(())
@@ -93,9 +93,9 @@ impl Applier {
         }
     }
 
-    fn record(&mut self, connection: &Connection, record: &Record) -> Outcome {
+    fn record(&mut self, connection: &Connection, record: &Record, rest: &[Record]) -> Outcome {
         match record {
-            Record::Entry(entry) => self.entry(connection, entry),
+            Record::Entry(entry) => self.entry(connection, entry, ends_its_batch(entry, rest)),
             Record::Checkpoint(checkpoint) => self.checkpoint(connection, checkpoint),
             Record::PendingWrite(write) => {
                 self.pending.push(write.clone());
@@ -129,7 +129,7 @@ impl Applier {
         }
     }
 
-    fn entry(&mut self, connection: &Connection, entry: &Entry) -> Outcome {
+    fn entry(&mut self, connection: &Connection, entry: &Entry, keep_hash: bool) -> Outcome {
         let lane = self.entry_lane(connection, entry)?;
         let execution = self.execution(connection, entry.execution)?;
         if entry.sequence != execution.sequence + 1 {
@@ -155,7 +155,7 @@ impl Applier {
                 entry.time.0,
                 stored.inline,
                 stored.blob,
-                &hash.0[..],
+                keep_hash.then_some(&hash.0[..]),
             ],
         )?;
         (execution.sequence, execution.hash) = (entry.sequence, hash);
@@ -365,6 +365,16 @@ impl Applier {
         }
         Ok(self.lanes.get_mut(lane).expect("it was inserted above"))
     }
+}
+
+/// Whether no later entry of the same execution follows at once. Only the next
+/// entry is looked at: one hash too many does no harm.
+fn ends_its_batch(entry: &Entry, rest: &[Record]) -> bool {
+    let mut later = rest.iter().filter_map(|record| match record {
+        Record::Entry(later) => Some(later.execution),
+        _ => None,
+    });
+    later.next() != Some(entry.execution)
 }
 
 fn load_execution(connection: &Connection, id: ExecutionId) -> Outcome<ExecutionState> {

@@ -30,7 +30,7 @@ use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, PendingWrite, WorkflowVersion};
-use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, Result, Ticket};
+use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, OpenOptions, Result, Ticket};
 
 /// The store in one data directory.
 pub(crate) struct Sqlite {
@@ -50,8 +50,8 @@ struct WriterHandle {
 
 impl Sqlite {
     /// The store in a directory; the same one if this process has it open already.
-    pub(crate) fn open(dir: &Path, queue_bytes_max: usize) -> Result<Arc<Self>> {
-        open::shared(dir, queue_bytes_max)
+    pub(crate) fn open(dir: &Path, options: &OpenOptions) -> Result<Arc<Self>> {
+        open::shared(dir, options)
     }
 
     /// A view of the store in a directory, without the right to write.

@@ -13,7 +13,7 @@ use super::lock::DirLock;
 use super::readers::Readers;
 use super::writer::Queue;
 use super::{Sqlite, WriterHandle, schema};
-use crate::{Error, Result};
+use crate::{Error, OpenOptions, Result};
 
 /// The file in the data directory.
 const FILE: &str = "agentweaver.db";
@@ -24,7 +24,7 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The stores that are open in this process, so that opening one again shares it.
 static OPEN: Mutex<Option<HashMap<PathBuf, Weak<Sqlite>>>> = Mutex::new(None);
 
-pub(super) fn shared(dir: &Path, queue_bytes_max: usize) -> Result<Arc<Sqlite>> {
+pub(super) fn shared(dir: &Path, options: &OpenOptions) -> Result<Arc<Sqlite>> {
     fs::create_dir_all(dir).map_err(|error| unwritable(dir, error))?;
     let dir = dir.canonicalize().map_err(|error| unwritable(dir, error))?;
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,16 +33,16 @@ pub(super) fn shared(dir: &Path, queue_bytes_max: usize) -> Result<Arc<Sqlite>> 
     if let Some(store) = open.get(&dir).and_then(Weak::upgrade) {
         return Ok(store);
     }
-    let store = Arc::new(exclusive(&dir, queue_bytes_max)?);
+    let store = Arc::new(exclusive(&dir, options)?);
     open.insert(dir, Arc::downgrade(&store));
     Ok(store)
 }
 
-fn exclusive(dir: &Path, queue_bytes_max: usize) -> Result<Sqlite> {
+fn exclusive(dir: &Path, options: &OpenOptions) -> Result<Sqlite> {
     let lock = DirLock::take(dir)?;
     let path = dir.join(FILE);
-    let connection = connect(&path).map_err(|fault| fault.into_error(&path))?;
-    let (queue, work) = Queue::new(connection, path.clone(), queue_bytes_max);
+    let connection = connect(&path, options).map_err(|fault| fault.into_error(&path))?;
+    let (queue, work) = Queue::new(connection, path.clone(), options.queue_bytes_max);
     let thread = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(work)
@@ -52,7 +52,7 @@ fn exclusive(dir: &Path, queue_bytes_max: usize) -> Result<Sqlite> {
 }
 
 /// The writer's connection, on a file that is known to be ours and up to date.
-fn connect(path: &Path) -> Result<Connection, Fault> {
+fn connect(path: &Path, options: &OpenOptions) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -60,16 +60,23 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     schema::version(&connection, path)?;
     // FULL syncs the log file at each commit: what is acknowledged is on disk.
-    // The log file is copied back every 16 MiB, and cut to that size.
+    // The log file is copied back every 16 MiB, and cut to that size. The writer
+    // looks references up itself, from memory; SQLite would search the tables.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 4096;
          PRAGMA journal_size_limit = 16777216;
          PRAGMA cache_size = -8192;
-         PRAGMA temp_store = MEMORY;",
+         PRAGMA temp_store = MEMORY;
+         PRAGMA foreign_keys = OFF;",
     )?;
     schema::migrate(&mut connection, path)?;
+    if let Some(bytes) = options.file_bytes_max {
+        let page_bytes: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        let pages = (i64::try_from(bytes).unwrap_or(i64::MAX) / page_bytes).max(1);
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
