@@ -76,8 +76,20 @@ pub(crate) struct Channels<V> {
     dirt_places: Vec<usize>,
     dirty_seen: Vec<u32>,
     dirty_sends: bool,
+    /// What the open step has appended before its end.
+    early: Vec<Early<V>>,
     /// The open step.
     step: Step,
+}
+
+/// Items that were appended to a list before the end of the step.
+#[derive(Clone, Debug)]
+struct Early<V> {
+    key: u32,
+    /// The list's length before.
+    length: usize,
+    items: Vec<V>,
+    saved: bool,
 }
 
 /// What the open step has done so far.
@@ -125,6 +137,7 @@ impl<V: StateValue> Channels<V> {
             dirt_places: vec![0; plan.channel_count()],
             dirty_seen: Vec::new(),
             dirty_sends: false,
+            early: Vec::new(),
             step: Step::default(),
         }
     }
@@ -272,9 +285,11 @@ impl<V: StateValue> Channels<V> {
         seed: u128,
         folds: &mut Vec<Fold<V>>,
     ) -> Result<(), Failure> {
-        for write in writes {
+        for (position, write) in writes.into_iter().enumerate() {
             match write {
-                Write::Set(key, value) => self.set(plan, key, value, seed, folds)?,
+                Write::Set(key, value) => {
+                    self.set(plan, key, value, (seed, position as u64), folds)?;
+                }
                 Write::Start(value) => {
                     self.start = Some(value);
                     self.step.triggers = true;
@@ -333,7 +348,7 @@ impl<V: StateValue> Channels<V> {
         plan: &Plan<V>,
         number: u32,
         value: V,
-        seed: u128,
+        seed: (u128, u64),
         folds: &mut Vec<Fold<V>>,
     ) -> Result<(), Failure> {
         let key = &plan.keys[number as usize];
@@ -403,7 +418,7 @@ impl<V: StateValue> Channels<V> {
         reducer: &Reducer<V>,
         batch: bool,
         value: V,
-        seed: u128,
+        seed: (u128, u64),
         folds: &mut Vec<Fold<V>>,
     ) -> Result<Dirt<V>, Failure> {
         let name = &plan.keys[number as usize].name;
@@ -421,12 +436,13 @@ impl<V: StateValue> Channels<V> {
         if overwritten {
             return Ok(Dirt::Set);
         }
+        if let Some(place) = self.early.iter().position(|early| early.key == number) {
+            let early = self.early.remove(place);
+            return Ok(if early.saved { Dirt::Append(early.items) } else { Dirt::Set });
+        }
         // A value that was never saved (an initial one) is saved whole, unless it
         // is what an append starts from anyway.
-        let base_saved = self.versions[number as usize] > 0
-            || self.values[number as usize]
-                .as_ref()
-                .is_none_or(|value| value.items().is_some_and(|items| items.is_empty()));
+        let base_saved = self.base_is_saved(number);
         let whole = |dirt: Dirt<V>| if base_saved { dirt } else { Dirt::Set };
         match reducer {
             Reducer::External(what) => {
@@ -434,10 +450,8 @@ impl<V: StateValue> Channels<V> {
                 Ok(Dirt::Set)
             }
             Reducer::AddMessages => {
-                let ordinal = self.versions[number as usize].wrapping_add(self.step.next << 20);
                 let slot = &mut Arc::make_mut(&mut self.values)[number as usize];
                 let index = self.index.entry(number).or_default();
-                let seed = (seed, ordinal);
                 match messages::add(slot, index, value, seed)
                     .map_err(|why| reducer_failed(name, &why))?
                 {
@@ -605,26 +619,85 @@ impl<V: StateValue> Channels<V> {
     ) -> Result<Vec<(u32, Option<V>)>, Failure> {
         let mut overlay: Vec<(u32, Option<V>)> =
             plan.fleeting.iter().map(|key| (*key, None)).collect();
-        let sets: Vec<Write<V>> =
-            writes.iter().filter(|write| matches!(write, Write::Set(..))).cloned().collect();
-        if sets.is_empty() {
+        let sets = writes.iter().enumerate().filter_map(|(position, write)| match write {
+            Write::Set(key, value) => Some((position as u64, *key, value)),
+            _ => None,
+        });
+        let mut sets = sets.filter(|(_, key, _)| self.early.iter().all(|early| early.key != *key));
+        let mut next = sets.next();
+        if next.is_none() {
             return Ok(overlay);
         }
         let mut copy = Channels {
             values: self.values.clone(),
             versions: self.versions.clone(),
-            track: false,
-            controls: Vec::new(),
-            seen: Vec::new(),
             ..Channels::bare()
         };
         copy.step.next = self.version + 1;
-        copy.write(plan, sets, seed, folds)?;
+        while let Some((position, key, value)) = next {
+            copy.set(plan, key, value.clone(), (seed, position), folds)?;
+            copy.version = copy.step.next;
+            next = sets.next();
+        }
         for key in std::mem::take(&mut copy.step.touched) {
             overlay.retain(|(other, _)| *other != key);
             overlay.push((key, copy.values[key as usize].clone()));
         }
         Ok(overlay)
+    }
+
+    /// Appends to lists at once what the only task of a step appends, so that its
+    /// branches need no copy of them. [`Channels::write`] then finds it done.
+    pub fn append_early(&mut self, plan: &Plan<V>, writes: &[Write<V>], seed: u128) {
+        for (position, write) in writes.iter().enumerate() {
+            let Write::Set(key, value) = write else { continue };
+            let (ChannelKind::Reduced { reducer, .. } | ChannelKind::Delta { reducer, .. }) =
+                &plan.keys[*key as usize].kind
+            else {
+                continue;
+            };
+            let twice = |write: &Write<V>| matches!(write, Write::Set(other, _) if other == key);
+            if value.overwrite().is_some() || writes.iter().filter(|write| twice(write)).count() > 1
+            {
+                continue;
+            }
+            let saved = self.base_is_saved(*key);
+            let slot = &mut Arc::make_mut(&mut self.values)[*key as usize];
+            let Some(length) = slot.as_ref().and_then(|list| Some(list.items()?.len())) else {
+                continue;
+            };
+            let items = match reducer {
+                Reducer::Operator(crate::Operator::Add) => {
+                    let items = value.items().map(<[V]>::to_vec);
+                    items.filter(|items| slot.as_mut().is_some_and(|list| list.append(items)))
+                }
+                Reducer::AddMessages => {
+                    let index = self.index.entry(*key).or_default();
+                    messages::add_if_append(slot, index, value, (seed, position as u64))
+                }
+                Reducer::Operator(_) | Reducer::Closure(_) | Reducer::External(_) => None,
+            };
+            if let Some(items) = items {
+                self.early.push(Early { key: *key, length, items, saved });
+            }
+        }
+    }
+
+    /// Takes back what was appended early: the task has to start over.
+    pub fn undo_early(&mut self) {
+        for early in std::mem::take(&mut self.early) {
+            if let Some(list) = &mut Arc::make_mut(&mut self.values)[early.key as usize] {
+                list.truncate(early.length);
+            }
+            self.index.remove(&early.key);
+        }
+    }
+
+    /// Whether an append is enough to tell a reader of the checkpoint: the list was
+    /// saved before, or is what an append starts from anyway.
+    fn base_is_saved(&self, key: u32) -> bool {
+        let empty = |value: &V| value.items().is_some_and(|items| items.is_empty());
+        self.versions[key as usize] > 0 || self.values[key as usize].as_ref().is_none_or(empty)
     }
 
     fn bare() -> Self {
@@ -646,6 +719,7 @@ impl<V: StateValue> Channels<V> {
             dirt_places: Vec::new(),
             dirty_seen: Vec::new(),
             dirty_sends: false,
+            early: Vec::new(),
             step: Step::default(),
         }
     }

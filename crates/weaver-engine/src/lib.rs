@@ -33,8 +33,8 @@ pub mod view;
 
 pub use checkpoint::{CheckpointState, Commit, PendingRecord, Saved, SavedWrite, Source, TaskPath};
 pub use effect::{
-    Answer, Call, CallId, CallKind, Command, Effect, Emit, Goto, Happened, Interrupt, Invoked,
-    NodeOutput, Notice, Outcome, Route, SaveWrites, SendTo, TaskInfo,
+    Answer, CacheKey, Call, CallId, CallKind, Command, Effect, Emit, Goto, Happened, Interrupt,
+    Invoked, Load, NodeOutput, Notice, Outcome, Route, SaveWrites, SendTo, TaskInfo,
 };
 pub use graph::{
     BranchSpec, BuildError, ChannelKind, Graph, GraphBuilder, Managed, NodeKind, NodeSpec,

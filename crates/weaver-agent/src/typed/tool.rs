@@ -30,9 +30,13 @@ pub async fn http(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Val
     let allowed = settings.list("allow_status").iter().any(|one| one.as_int() == Some(status));
     if status >= 400 && !allowed {
         let body = response.get("body").map(Value::plain).unwrap_or_default();
-        let shown: String = body.as_str().map_or_else(|| body.to_json(), String::from).chars().take(200).collect();
-        let mut failure =
-            Failure::new(FailureKind::Tool, "http_status", format!("the answer has status {status}: {shown}"));
+        let shown: String =
+            body.as_str().map_or_else(|| body.to_json(), String::from).chars().take(200).collect();
+        let mut failure = Failure::new(
+            FailureKind::Tool,
+            "http_status",
+            format!("the answer has status {status}: {shown}"),
+        );
         failure.retryable = status >= 500 || status == 429;
         return Err(failure);
     }
@@ -40,7 +44,11 @@ pub async fn http(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Val
         "response" => response,
         "text" => as_text(&response),
         "json" => as_json(&response).map_err(|error| {
-            Failure::new(FailureKind::Tool, "http_not_json", format!("the answer is not JSON: {error}"))
+            Failure::new(
+                FailureKind::Tool,
+                "http_not_json",
+                format!("the answer is not JSON: {error}"),
+            )
         })?,
         _ => as_json(&response).unwrap_or_else(|_| as_text(&response)),
     };
@@ -116,13 +124,17 @@ pub async fn code(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Val
     )]);
     let ended = task
         .python
-        .run_text(task.services, task.context, FunctionCall {
-            function: settings.text("code").unwrap_or_default(),
-            args: vec![Value::map(inputs)],
-            input_class: None,
-            answers: task.answers,
-            limits: limits(&metadata),
-        })
+        .run_text(
+            task.services,
+            task.context,
+            FunctionCall {
+                function: settings.text("code").unwrap_or_default(),
+                args: vec![Value::map(inputs)],
+                input_class: None,
+                answers: task.answers,
+                limits: limits(&metadata),
+            },
+        )
         .await;
     match ended {
         Ended::Failed(failure) => Err(failure),
@@ -135,7 +147,10 @@ pub async fn code(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Val
             (None, other) => Err(Failure::new(
                 FailureKind::InvalidInput,
                 "code_result",
-                format!("without `into`, `result` must be a dict of updates, not {}", other.type_name()),
+                format!(
+                    "without `into`, `result` must be a dict of updates, not {}",
+                    other.type_name()
+                ),
             )),
         },
     }

@@ -137,11 +137,6 @@ impl<V: StateValue> Run<V> {
         self.hub.messages.insert(id.clone());
     }
 
-    /// The state of a namespace at its last commit.
-    pub fn checkpoint_state(&self, _namespace: &str) -> Option<crate::CheckpointState<V>> {
-        None
-    }
-
     /// The next thing that the host must do.
     pub fn poll_effect(&mut self) -> Option<Effect<V>> {
         self.hub.effects.pop_front()

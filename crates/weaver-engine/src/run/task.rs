@@ -315,6 +315,7 @@ impl<V: StateValue> Frame<V> {
 
     /// The function reached questions without an answer.
     fn asked(&mut self, hub: &mut Hub<V>, number: usize, values: Vec<V>) {
+        self.channels.undo_early();
         if let Some(answer) = hub.bare.take() {
             let task = &mut self.tasks[number];
             task.answers.push(answer);

@@ -63,7 +63,8 @@ async fn deep_recursion_is_a_limit() {
 async fn too_much_output_is_a_limit() {
     let limits = Limits { output: 10_000, ..Limits::default() };
     hits("def f():\n    return 'x' * 20000\n", limits, "python_output_limit").await;
-    hits("def f():\n    while True:\n        print('x' * 100)\n", limits, "python_output_limit").await;
+    hits("def f():\n    while True:\n        print('x' * 100)\n", limits, "python_output_limit")
+        .await;
     let laughs = "def f():\n    a = ['ha'] * 10\n    for i in range(30):\n        a = [a] * 10\n    return a\n";
     hits(laughs, limits, "python_output_limit").await;
 }
@@ -92,7 +93,8 @@ async fn nesting_beyond_measure_is_refused_both_ways() {
     let deep = (0..5_000).fold(value("1"), |inner, _| weaver_core::Value::list([inner]));
     let mut wanted = request("f", &[]);
     wanted.args = vec![deep.clone()];
-    let failure = Host::default().run(session("def f(x):\n    return 1\n").call(wanted)).await.limit();
+    let failure =
+        Host::default().run(session("def f(x):\n    return 1\n").call(wanted)).await.limit();
     assert_eq!(failure.code, "python_input_depth");
     // Freeing a tree this deep is the test's own business.
     std::mem::forget(deep);
