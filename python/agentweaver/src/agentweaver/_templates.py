@@ -62,7 +62,7 @@ def _environment() -> SandboxedEnvironment:
     environment = SandboxedEnvironment(undefined=AskableUndefined, keep_trailing_newline=True)
     # What minijinja has and jinja2 does not.
     environment.filters["lines"] = str.splitlines
-    environment.filters["split"] = lambda text, separator=None: text.split(separator)
+    environment.filters["split"] = lambda text, part=None, most=-1: text.split(part, most)
     environment.filters["bool"] = bool
     environment.tests["startingwith"] = lambda text, part: text.startswith(part)
     environment.tests["endingwith"] = lambda text, part: text.endswith(part)
