@@ -42,6 +42,8 @@ pub(super) struct Machine {
     pure_module: bool,
     /// Unanswered asynchronous calls by id, as they were told to the host.
     pending: BTreeMap<u32, Vec<u8>>,
+    /// The one call that everything waits for, as it was told to the host.
+    asked: Option<Vec<u8>>,
     host_calls: usize,
 }
 
@@ -73,6 +75,7 @@ impl Machine {
             phase: Phase::Loading,
             pure_module: true,
             pending: BTreeMap::new(),
+            asked: None,
             host_calls: 0,
         }
     }
@@ -177,6 +180,7 @@ impl Machine {
         else {
             return Err(Malformed);
         };
+        self.asked = None;
         let mut results = Vec::new();
         for _ in 0..r.count()? {
             let id = u32::try_from(r.uint()?).map_err(|_| Malformed)?;
@@ -224,11 +228,8 @@ impl Machine {
                                 call.resume_pending(PrintWriter::Callback(printer))
                             }
                             Ok(body) => {
-                                let reply = write::host_calls(&[body.clone()], false);
-                                self.pending = BTreeMap::from([(call.call_id, body)]);
-                                let progress = Box::new(ReplProgress::FunctionCall(call));
-                                self.state = State::Waiting(progress, Awaited::Code);
-                                return reply;
+                                let progress = ReplProgress::FunctionCall(call);
+                                return self.ask(progress, Awaited::Code, body);
                             }
                             Err(Refusal::Raise(error)) => {
                                 call.resume(error, PrintWriter::Callback(printer))
@@ -255,11 +256,7 @@ impl Machine {
                                 PrintWriter::Callback(printer),
                             )
                         } else {
-                            let reply = write::host_calls(&[body.clone()], false);
-                            self.pending = BTreeMap::from([(call.call_id, body)]);
-                            self.state =
-                                State::Waiting(Box::new(ReplProgress::OsCall(call)), awaited);
-                            return reply;
+                            return self.ask(ReplProgress::OsCall(call), awaited, body);
                         }
                     }
                     Err(answer) => call.resume(answer, PrintWriter::Callback(printer)),
@@ -368,11 +365,19 @@ impl Machine {
         Ok(())
     }
 
+    /// Waits for the answer of one call.
+    fn ask(&mut self, progress: ReplProgress, awaited: Awaited, body: Vec<u8>) -> Vec<u8> {
+        self.asked = Some(body);
+        self.state = State::Waiting(Box::new(progress), awaited);
+        self.waiting_reply()
+    }
+
     /// What the host is told while its answer is waited for.
     fn waiting_reply(&self) -> Vec<u8> {
-        let several = matches!(&self.state, State::Waiting(progress, _) if matches!(**progress, ReplProgress::ResolveFutures(_)));
-        let bodies: Vec<_> = self.pending.values().cloned().collect();
-        write::host_calls(&bodies, several)
+        match &self.asked {
+            Some(body) => write::host_calls(std::slice::from_ref(body), false),
+            None => write::host_calls(&self.pending.values().cloned().collect::<Vec<_>>(), true),
+        }
     }
 
     fn start_clock(&self) {
@@ -396,6 +401,7 @@ impl Machine {
             w.uint((*id).into());
             w.bytes(body);
         }
+        w.bytes(self.asked.as_deref().unwrap_or_default());
         let (waiting, awaited, progress) = match &self.state {
             State::Empty => return write::refused("there is no state to save"),
             State::Ready(progress) => (false, &Awaited::Code, progress),
@@ -427,6 +433,7 @@ impl Machine {
             let id = u32::try_from(r.uint()?).map_err(|_| Malformed)?;
             self.pending.insert(id, r.bytes()?.to_vec());
         }
+        self.asked = Some(r.bytes()?.to_vec()).filter(|body| !body.is_empty());
         let waiting = r.u8()? == 1;
         let awaited = Awaited::restore(r)?;
         let dump = Dump::load(r.rest()).map_err(|_| Malformed)?;

@@ -122,11 +122,15 @@ fn host_imports(line: &str, imports: &mut Vec<HostImport>) -> bool {
         return true;
     }
     let Some(rest) = line.strip_prefix("import ") else { return false };
-    let (module, local) = local(rest);
-    if NATIVE.contains(&&*module) {
+    let names: Vec<_> = rest.split(',').map(local).collect();
+    if names.iter().any(|(module, _)| NATIVE.contains(&&**module)) {
         return false;
     }
-    imports.push(HostImport { module, name: None, local });
+    imports.extend(names.into_iter().map(|(module, local)| HostImport {
+        module,
+        name: None,
+        local,
+    }));
     true
 }
 

@@ -6,14 +6,13 @@ use weaver_interpreter::Limits;
 use crate::harness::*;
 
 /// Every limit ends its call and nothing else: the session works on.
-async fn hits(source: &str, limits: Limits, code: &str) -> weaver_core::Failure {
+async fn hits(source: &str, limits: Limits, code: &str) {
     let source = format!("def ok():\n    return 1\n\n\n{source}");
     let session = session(&source);
     let call = session.call(with_limits(request("f", &[]), limits));
     let failure = Host::default().run(call).await.limit();
     assert_eq!((failure.kind, &*failure.code), (FailureKind::Limit, code), "{failure:?}");
     assert_eq!(Host::default().run(session.call(request("ok", &[]))).await.json(), "1");
-    failure
 }
 
 fn quick() -> Limits {
@@ -21,10 +20,9 @@ fn quick() -> Limits {
 }
 
 #[tokio::test]
-async fn an_endless_loop_hits_the_processor_limit_where_it_runs() {
+async fn an_endless_loop_hits_the_processor_limit() {
     let loops = "def f():\n    while True:\n        try:\n            pass\n        except BaseException:\n            pass\n";
-    let failure = hits(loops, quick(), "python_cpu_limit").await;
-    assert_eq!(failure.traceback.last().map(|frame| frame.function.as_str()), Some("f"));
+    hits(loops, quick(), "python_cpu_limit").await;
 }
 
 #[tokio::test]

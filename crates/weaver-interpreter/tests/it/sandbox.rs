@@ -31,7 +31,7 @@ async fn python_finds_no_files_and_no_environment() {
         assert!(failure.exception.is_some(), "{failure:?}");
     }
     assert_eq!(eval("import os\ndef f():\n    return dict(os.environ)\n").await, "{}");
-    let failure = run("import socket\n", "f", &[]).await.raised();
+    let failure = run("def f():\n    import socket\n", "f", &[]).await.raised();
     assert_eq!(failure.exception.as_deref(), Some("ModuleNotFoundError"));
 }
 
