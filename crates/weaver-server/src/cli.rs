@@ -247,4 +247,3 @@ pub struct BenchArgs {
     #[arg(long)]
     pub one_thread: bool,
 }
-

@@ -54,9 +54,13 @@ impl From<weaver_store::Error> for CliError {
         use weaver_store::Error::*;
         let help = match &error {
             Locked { .. } => Some("wait for it to end, or use another directory with --data"),
-            NewerSchema { .. } => Some("a newer agentweaver wrote it: use that one, or another directory with --data"),
+            NewerSchema { .. } => {
+                Some("a newer agentweaver wrote it: use that one, or another directory with --data")
+            }
             Unwritable { .. } => Some("make it writable, or use another directory with --data"),
-            Corrupt { .. } => Some("`agentweaver doctor` says what is damaged; restore a copy, or start afresh with another --data"),
+            Corrupt { .. } => Some(
+                "`agentweaver doctor` says what is damaged; restore a copy, or start afresh with another --data",
+            ),
             NotADatabase { .. } => Some("point --data at another directory"),
             Full { .. } => Some("make room on the disk; what was saved before is whole"),
             _ => None,

@@ -134,7 +134,9 @@ fn gateway(
         true if resolved.model.is_empty() => {
             "scripted: an offline stand-in that follows simple rules, no real model".to_string()
         }
-        true => format!("scripted: answers written beforehand in {}, no real model", resolved.model),
+        true => {
+            format!("scripted: answers written beforehand in {}, no real model", resolved.model)
+        }
         false => resolved.to_string(),
     };
     Ok((gateway, Some(note)))

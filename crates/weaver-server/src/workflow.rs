@@ -80,7 +80,8 @@ impl Workflow {
             (None, None) => &[],
         };
         let plain = fields.iter().filter(|field| field.managed.is_none());
-        let example = plain.take(2).map(|field| (field.name.as_str(), example_of(&field.annotation)));
+        let example =
+            plain.take(2).map(|field| (field.name.as_str(), example_of(&field.annotation)));
         Value::map(example).to_json()
     }
 }

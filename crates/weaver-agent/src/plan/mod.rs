@@ -2,6 +2,8 @@
 
 mod graph;
 
+pub use graph::targets;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -38,10 +38,12 @@ pub async fn run(args: &BenchArgs) -> Result<(), CliError> {
     let mut total = Total::default();
     let one_thread = thread::new_thread_id();
     for round in 0..=args.repeat {
-        let thread =
-            if args.one_thread { one_thread.clone() } else { thread::new_thread_id() };
-        let mut request =
-            RunRequest::new(thread.clone(), workflow.plan.graph.clone(), Input::Value(input.clone()));
+        let thread = if args.one_thread { one_thread.clone() } else { thread::new_thread_id() };
+        let mut request = RunRequest::new(
+            thread.clone(),
+            workflow.plan.graph.clone(),
+            Input::Value(input.clone()),
+        );
         request.durability = durability;
         let host = Arc::new(house.host(&workflow, &workflow.plan, &thread));
         // The first round starts the interpreter and is not counted; a

@@ -38,7 +38,8 @@ fn problems_of(analysis: &Analysis) -> Vec<Diagnostic> {
     for graph in &analysis.spec.graphs {
         for problem in compile(analysis, Some(&graph.name)).err().into_iter().flatten() {
             let known = problems.iter().any(|old| {
-                old.span == problem.span && (old.code == problem.code || old.severity == Severity::Error)
+                old.span == problem.span
+                    && (old.code == problem.code || old.severity == Severity::Error)
             });
             if !known {
                 problems.push(problem);

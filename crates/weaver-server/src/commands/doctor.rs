@@ -73,7 +73,8 @@ fn print(finding: &Finding) {
 fn program() -> Finding {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let version = env!("CARGO_PKG_VERSION");
-    let message = format!("agentweaver {version} on {}, {processors} processors", std::env::consts::OS);
+    let message =
+        format!("agentweaver {version} on {}, {processors} processors", std::env::consts::OS);
     Finding::new("program", Health::Good, message)
 }
 
@@ -107,7 +108,9 @@ async fn interpreter() -> Finding {
         Finding::new(WHAT, Health::Bad, message)
             .with_help("Python nodes cannot run here; the sandbox needs Linux with seccomp")
     };
-    let Ok(exe) = std::env::current_exe() else { return bad("this program cannot be found".into()) };
+    let Ok(exe) = std::env::current_exe() else {
+        return bad("this program cannot be found".into());
+    };
     let pool = Pool::new(PoolOptions::new(exe, vec!["__pyworker".into()], random_key()));
     let isolation = match pool.isolation().await {
         Ok(isolation) => isolation,

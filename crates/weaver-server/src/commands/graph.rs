@@ -16,8 +16,8 @@ pub fn run(args: &GraphArgs) -> Result<(), CliError> {
     let analysis = weaver_studio::parse(&file, &text);
     let drawn = match args.format {
         GraphFormat::Json => {
-            let mut json = serde_json::to_string_pretty(&analysis.spec)
-                .expect("a spec has a JSON form");
+            let mut json =
+                serde_json::to_string_pretty(&analysis.spec).expect("a spec has a JSON form");
             json.push('\n');
             json
         }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use anstream::println;
 use console::style;
 use weaver_core::{Event, Value};
-use weaver_engine::{CheckpointId, CheckpointState, Input, StateUpdate};
 use weaver_engine::checkpoint::Stored;
+use weaver_engine::{CheckpointId, CheckpointState, Input, StateUpdate};
 use weaver_runtime::{RunRequest, drive, from_entry, thread};
 use weaver_store::{ExecutionQuery, Store};
 
@@ -152,7 +152,9 @@ async fn events(store: &Store, thread: &str, args: &HistoryArgs) -> Result<(), C
         let entries = store.entries(execution.id, 0, usize::MAX >> 1).await?;
         for event in entries.iter().filter_map(from_entry) {
             match args.json {
-                true => println!("{}", serde_json::to_string(&event).expect("an event has a JSON form")),
+                true => {
+                    println!("{}", serde_json::to_string(&event).expect("an event has a JSON form"))
+                }
                 false => print_event(&event),
             }
         }

@@ -39,7 +39,9 @@ pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
     loop {
         let report = session.turn(request.clone()).await?;
         match &report.outcome {
-            Outcome::Interrupted { interrupts, .. } if session.may_ask() && !interrupts.is_empty() => {
+            Outcome::Interrupted { interrupts, .. }
+                if session.may_ask() && !interrupts.is_empty() =>
+            {
                 let answers = ask(interrupts)?;
                 request.input = Input::Command(InputCommand {
                     resume: Some(Resume::ById(answers)),
@@ -401,7 +403,11 @@ fn question_text(value: &Value) -> String {
 
 fn print_waiting(interrupts: &[Interrupt<Value>], command: &str) {
     for question in interrupts {
-        anstream::eprintln!("\n{}\n{}", style(format!("question {}", question.id)).dim(), question_text(&question.value));
+        anstream::eprintln!(
+            "\n{}\n{}",
+            style(format!("question {}", question.id)).dim(),
+            question_text(&question.value)
+        );
     }
     match interrupts {
         [] => term::note(&format!("\nstopped at a breakpoint; go on with: {command}")),
@@ -426,8 +432,7 @@ pub async fn run_from(
     let thread: Arc<str> = args.thread.clone().unwrap_or_default().into();
     let mut request = request(args, &workflow, thread, Input::Continue)?;
     request.at = Some(at);
-    let session =
-        Session { args, settings: &settings, workflow: &workflow, house: &house, store };
+    let session = Session { args, settings: &settings, workflow: &workflow, house: &house, store };
     session.open(&request.thread);
     let report = session.turn(request).await?;
     session.close(&report)

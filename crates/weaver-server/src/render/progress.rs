@@ -64,7 +64,8 @@ impl Progress {
                 }
             }
             EventKind::Custom => {
-                let text = term::one_line(&event.data.plain().to_json(), self.width.saturating_sub(6));
+                let text =
+                    term::one_line(&event.data.plain().to_json(), self.width.saturating_sub(6));
                 self.line(&format!("{} {text}", style("»").cyan().for_stderr()));
             }
             EventKind::Notice => {
@@ -172,7 +173,10 @@ impl Progress {
         let room = width.saturating_sub(console::measure_text_width(&name) + 8);
         let chars: Vec<char> = running.text.chars().collect();
         let tail: String = chars[chars.len().saturating_sub(room.max(1))..].iter().collect();
-        running.bar.set_message(format!("{name} {}", style(term::one_line(&tail, room)).dim().for_stderr()));
+        running.bar.set_message(format!(
+            "{name} {}",
+            style(term::one_line(&tail, room)).dim().for_stderr()
+        ));
         let _ = running.began;
     }
 
