@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use weaver_core::spec::ToolSpec;
+use weaver_core::spec::{SchemaKind, SchemaSpec, ToolSpec};
 use weaver_core::{Event, EventKind, Failure, FailureKind, Value};
 use weaver_engine::{Graph, Invoked};
 use weaver_interpreter::{HostCall, HostException};
@@ -24,8 +24,8 @@ pub struct Services {
     pub file_tools: Arc<HashMap<String, ToolSpec>>,
     /// Graphs of the file that functions may invoke.
     pub graphs: Arc<HashMap<String, Graph<Value>>>,
-    /// JSON Schemas of the file's schema classes, by name.
-    pub schemas: Arc<HashMap<String, Value>>,
+    /// The file's schema classes, by name.
+    pub schemas: Arc<HashMap<String, SchemaSpec>>,
     /// What `os.getenv` answers: nothing but these.
     pub environment: Arc<HashMap<String, String>>,
 }
@@ -34,14 +34,29 @@ impl Services {
     /// The JSON Schema that a setting means: a schema class by reference, or the
     /// dict itself.
     pub fn schema(&self, setting: &Value) -> Value {
+        match self.schema_class(setting) {
+            Some(schema) => schema.json_schema.clone(),
+            None => setting.clone(),
+        }
+    }
+
+    /// A value of a schema as Python has it: an instance, where its class makes
+    /// instances and not dicts.
+    pub fn instance(&self, setting: &Value, value: Value) -> Value {
+        match self.schema_class(setting) {
+            Some(schema) if matches!(schema.kind, SchemaKind::Pydantic | SchemaKind::Dataclass) => {
+                Value::tagged("object", [("class", schema.name.as_str().into()), ("fields", value)])
+            }
+            _ => value,
+        }
+    }
+
+    fn schema_class(&self, setting: &Value) -> Option<&SchemaSpec> {
         let name = setting.as_str().or_else(|| match setting.tag() {
             Some("ref") => setting.get("name")?.as_str(),
             _ => None,
-        });
-        match name.and_then(|name| self.schemas.get(name)) {
-            Some(schema) => schema.clone(),
-            None => setting.clone(),
-        }
+        })?;
+        self.schemas.get(name)
     }
 }
 

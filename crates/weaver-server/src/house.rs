@@ -58,7 +58,7 @@ impl House {
             file_tools: plan.tools.clone(),
             graphs: plan.graphs.clone(),
             schemas: Arc::new(
-                schemas.map(|schema| (schema.name.clone(), schema.json_schema.clone())).collect(),
+                schemas.map(|schema| (schema.name.clone(), schema.clone())).collect(),
             ),
             environment: self.environment.clone(),
         };

@@ -33,10 +33,10 @@ pub async fn llm(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Valu
         messages.push(message.clone());
         said.push(message.to_value());
         if message.tool_calls.is_empty() || tools.is_empty() {
-            let result = match &settings.get("output_schema") {
-                Some(_) => response.json().map_err(|problem| {
-                    Failure::new(FailureKind::Model, "model_output_invalid", problem)
-                })?,
+            let result = match settings.get("output_schema") {
+                Some(_) => response.json().map(|value| instance(task, settings, value)).map_err(
+                    |problem| Failure::new(FailureKind::Model, "model_output_invalid", problem),
+                )?,
                 None => Value::str(response.text()),
             };
             return Ok(write_answer(task, settings, result, said));
@@ -96,6 +96,13 @@ pub async fn intent(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<V
     };
     let update = settings.text("into").map(|key| (key.to_string(), Value::str(chosen)));
     Ok(go([target], update.into_iter().collect()))
+}
+
+fn instance(task: &Task<'_>, settings: &Settings<'_>, value: Value) -> Value {
+    match settings.get("output_schema") {
+        Some(schema) => task.services.instance(schema, value),
+        None => value,
+    }
 }
 
 struct Intent {

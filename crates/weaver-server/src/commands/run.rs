@@ -118,7 +118,7 @@ impl Session<'_> {
                 if !self.args.json {
                     term::note(&format!(
                         "log: {} · agentweaver history {}",
-                        self.settings.data.join("log.db").display(),
+                        self.settings.data.join("agentweaver.db").display(),
                         report.thread
                     ));
                 }
