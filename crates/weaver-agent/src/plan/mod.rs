@@ -1,6 +1,7 @@
 //! [`Plan`]: a file compiled for running.
 
 mod graph;
+mod parallel;
 
 pub use graph::targets;
 
