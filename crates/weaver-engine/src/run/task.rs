@@ -13,7 +13,7 @@ use crate::effect::{
     SaveWrites, TaskInfo,
 };
 use crate::graph::{Body, ChannelKind, Graph, Reducer};
-use crate::hash::{IdHasher, InterruptId, TaskId};
+use crate::hash::{CheckpointId, InterruptId, TaskId};
 use crate::messages::message_id;
 use crate::stream::{Chunk, StreamModes};
 use crate::value::StateValue;
@@ -51,6 +51,8 @@ pub(super) struct Task<V: StateValue> {
     pub serial: u64,
     pub call: Option<CallId>,
     pub children: Vec<usize>,
+    /// Subgraphs with their own memory that ended below it.
+    pub heads: Vec<(Arc<str>, CheckpointId)>,
     pub writes: Vec<Write<V>>,
     pub answers: Vec<V>,
     pub interrupts: Vec<Interrupt<V>>,
@@ -82,6 +84,7 @@ impl<V: StateValue> Task<V> {
             serial: 0,
             call: None,
             children: Vec::new(),
+            heads: Vec::new(),
             writes: Vec::new(),
             answers: Vec::new(),
             interrupts: Vec::new(),
@@ -438,9 +441,12 @@ impl<V: StateValue> Frame<V> {
         }
     }
 
-    /// What ids of messages without id are made of: the task, not its attempt.
+    /// What ids of messages without id are made of: the thread and the task's place
+    /// in it, not its id, so that they survive a crash before the first commit.
     pub fn message_seed(&self, number: usize) -> u128 {
-        IdHasher::new(13).wide(self.tasks[number].id.0).finish()
+        let task = &self.tasks[number];
+        let name = self.graph.0.nodes[task.node as usize].name_hash;
+        self.message_salt.number(self.step as u64).number(name).number(task.path.number()).finish()
     }
 
     /// All writes are there.
@@ -484,6 +490,7 @@ impl<V: StateValue> Frame<V> {
             answers: task.answers.clone(),
             interrupts: if done { Vec::new() } else { task.interrupts.clone() },
             error: task.error.clone(),
+            children: task.heads.clone(),
         };
         hub.effects.push_back(Effect::SaveWrites(SaveWrites {
             namespace: self.namespace.clone(),
