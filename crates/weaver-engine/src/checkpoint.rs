@@ -333,6 +333,7 @@ fn append<V: StateValue>(stored: &mut Option<Stored<V>>, items: &[V]) {
 /// checkpoint is committed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "nearly all records are tasks")]
 pub enum PendingRecord<V> {
     /// A task.
     Task(TaskRecord<V>),

@@ -206,7 +206,7 @@ impl<V: StateValue> Frame<V> {
         if self.saves {
             let children = std::mem::take(&mut self.moved_heads);
             self.heads.extend(children.iter().map(|(name, id)| (name.clone(), *id)));
-            let (changes, seen, sends) = self.channels.take_changes(&self.graph.0);
+            let changes = self.channels.take_changes(&self.graph.0);
             hub.effects.push_back(Effect::Commit(Commit {
                 format: FORMAT,
                 namespace: self.namespace.clone(),
@@ -217,11 +217,11 @@ impl<V: StateValue> Frame<V> {
                 time: hub.now,
                 parents: self.parents.clone(),
                 version: self.channels.version,
-                changes,
-                seen,
+                changes: changes.channels,
+                seen: changes.seen,
                 interrupt_seen: std::mem::take(&mut self.channels.interrupt_moved)
                     .then_some(self.channels.interrupt_seen),
-                sends,
+                sends: changes.sends,
                 children: children.into_iter().collect(),
                 next: self.tasks.iter().map(|task| self.task_ref(task)).collect(),
             }));
@@ -316,42 +316,6 @@ impl<V: StateValue> Frame<V> {
         self.end(hub, End::Interrupted { interrupts: Vec::new(), values });
     }
 
-    /// Tells the streams what starts, and what needs not.
-    fn announce(&mut self, hub: &mut Hub<V>) {
-        if self.streams(hub, StreamModes::TASKS) {
-            for number in 0..self.tasks.len() {
-                self.emit_task_start(hub, number);
-            }
-        }
-        for number in 0..self.tasks.len() {
-            if self.tasks[number].state == TaskState::Done {
-                self.emit_update(hub, number, true);
-            }
-        }
-    }
-
-    pub fn emit_task_start(&self, hub: &mut Hub<V>, number: usize) {
-        let task = &self.tasks[number];
-        let node = &self.graph.0.nodes[task.node as usize];
-        if node.hidden {
-            return;
-        }
-        let triggers = if task.path.is_push() {
-            [Arc::from("__pregel_push")].into()
-        } else {
-            node.trigger_names.clone()
-        };
-        let chunk = Chunk::TaskStart {
-            id: task.id,
-            node: node.name.clone(),
-            step: self.step,
-            input: self.task_input(task).to_value(),
-            triggers,
-            path: task.path,
-        };
-        hub.emit(&self.namespace, chunk);
-    }
-
     fn out_of_steps(&self, hub: &Hub<V>) -> Failure {
         let limit = hub.options.recursion_limit;
         let mut failure = Failure::new(
@@ -374,13 +338,6 @@ impl<V: StateValue> Frame<V> {
             hub.emit(&self.namespace, Chunk::Values { values, interrupts });
         }
         hub.work.push_back(Work::Ended { frame: self.number, end });
-    }
-
-    pub fn emit_values(&self, hub: &mut Hub<V>) {
-        if self.streams(hub, StreamModes::VALUES) {
-            let chunk = Chunk::Values { values: self.output(), interrupts: Vec::new() };
-            hub.emit(&self.namespace, chunk);
-        }
     }
 
     /// Gives the host what it must fold; how many calls that is.

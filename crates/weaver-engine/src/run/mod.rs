@@ -8,8 +8,11 @@
 mod attempt;
 mod begin;
 mod branch;
+mod emit;
 mod frame;
 mod hub;
+mod output;
+mod record;
 mod step;
 mod task;
 mod update;
