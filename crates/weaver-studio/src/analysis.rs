@@ -391,8 +391,22 @@ impl<'a> Functions<'_, 'a> {
         let mut parts = BTreeMap::new();
         // One problem for each place, naming every function that it keeps from running.
         let mut blamed: BTreeMap<(usize, String), (Reason, Vec<String>)> = BTreeMap::new();
+        // Functions defined inside others become global under their own names.
+        let mut globals: HashMap<&str, &str> = HashMap::new();
         for draft in drafts {
             let (expression, mut closure) = self.closure(draft);
+            if let Some(FunctionExpression::Nested(name)) = &draft.expression {
+                let taken = self.evaluator.final_value(name).is_some();
+                let owner = *globals.entry(name).or_insert(&draft.id);
+                if taken || owner != draft.id {
+                    closure.reasons.push(Reason {
+                        code: "embedded_subset",
+                        range: draft.span.clone(),
+                        what: format!("there is another function `{name}` in the file"),
+                        instead: "give one of them another name".into(),
+                    });
+                }
+            }
             let mut reasons: Vec<String> = Vec::new();
             for reason in std::mem::take(&mut closure.reasons) {
                 let text = format!("{}; {}", reason.what, reason.instead);
