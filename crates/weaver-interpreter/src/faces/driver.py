@@ -17,8 +17,6 @@ async def _aw_drive(answer):
         args = kwargs = repairs = None
         if type(answer) is _aw_coroutine:
             answer = await answer
-        if _aw_lists:
-            answer = _aw["plain"](answer)
 
 
 await _aw_drive(_aw["classes"])

@@ -194,7 +194,10 @@ impl Machine {
             }
             ReplProgress::OsCall(call) => {
                 let (_, answer) = results.pop().ok_or(Malformed)?;
-                call.resume(answer.for_system(&awaited), print)
+                {
+                    let answer = answer.for_system(&awaited, &call.function_call);
+                    call.resume(answer, print)
+                }
             }
             ReplProgress::ResolveFutures(futures) => {
                 results.retain(|(id, _)| self.pending.remove(id).is_some());
