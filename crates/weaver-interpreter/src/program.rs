@@ -31,7 +31,10 @@ const FACES: [&str; 6] = [
 pub(crate) fn units(program: &Program) -> Vec<Unit> {
     let ours = |source| Unit { users: false, source };
     let mut units = vec![
-        ours(format!("_aw = {{}}\nexec({}, _aw)\n", literal(&faces()))),
+        ours(format!(
+            "_aw = {{'_aw_host': _aw_host, '_aw_async': _aw_async}}\nexec({}, _aw)\n",
+            literal(&faces())
+        )),
         ours(names(program)),
         Unit { users: true, source: program.source.clone() },
     ];
