@@ -352,10 +352,9 @@ fn headers_value(headers: &HeaderMap) -> Map {
 fn body_value(headers: &HeaderMap, bytes: Vec<u8>) -> Value {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if kind == "application/json" || kind.ends_with("+json") {
-        if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) {
-            return Value::from(&value);
-        }
+    let is_json = kind == "application/json" || kind.ends_with("+json");
+    if is_json && let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) {
+        return Value::from(&value);
     }
     match String::from_utf8(bytes) {
         // The log's stores take no NUL inside text.
