@@ -11,7 +11,7 @@ const PLAIN: u8 = 0;
 const DEFLATED: u8 = 1;
 
 /// Smaller ones are not worth the time.
-const DEFLATED_BYTES_MIN: usize = 400;
+const DEFLATED_BYTES_MIN: usize = 256;
 
 thread_local! {
     /// Making one costs more than using it.
