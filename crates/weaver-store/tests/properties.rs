@@ -41,9 +41,16 @@ fn lane_of(id: ExecutionId, sub: bool) -> Lane {
 
 fn payload() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        9 => prop::collection::vec(any::<u8>(), 0..40),
+        8 => prop::collection::vec(any::<u8>(), 0..40),
+        1 => (any::<u64>(), 200..4_000_usize).prop_map(|(seed, bytes)| noise(seed, bytes)),
         1 => any::<u8>().prop_map(|byte| vec![byte; BLOB_BYTES_MIN]),
     ]
+}
+
+/// Bytes that do not compress.
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let next = |n: &u64| Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    std::iter::successors(Some(seed), next).map(|n| (n >> 33) as u8).take(bytes).collect()
 }
 
 fn record() -> impl Strategy<Value = Record> {
