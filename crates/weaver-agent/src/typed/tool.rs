@@ -1,0 +1,157 @@
+//! `nodes.http`, `database`, `file`, `code`.
+
+use weaver_core::{Failure, FailureKind, Map, Value};
+use weaver_engine::{Answer, NodeOutput};
+
+use super::settings::Settings;
+use super::{Task, write};
+use crate::host_call::call_tool;
+use crate::python::{Ended, FunctionCall, limits};
+use crate::template;
+
+/// Makes an HTTP call through the guarded client.
+pub async fn http(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
+    let mut args = Map::new();
+    args.insert("url".into(), settings.required("url")?.into());
+    args.insert("method".into(), settings.text("method").unwrap_or("GET").into());
+    for name in ["headers", "params", "json"] {
+        if let Some(value) = settings.tree(name)? {
+            args.insert(name.into(), value);
+        }
+    }
+    if let Some(body) = settings.rendered("body")? {
+        args.insert("body".into(), body.into());
+    }
+    if let Some(seconds) = settings.number("timeout") {
+        args.insert("timeout".into(), seconds.into());
+    }
+    let response = call_tool(task.services, task.context, "http_request", args.into()).await?;
+    let status = response.get("status").and_then(Value::as_int).unwrap_or(0);
+    let allowed = settings.list("allow_status").iter().any(|one| one.as_int() == Some(status));
+    if status >= 400 && !allowed {
+        let body = response.get("body").map(Value::plain).unwrap_or_default();
+        let shown: String =
+            body.as_str().map_or_else(|| body.to_json(), String::from).chars().take(200).collect();
+        let mut failure = Failure::new(
+            FailureKind::Tool,
+            "http_status",
+            format!("the answer has status {status}: {shown}"),
+        );
+        failure.retryable = status >= 500 || status == 429;
+        return Err(failure);
+    }
+    let result = match settings.text("result").unwrap_or("auto") {
+        "response" => response,
+        "text" => as_text(&response),
+        "json" => as_json(&response).map_err(|error| {
+            Failure::new(
+                FailureKind::Tool,
+                "http_not_json",
+                format!("the answer is not JSON: {error}"),
+            )
+        })?,
+        _ => as_json(&response).unwrap_or_else(|_| as_text(&response)),
+    };
+    Ok(write(task, settings, result))
+}
+
+fn as_text(response: &Value) -> Value {
+    match response.get("body") {
+        Some(Value::Str(text)) => Value::Str(text.clone()),
+        Some(other) => Value::str(other.to_json()),
+        None => "".into(),
+    }
+}
+
+fn as_json(response: &Value) -> Result<Value, serde_json::Error> {
+    match response.get("json").or_else(|| response.get("body")) {
+        Some(Value::Str(text)) => Value::from_json(text),
+        Some(other) => Ok(other.clone()),
+        None => Ok(Value::Null),
+    }
+}
+
+/// Runs one SQL statement.
+pub async fn database(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
+    let mut args = Map::new();
+    args.insert("path".into(), settings.required("path")?.into());
+    args.insert("query".into(), settings.text("query").unwrap_or_default().into());
+    args.insert("params".into(), settings.tree("params")?.unwrap_or_else(|| Value::list([])));
+    args.insert("write".into(), settings.get("write").cloned().unwrap_or(false.into()));
+    if let Some(rows) = settings.get("rows_max") {
+        args.insert("rows_max".into(), rows.clone());
+    }
+    let answer = call_tool(task.services, task.context, "query_db", args.into()).await?;
+    let result = answer.get("rows").cloned().unwrap_or(answer);
+    Ok(write(task, settings, result))
+}
+
+/// Reads or writes a file of the workspace.
+pub async fn file(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
+    let mut args = Map::new();
+    args.insert("op".into(), settings.text("op").unwrap_or("read").into());
+    args.insert("path".into(), settings.required("path")?.into());
+    if let Some(content) = settings.rendered("content")? {
+        args.insert("content".into(), content.into());
+    }
+    if let Some(encoding) = settings.text("encoding") {
+        args.insert("encoding".into(), encoding.into());
+    }
+    let answer = call_tool(task.services, task.context, "file_op", args.into()).await?;
+    let parts = ["content", "entries", "exists"];
+    let result = parts.iter().find_map(|part| answer.get(part)).cloned().unwrap_or(answer);
+    Ok(write(task, settings, result))
+}
+
+/// Runs Python text; what it assigns to `result` is the answer.
+pub async fn code(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
+    let mut inputs = Vec::new();
+    if let Some(wanted) = settings.get("inputs").and_then(Value::as_map) {
+        for (name, expression) in wanted {
+            let value = match expression {
+                Value::Str(text) => template::evaluate(text, task.state)?,
+                other => other.clone(),
+            };
+            inputs.push((name.clone(), value));
+        }
+    }
+    let metadata = Value::map([(
+        "limits",
+        Value::map([
+            ("cpu_seconds", settings.get("cpu_seconds").cloned().unwrap_or_default()),
+            ("memory_mb", settings.get("memory_mb").cloned().unwrap_or_default()),
+        ]),
+    )]);
+    let ended = task
+        .python
+        .run_text(
+            task.services,
+            task.context,
+            FunctionCall {
+                function: settings.text("code").unwrap_or_default(),
+                args: vec![Value::map(inputs)],
+                input_class: None,
+                answers: task.answers,
+                limits: limits(&metadata),
+            },
+        )
+        .await;
+    match ended {
+        Ended::Failed(failure) => Err(failure),
+        Ended::Interrupted(question) => Ok(Answer::Interrupted(vec![question])),
+        Ended::Unwound => Ok(Answer::Interrupted(Vec::new())),
+        Ended::Returned(result) => match (settings.text("into"), &result) {
+            (Some(_), _) => Ok(write(task, settings, result)),
+            (None, Value::Map(_)) => Ok(Answer::Node(NodeOutput::Update(result))),
+            (None, Value::Null) => Ok(Answer::Node(NodeOutput::Nothing)),
+            (None, other) => Err(Failure::new(
+                FailureKind::InvalidInput,
+                "code_result",
+                format!(
+                    "without `into`, `result` must be a dict of updates, not {}",
+                    other.type_name()
+                ),
+            )),
+        },
+    }
+}
