@@ -130,7 +130,8 @@ fn define_schema(out: &mut String, schema: &SchemaSpec) {
     let kind = match kind {
         SchemaKind::TypedDict => "typed_dict",
         SchemaKind::Messages => "messages",
-        SchemaKind::Dataclass => "dataclass",
+        SchemaKind::Dataclass | SchemaKind::NamedTuple => "dataclass",
+        SchemaKind::Enum => return define_enum(out, schema),
         SchemaKind::Pydantic => "pydantic",
     };
     let doc = doc.as_deref().map_or("None".into(), literal);
@@ -159,6 +160,16 @@ fn define_schema(out: &mut String, schema: &SchemaSpec) {
         ),
     );
     line(out, format_args!("_aw['classes']['schema'].append({name}(_aw_probe=True))"));
+}
+
+/// An enum's members are the values themselves: they compare and save as such.
+fn define_enum(out: &mut String, schema: &SchemaSpec) {
+    line(out, format_args!("class {}:", schema.name));
+    for member in &schema.fields {
+        let value = member.default.as_ref().map_or("None".into(), python);
+        line(out, format_args!("    {} = {value}", member.name));
+    }
+    line(out, format_args!("    pass"));
 }
 
 /// `(name, annotation, required, has default, default), `
