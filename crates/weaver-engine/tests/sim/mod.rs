@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use weaver_core::{Timestamp, Value};
 use weaver_engine::{
     Answer, Call, Effect, Happened, Input, InputCommand, InterruptId, Memory, Origin, Outcome,
-    Resume, Run, RunOptions,
+    Resume, Run, RunOptions, Saved,
 };
 
 pub use plan::Plan;
@@ -184,19 +184,26 @@ impl<'a> Sim<'a> {
     fn report(mut self, outcome: &Outcome<Value>) -> Report {
         self.flush(usize::MAX);
         let mut states = Vec::new();
-        let mut state = None;
         for commit in self.memory.history("") {
             let saved = self.memory.get("", commit.id).expect("a commit is a checkpoint");
             let values = saved.state.channels.iter().filter(|(name, _)| !name.contains(':'));
             let values: Vec<_> = values.map(|(name, channel)| (name, &channel.stored)).collect();
             states.push(format!("{} {:?} {values:?}", commit.step, commit.source));
-            state = Some(saved.state);
+            let text = serde_json::to_string(&saved).expect("a checkpoint is JSON");
+            assert_eq!(serde_json::from_str::<Saved<Value>>(&text).expect("and back"), saved);
         }
         let end = match outcome {
-            Outcome::Done { output } => output.to_json(),
+            Outcome::Done { output } => {
+                // What was saved adds up to what is in memory.
+                let saved = self.memory.latest("").expect("a finished run has a checkpoint").state;
+                for (key, value) in output.as_map().expect("output is an object") {
+                    let initial = matches!(value.to_json().as_str(), "[]" | "0" | "\"\"");
+                    assert!(initial || saved.value(key) == Some(value), "{key}: {value}");
+                }
+                output.to_json()
+            }
             other => format!("{other:?}"),
         };
-        let _ = state;
         Report {
             end,
             states,
