@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 use weaver_core::{Timestamp, Value};
 use weaver_engine::{
-    Answer, Call, Effect, Happened, Input, InputCommand, InterruptId, Memory, Origin, Outcome,
-    Resume, Run, RunOptions, Saved,
+    Answer, Call, CheckpointState, Commit, Effect, Happened, Input, InputCommand, InterruptId,
+    Memory, Origin, Outcome, Resume, Run, RunOptions,
 };
 
 pub use plan::Plan;
@@ -91,7 +91,7 @@ impl Report {
 
 /// Something that became durable, or will.
 enum Write {
-    Commit(weaver_engine::Commit<Value>),
+    Commit(Commit<Value>),
     Pending(weaver_engine::SaveWrites<Value>),
 }
 
@@ -184,13 +184,18 @@ impl<'a> Sim<'a> {
     fn report(mut self, outcome: &Outcome<Value>) -> Report {
         self.flush(usize::MAX);
         let mut states = Vec::new();
+        let mut state: Option<CheckpointState<Value>> = None;
         for commit in self.memory.history("") {
-            let saved = self.memory.get("", commit.id).expect("a commit is a checkpoint");
-            let values = saved.state.channels.iter().filter(|(name, _)| !name.contains(':'));
+            let text = serde_json::to_string(commit).expect("a commit is JSON");
+            assert_eq!(&serde_json::from_str::<Commit<Value>>(&text).expect("and back"), commit);
+            match &mut state {
+                Some(state) if commit.parent == Some(state.id) => state.apply(commit),
+                _ => state = self.memory.get("", commit.id).map(|saved| saved.state),
+            }
+            let state = state.as_ref().expect("a commit is a checkpoint");
+            let values = state.channels.iter().filter(|(name, _)| !name.contains(':'));
             let values: Vec<_> = values.map(|(name, channel)| (name, &channel.stored)).collect();
             states.push(format!("{} {:?} {values:?}", commit.step, commit.source));
-            let text = serde_json::to_string(&saved).expect("a checkpoint is JSON");
-            assert_eq!(serde_json::from_str::<Saved<Value>>(&text).expect("and back"), saved);
         }
         let end = match outcome {
             Outcome::Done { output } => {
