@@ -139,9 +139,10 @@ impl Call {
                     if matches!(self.phase, Phase::Loading) {
                         self.worker = None;
                     }
+                    let failure = self.shared.place(failure);
                     return Ok(self.end(Step::Raised(failure)));
                 }
-                Reply::Limit(failure) => return Err(Step::Limit(failure)),
+                Reply::Limit(failure) => return Err(Step::Limit(self.shared.place(failure))),
                 Reply::Refused(why) => return Err(Step::Crashed(crashed(&format!("({why})")))),
                 Reply::Hello { .. } | Reply::State(_) | Reply::Probed(_) => {
                     return Err(Step::Crashed(crashed("(it broke the protocol)")));

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use weaver_core::{Hash, Map, Program, Value};
+use weaver_core::{Failure, Hash, Map, Program, Value};
 
 use crate::call::Call;
+use crate::lower::{Lowered, lower};
 use crate::pool::{Inner, lock};
 use crate::process::Worker;
 use crate::program::{self, Unit};
@@ -78,11 +79,14 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(pool: Arc<Inner>, program: Arc<Program>, binding: Binding) -> Self {
-        let units = program::units(&program);
+        let lowered = lower(&program.source);
+        let units = program::units(&program, &lowered);
         let code_hash = program::code_hash(&program.file, &units);
         let file = program.file.clone();
         let slot = Mutex::new(Slot::Empty);
-        Session { shared: Arc::new(Shared { pool, file, units, code_hash, binding, slot }) }
+        Session {
+            shared: Arc::new(Shared { pool, file, lowered, units, code_hash, binding, slot }),
+        }
     }
 
     /// Starts a call; nothing runs before [`Call::next`].
@@ -108,6 +112,7 @@ impl Session {
 pub(crate) struct Shared {
     pub(crate) pool: Arc<Inner>,
     pub(crate) file: String,
+    lowered: Lowered,
     pub(crate) units: Vec<Unit>,
     pub(crate) code_hash: Hash,
     pub(crate) binding: Binding,
@@ -129,6 +134,16 @@ pub(crate) enum Slot {
 }
 
 impl Shared {
+    /// Places of the lowered source become places of the user's.
+    pub(crate) fn place(&self, mut failure: Failure) -> Failure {
+        for frame in &mut failure.traceback {
+            let original = |column| self.lowered.original_column(frame.line, column);
+            frame.column = frame.column.map(original);
+            frame.end_column = frame.end_column.map(original);
+        }
+        failure
+    }
+
     /// Takes the module for a call. Nothing: another call has it.
     pub(crate) fn take(&self) -> Option<Slot> {
         let mut slot = lock(&self.slot);

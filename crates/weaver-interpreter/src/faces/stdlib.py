@@ -2,6 +2,8 @@
 # imports of a file are bound to.
 
 import asyncio
+import collections
+import dataclasses
 import functools
 import json
 import math
@@ -352,6 +354,16 @@ tool_registry = Registry()
 agentweaver = Namespace(llm=llm, allm=allm, tools=tool_registry, tool=call_tool, Send=Send, Command=Command, interrupt=interrupt)
 
 
+def native_name(module, name):
+    return native_modules[module](name)
+
+
+native_modules = {
+    "functools": lambda name: getattr(functools, name), "dataclasses": lambda name: getattr(dataclasses, name),
+    "collections": lambda name: getattr(collections, name), "asyncio": lambda name: getattr(asyncio, name),
+}
+
+
 def find_name(module, name):
     # What a name imported from a module is bound to.
     if name is None:
@@ -406,7 +418,7 @@ FACES = {
     "ChatPromptTemplate": ChatPromptTemplate, "MessagesPlaceholder": MessagesPlaceholder, "PromptTemplate": PromptTemplate,
     "SystemMessagePromptTemplate": SystemMessagePromptTemplate, "HumanMessagePromptTemplate": HumanMessagePromptTemplate,
     "AIMessagePromptTemplate": AIMessagePromptTemplate,
-    "tool": tool, "Tool": Tool, "BaseTool": Tool, "StructuredTool": StructuredTool, "ToolNode": ToolNode,
+    "TYPE_CHECKING": False, "tool": tool, "Tool": Tool, "BaseTool": Tool, "StructuredTool": StructuredTool, "ToolNode": ToolNode,
     "tools_condition": tools_condition, "Field": Field, "Document": Record,
 }
 
