@@ -193,7 +193,8 @@ def catches(wanted):
         head = text[1:].split(MARK, 1)[0].split(",")
         for name in names:
             if name in head:
-                return type(error)
+                # Not `type(error)`: the interpreter refuses that as a class to catch.
+                return BUILTIN_ERRORS.get(type(error).__name__, Exception)
     if plain:
         return tuple(plain)
     return SystemExit if not isinstance(error, SystemExit) else KeyboardInterrupt
