@@ -159,7 +159,7 @@ impl Lowering<'_> {
             self.classes.push(Class { name: name.into(), kind: ClassKind::Plain, methods });
             return;
         };
-        let bases: Vec<String> = arguments.args.iter().map(|base| last_name(base)).collect();
+        let bases: Vec<String> = arguments.args.iter().map(last_name).collect();
         let blank = self
             .text(&**arguments)
             .chars()

@@ -10,7 +10,7 @@ use weaver_core::spec::{FieldSpec, SchemaKind, SchemaSpec};
 use weaver_core::value::TYPE_KEY;
 use weaver_core::{Hash, Program, Value};
 
-use crate::lower::Lowered;
+use crate::lower::{Lowered, lower};
 
 /// One input of the interpreter.
 #[derive(Clone, Debug)]
@@ -29,8 +29,25 @@ const FACES: [&str; 6] = [
     include_str!("faces/stdlib.py"),
 ];
 
+/// A program made ready: once for all its sessions.
+pub(crate) struct Prepared {
+    pub(crate) file: String,
+    pub(crate) lowered: Lowered,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) code_hash: Hash,
+}
+
+impl Prepared {
+    pub(crate) fn new(program: &Program) -> Self {
+        let lowered = lower(&program.source);
+        let units = units(program, &lowered);
+        let code_hash = code_hash(&program.file, &units);
+        Prepared { file: program.file.clone(), lowered, units, code_hash }
+    }
+}
+
 /// The inputs that make the module of a program, in order.
-pub(crate) fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
+fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
     let ours = |source| Unit { users: false, source };
     let mut units = vec![
         ours(format!(
@@ -50,7 +67,7 @@ pub(crate) fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
 }
 
 /// Hash of everything that decides what the module does.
-pub(crate) fn code_hash(file: &str, units: &[Unit]) -> Hash {
+fn code_hash(file: &str, units: &[Unit]) -> Hash {
     let parts = units.iter().map(|unit| unit.source.as_bytes());
     Hash::of_parts(std::iter::once(file.as_bytes()).chain(parts))
 }
