@@ -23,4 +23,5 @@ check: ## Run the fast checks: format, tidy, clippy
 
 bench: ## Measure against LangGraph and print the ratios
 	@ci/setup.sh
-	.venv/bin/python bench/run
+	cargo build $(CARGO_FLAGS) --release --package weaver-server
+	bench/run --python .venv/bin/python

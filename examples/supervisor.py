@@ -49,23 +49,43 @@ model = ChatOpenAI(model="gpt-4o-mini", temperature=0)
 decide = model.with_structured_output(Decision)
 
 
-def sub_agent(name: str, role: str, tools: list):
-    """A small ReAct agent that reports back to its parent when it has no more tool calls."""
-    worker = model.bind_tools(tools)
+def work(name: str, role: str, worker, messages: list) -> Command:
+    """One turn of a sub-agent: more tool calls, or the report to the parent."""
+    answer = worker.invoke([SystemMessage(role)] + messages)
+    if answer.tool_calls:
+        return Command(update={"messages": [answer]}, goto="use_tools")
+    report = AIMessage(answer.content, name=name)
+    return Command(graph=Command.PARENT, update={"messages": [report]}, goto="supervisor")
 
-    def work(state: MessagesState) -> Command[Literal["use_tools"]]:
-        answer = worker.invoke([SystemMessage(role)] + state["messages"])
-        if answer.tool_calls:
-            return Command(update={"messages": [answer]}, goto="use_tools")
-        report = AIMessage(answer.content, name=name)
-        return Command(graph=Command.PARENT, update={"messages": [report]}, goto="supervisor")
 
-    agent = StateGraph(MessagesState)
-    agent.add_node("work", work)
-    agent.add_node("use_tools", ToolNode(tools))
-    agent.add_edge(START, "work")
-    agent.add_edge("use_tools", "work")
-    return agent.compile()
+library = [height]
+librarian_model = model.bind_tools(library)
+
+
+def librarian(state: MessagesState) -> Command[Literal["use_tools"]]:
+    return work("librarian", "You are the librarian. Look facts up.", librarian_model, state["messages"])
+
+
+librarian_agent = StateGraph(MessagesState)
+librarian_agent.add_node("librarian", librarian)
+librarian_agent.add_node("use_tools", ToolNode(library))
+librarian_agent.add_edge(START, "librarian")
+librarian_agent.add_edge("use_tools", "librarian")
+
+
+arithmetic = [divide]
+calculator_model = model.bind_tools(arithmetic)
+
+
+def calculator(state: MessagesState) -> Command[Literal["use_tools"]]:
+    return work("calculator", "You are the calculator. Use the tools for numbers.", calculator_model, state["messages"])
+
+
+calculator_agent = StateGraph(MessagesState)
+calculator_agent.add_node("calculator", calculator)
+calculator_agent.add_node("use_tools", ToolNode(arithmetic))
+calculator_agent.add_edge(START, "calculator")
+calculator_agent.add_edge("use_tools", "calculator")
 
 
 def supervisor(state: Team) -> Command[Literal["librarian", "calculator", "__end__"]]:
@@ -80,7 +100,7 @@ def supervisor(state: Team) -> Command[Literal["librarian", "calculator", "__end
 
 graph = StateGraph(Team)
 graph.add_node("supervisor", supervisor)
-graph.add_node("librarian", sub_agent("librarian", "You are the librarian. Look facts up.", [height]))
-graph.add_node("calculator", sub_agent("calculator", "You are the calculator. Use the tools for numbers.", [divide]))
+graph.add_node("librarian", librarian_agent.compile())
+graph.add_node("calculator", calculator_agent.compile())
 graph.add_edge(START, "supervisor")
 app = graph.compile()

@@ -10,6 +10,7 @@ mod edges;
 mod error_pages;
 mod file_size;
 mod ignored_tests;
+mod links;
 mod local_names;
 mod purity;
 mod sql;
@@ -24,6 +25,7 @@ pub fn problems(tree: &Tree) -> Vec<Problem> {
     sql::check(tree, &mut problems);
     error_pages::check(tree, &mut problems);
     ignored_tests::check(tree, &mut problems);
+    links::check(tree, &mut problems);
     file_size::check(tree, &mut problems);
     local_names::check(tree, &mut problems);
     problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));

@@ -59,6 +59,13 @@ impl Tree {
         self.files.binary_search_by(|file| file.path.as_str().cmp(path)).is_ok()
     }
 
+    /// Whether files lie under a folder.
+    pub fn contains_folder(&self, path: &str) -> bool {
+        let prefix = format!("{path}/");
+        let first = self.files.partition_point(|file| file.path < prefix);
+        self.files.get(first).is_some_and(|file| file.path.starts_with(&prefix))
+    }
+
     /// The Rust files of `crates/*/src`, with the crate's name; a test module
     /// with a file of its own is left out.
     pub fn library_sources(&self) -> impl Iterator<Item = (&str, &File)> {

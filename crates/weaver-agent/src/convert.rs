@@ -134,7 +134,9 @@ mod tests {
         let text = r#"{"$type":"command","update":{"a":1},"goto":["x",{"$type":"send","node":"y","arg":2}]}"#;
         let Answer::Node(NodeOutput::Command(command)) = node_answer(value(text)) else { panic!() };
         assert_eq!(command.update, [("a".into(), Value::Int(1))]);
-        assert!(matches!(&command.goto[..], [Goto::Node(x), Goto::Send(y)] if &**x == "x" && &*y.node == "y"));
+        assert!(
+            matches!(&command.goto[..], [Goto::Node(x), Goto::Send(y)] if &**x == "x" && &*y.node == "y")
+        );
     }
 
     #[test]

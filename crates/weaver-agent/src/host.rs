@@ -70,7 +70,8 @@ impl Inner {
             }
             Target::Tools { tools, messages_key, handle_errors } => {
                 let state = call.input.to_value();
-                let node = tool_node::ToolNode { tools, messages_key, handle_errors: *handle_errors };
+                let node =
+                    tool_node::ToolNode { tools, messages_key, handle_errors: *handle_errors };
                 node.run(&self.services, &self.python, &context, &state, &call.answers).await
             }
             Target::ToolsCondition => match tool_node::tools_condition(&call.input.to_value()) {
@@ -187,9 +188,12 @@ fn exception(failure: &Failure) -> Value {
         FailureKind::Timeout => "NodeTimeoutError",
         _ => "RuntimeError",
     });
-    Value::tagged("exception", [
-        ("class", Value::str(class)),
-        ("message", Value::str(&*failure.message)),
-        ("bases", Value::list(failure.bases.iter().map(|base| Value::str(&**base)))),
-    ])
+    Value::tagged(
+        "exception",
+        [
+            ("class", Value::str(class)),
+            ("message", Value::str(&*failure.message)),
+            ("bases", Value::list(failure.bases.iter().map(|base| Value::str(&**base)))),
+        ],
+    )
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use weaver_core::spec::ToolSpec;
+use weaver_core::spec::{SchemaKind, SchemaSpec, ToolSpec};
 use weaver_core::{Event, EventKind, Failure, FailureKind, Value};
 use weaver_engine::{Graph, Invoked};
 use weaver_interpreter::{HostCall, HostException};
@@ -24,8 +24,40 @@ pub struct Services {
     pub file_tools: Arc<HashMap<String, ToolSpec>>,
     /// Graphs of the file that functions may invoke.
     pub graphs: Arc<HashMap<String, Graph<Value>>>,
+    /// The file's schema classes, by name.
+    pub schemas: Arc<HashMap<String, SchemaSpec>>,
     /// What `os.getenv` answers: nothing but these.
     pub environment: Arc<HashMap<String, String>>,
+}
+
+impl Services {
+    /// The JSON Schema that a setting means: a schema class by reference, or the
+    /// dict itself.
+    pub fn schema(&self, setting: &Value) -> Value {
+        match self.schema_class(setting) {
+            Some(schema) => schema.json_schema.clone(),
+            None => setting.clone(),
+        }
+    }
+
+    /// A value of a schema as Python has it: an instance, where its class makes
+    /// instances and not dicts.
+    pub fn instance(&self, setting: &Value, value: Value) -> Value {
+        match self.schema_class(setting) {
+            Some(schema) if matches!(schema.kind, SchemaKind::Pydantic | SchemaKind::Dataclass) => {
+                Value::tagged("object", [("class", schema.name.as_str().into()), ("fields", value)])
+            }
+            _ => value,
+        }
+    }
+
+    fn schema_class(&self, setting: &Value) -> Option<&SchemaSpec> {
+        let name = setting.as_str().or_else(|| match setting.tag() {
+            Some("ref") => setting.get("name")?.as_str(),
+            _ => None,
+        })?;
+        self.schemas.get(name)
+    }
 }
 
 /// Why a call has no answer.
@@ -96,10 +128,10 @@ pub async fn answer(
         "subgraph.stream" => {
             subgraph(services, context, call, ordinal).await.map(|output| Value::list([output]))
         }
-        "clock" => local(context, "clock", || {
-            Value::Float(weaver_runtime::now().0 as f64 / 1_000_000.0)
-        })
-        .await,
+        "clock" => {
+            local(context, "clock", || Value::Float(weaver_runtime::now().0 as f64 / 1_000_000.0))
+                .await
+        }
         "random_seed" => local(context, "random_seed", random_int).await,
         "uuid" => local(context, "uuid", || uuid::Uuid::new_v4().to_string().into()).await,
         "getenv" => {
@@ -162,12 +194,11 @@ pub async fn call_tool(
     name: &str,
     args: Value,
 ) -> Result<Value, Failure> {
-    let definition = services.tools.get(name);
-    let policy = match definition.map(|definition| definition.effect) {
-        Some(weaver_tools::Effect::Pure) => EffectPolicy::Local,
-        Some(weaver_tools::Effect::Read) | None => EffectPolicy::Ask,
-        Some(weaver_tools::Effect::Write) => EffectPolicy::Change,
-        Some(weaver_tools::Effect::AtMostOnce) => EffectPolicy::AtMostOnce,
+    let policy = match services.tools.effect(name, &args) {
+        weaver_tools::Effect::Pure => EffectPolicy::Local,
+        weaver_tools::Effect::Read => EffectPolicy::Ask,
+        weaver_tools::Effect::Write => EffectPolicy::Change,
+        weaver_tools::Effect::AtMostOnce => EffectPolicy::AtMostOnce,
     };
     let request = Value::map([("tool", Value::str(name)), ("args", args.clone())]);
     let effect = EffectRequest { kind: "tool", request: request.clone(), policy };
@@ -181,10 +212,9 @@ pub async fn call_tool(
         event.duration_us = Some(began.elapsed().as_micros() as u64);
         event.data = match &outcome {
             Ok(result) => Value::map([("tool", Value::str(name)), ("result", result.clone())]),
-            Err(error) => Value::map([
-                ("tool", Value::str(name)),
-                ("error", error.to_string().into()),
-            ]),
+            Err(error) => {
+                Value::map([("tool", Value::str(name)), ("error", error.to_string().into())])
+            }
         };
         context.emit_event(event);
         outcome.map_err(Failure::from)
@@ -211,20 +241,23 @@ fn config(context: &TaskContext) -> Value {
 
 fn runtime(context: &TaskContext) -> Value {
     let task = context.task();
-    Value::tagged("runtime", [
-        ("context", context.run().context.clone()),
-        (
-            "execution_info",
-            Value::map([
-                ("node_attempt", Value::from(task.attempt)),
-                ("task_id", task.id.to_string().into()),
-                ("checkpoint_ns", task.task_namespace().into()),
-                ("thread_id", Value::Str(context.run().thread.clone())),
-                ("run_id", Value::Null),
-                ("node_first_attempt_time", Value::Null),
-            ]),
-        ),
-    ])
+    Value::tagged(
+        "runtime",
+        [
+            ("context", context.run().context.clone()),
+            (
+                "execution_info",
+                Value::map([
+                    ("node_attempt", Value::from(task.attempt)),
+                    ("task_id", task.id.to_string().into()),
+                    ("checkpoint_ns", task.task_namespace().into()),
+                    ("thread_id", Value::Str(context.run().thread.clone())),
+                    ("run_id", Value::Null),
+                    ("node_first_attempt_time", Value::Null),
+                ]),
+            ),
+        ],
+    )
 }
 
 /// `agentweaver.llm(model, prompt, **options)`: the whole answer as an AI message.
@@ -274,7 +307,8 @@ fn chat_request(services: &Services, call: &HostCall) -> Result<ChatRequest, Sto
         model::set_parameter(&mut request, key, value);
     }
     if let Some(tools) = argument(call, 99, "tools").as_list() {
-        request.tools = tools.iter().map(|tool| tool_definition(services, tool)).collect::<Result<_, _>>()?;
+        request.tools =
+            tools.iter().map(|tool| tool_definition(services, tool)).collect::<Result<_, _>>()?;
     }
     request.tool_choice = match argument(call, 99, "tool_choice") {
         Value::Str(word) => match &*word {
@@ -312,7 +346,8 @@ pub fn tool_definition(services: &Services, tool: &Value) -> Result<ToolDefiniti
     }
     let function = tool.get("function").unwrap_or(tool);
     let name = ["name", "title"].iter().find_map(|key| function.get(key)?.as_str());
-    let parameters = ["parameters", "input_schema", "schema"].iter().find_map(|key| function.get(key));
+    let parameters =
+        ["parameters", "input_schema", "schema"].iter().find_map(|key| function.get(key));
     Ok(ToolDefinition {
         name: name.unwrap_or("tool").into(),
         description: function.get("description").and_then(Value::as_str).unwrap_or("").into(),

@@ -17,10 +17,10 @@ mod memory;
 mod model;
 pub mod plan;
 mod python;
+mod structured;
 pub mod template;
 mod tool_node;
 mod typed;
-
 
 pub use host::Host;
 pub use host_call::Services;

@@ -92,13 +92,16 @@ async fn search(store: &Store, call: &HostCall) -> Result<Value, Stop> {
 
 /// `{"$type": "item", "namespace", "key", "value", "created_at", "updated_at"}`.
 fn item_value(item: &Item) -> Value {
-    Value::tagged("item", [
-        ("namespace", path_value(&item.key.namespace)),
-        ("key", Value::str(&*item.key.key)),
-        ("value", item.value.clone()),
-        ("created_at", item.created.to_rfc3339().into()),
-        ("updated_at", item.updated.to_rfc3339().into()),
-    ])
+    Value::tagged(
+        "item",
+        [
+            ("namespace", path_value(&item.key.namespace)),
+            ("key", Value::str(&*item.key.key)),
+            ("value", item.value.clone()),
+            ("created_at", item.created.to_rfc3339().into()),
+            ("updated_at", item.updated.to_rfc3339().into()),
+        ],
+    )
 }
 
 fn key(call: &HostCall) -> Result<ItemKey, Stop> {

@@ -19,9 +19,8 @@ pub async fn ask(
         request: request_value(&request)?,
         policy: if model.offline { EffectPolicy::Local } else { EffectPolicy::Ask },
     };
-    let answer = context
-        .effect(asked, |fire| fire_call(gateway, context, &model, request, fire))
-        .await?;
+    let answer =
+        context.effect(asked, |fire| fire_call(gateway, context, &model, request, fire)).await?;
     serde_json::from_value(serde_json::Value::from(&answer)).map_err(|error| {
         let message = format!("a recorded answer of a model cannot be read: {error}");
         Failure::new(FailureKind::Internal, "record_unreadable", message)
@@ -97,8 +96,9 @@ pub fn messages_of(value: &Value) -> Result<Vec<Message>, Failure> {
 }
 
 fn bad_messages(problem: String) -> Failure {
-    Failure::new(FailureKind::InvalidInput, "model_bad_request", problem)
-        .with_help("messages are text, messages, (role, content) pairs or dicts with role and content")
+    Failure::new(FailureKind::InvalidInput, "model_bad_request", problem).with_help(
+        "messages are text, messages, (role, content) pairs or dicts with role and content",
+    )
 }
 
 /// A parameter of a chat model in LangChain's or OpenAI's words; others are
@@ -140,7 +140,10 @@ pub fn output_schema(value: &Value) -> Result<Option<OutputSchema>, Failure> {
             other => Err(Failure::new(
                 FailureKind::InvalidInput,
                 "model_bad_request",
-                format!("an output schema must be a schema class or a dict, not {}", other.type_name()),
+                format!(
+                    "an output schema must be a schema class or a dict, not {}",
+                    other.type_name()
+                ),
             )),
         };
     };

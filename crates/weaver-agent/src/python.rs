@@ -6,7 +6,6 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use serde::{Deserialize, Serialize};
 use weaver_core::spec::{FunctionSpec, Runs};
 use weaver_core::{EventKind, Failure, FailureKind, Map, Value};
-use weaver_engine::CallInput;
 use weaver_interpreter::{
     Call, CallRequest, HostCall, HostException, Limits, Session, Snapshot, Step,
 };
@@ -82,14 +81,8 @@ impl Python {
         if let Some(failure) = self.cannot_run(call.function) {
             return Ended::Failed(failure);
         }
-        let mut drive = Drive {
-            services,
-            context,
-            answers: call.answers,
-            questions: 0,
-            invoked: 0,
-            function: call.function,
-        };
+        let mut drive =
+            Drive { services, context, answers: call.answers, questions: 0, invoked: 0 };
         if let Some((restored, suspended)) = self.restore(context, &call) {
             return drive.go_on(restored, suspended).await;
         }
@@ -99,6 +92,31 @@ impl Python {
             args: call.args,
             kwargs,
             input_class: call.input_class,
+            limits: call.limits,
+        });
+        drive.run(started).await
+    }
+
+    /// Runs Python statements; what they assign to `result` is the answer. The
+    /// text is `call.function`, the variables its first argument.
+    pub async fn run_text(
+        &self,
+        services: &Services,
+        context: &TaskContext,
+        call: FunctionCall<'_>,
+    ) -> Ended {
+        let mut drive =
+            Drive { services, context, answers: call.answers, questions: 0, invoked: 0 };
+        if let Some((restored, suspended)) = self.restore(context, &call) {
+            return drive.go_on(restored, suspended).await;
+        }
+        let mut args = vec![Value::str(call.function)];
+        args.extend(call.args);
+        let started = self.session.call(CallRequest {
+            function: CODE_FUNCTION.into(),
+            args,
+            kwargs: Map::new(),
+            input_class: None,
             limits: call.limits,
         });
         drive.run(started).await
@@ -152,6 +170,17 @@ impl Python {
     }
 }
 
+/// Runs the text of `nodes.code`; [`with_code_function`] puts it behind a program.
+const CODE_FUNCTION: &str = "_aw_code";
+
+/// A program's source with the function that runs the text of `nodes.code`
+/// behind its last line, so that the file's own lines keep their numbers.
+pub fn with_code_function(source: &str) -> String {
+    format!(
+        "{source}\n\ndef {CODE_FUNCTION}(code, inputs):\n    names = dict(inputs)\n    exec(code, names)\n    return names.get('result')\n"
+    )
+}
+
 /// One running function.
 struct Drive<'a> {
     services: &'a Services,
@@ -159,7 +188,6 @@ struct Drive<'a> {
     answers: &'a [Value],
     questions: usize,
     invoked: u32,
-    function: &'a str,
 }
 
 impl Drive<'_> {
@@ -229,7 +257,7 @@ impl Drive<'_> {
     async fn answer(&mut self, asked: HostCall) -> Result<Result<Value, HostException>, Ended> {
         let ordinal = self.invoked;
         self.invoked += u32::from(asked.name.starts_with("subgraph."));
-        settle(host_call::answer(self.services, self.context, &asked, ordinal).await, self.function)
+        settle(host_call::answer(self.services, self.context, &asked, ordinal).await)
     }
 
     /// Answers calls that wait at once; goes on as soon as one has its answer.
@@ -250,24 +278,18 @@ impl Drive<'_> {
             });
         }
         while let Some((id, outcome)) = pending.next().await {
-            call.resume(id, settle(outcome, self.function)?);
+            call.resume(id, settle(outcome)?);
         }
         Ok(())
     }
 }
 
 /// A failed call becomes an exception that the function may catch.
-fn settle(
-    outcome: Result<Value, Stop>,
-    function: &str,
-) -> Result<Result<Value, HostException>, Ended> {
+fn settle(outcome: Result<Value, Stop>) -> Result<Result<Value, HostException>, Ended> {
     match outcome {
         Ok(value) => Ok(Ok(value)),
         Err(Stop::Raise(exception)) => Ok(Err(exception)),
-        Err(Stop::Fail(failure)) => {
-            let _ = function;
-            Err(Ended::Failed(failure))
-        }
+        Err(Stop::Fail(failure)) => Err(Ended::Failed(failure)),
         Err(Stop::Unwind) => Err(Ended::Unwound),
     }
 }
@@ -286,9 +308,4 @@ pub fn limits(metadata: &Value) -> Limits {
         limits.depth = depth as usize;
     }
     limits
-}
-
-/// The input of a call as the function's first argument.
-pub fn first_argument(input: &CallInput<Value>) -> Value {
-    input.to_value()
 }

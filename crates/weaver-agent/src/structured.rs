@@ -34,7 +34,8 @@ pub async fn ask(
             "That answer does not fit: {problem}. Answer again with just the JSON."
         )));
     }
-    let message = format!("the model's answer does not fit the schema `{}`: {problem}", output.name);
+    let message =
+        format!("the model's answer does not fit the schema `{}`: {problem}", output.name);
     Err(Failure::new(FailureKind::Model, "model_output_invalid", message))
 }
 

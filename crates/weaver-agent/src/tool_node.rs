@@ -46,8 +46,9 @@ impl ToolNode<'_> {
         // A tool that asks a person takes the answers in order: then one after another.
         let outcomes = match answers.is_empty() {
             true => {
-                let started =
-                    calls.iter().map(|call| self.call(services, python, context, state, call, answers));
+                let started = calls
+                    .iter()
+                    .map(|call| self.call(services, python, context, state, call, answers));
                 join_all(started).await
             }
             false => {
@@ -91,7 +92,10 @@ impl ToolNode<'_> {
             other => last_message(other, self.messages_key),
         };
         let last = list.ok_or_else(|| {
-            convert::invalid(format!("a ToolNode needs messages in `{}`, and there are none", self.messages_key))
+            convert::invalid(format!(
+                "a ToolNode needs messages in `{}`, and there are none",
+                self.messages_key
+            ))
         })?;
         let message = Message::from_value(&last).map_err(convert::invalid)?;
         if message.kind != MessageKind::Ai {
@@ -149,7 +153,9 @@ impl ToolNode<'_> {
             if services.tools.get(&call.name).is_none() {
                 return Ended::Failed(unknown_tool(services, &call.name));
             }
-            return match host_call::call_tool(services, context, &call.name, call.args.clone()).await {
+            return match host_call::call_tool(services, context, &call.name, call.args.clone())
+                .await
+            {
                 Ok(value) => Ended::Returned(value),
                 Err(failure) => Ended::Failed(failure),
             };
@@ -163,13 +169,17 @@ impl ToolNode<'_> {
             ("state", state.clone()),
         ]);
         let ended = python
-            .call(services, context, FunctionCall {
-                function: &spec.function,
-                args: vec![Value::tagged("tool_input", [("call", request)])],
-                input_class: None,
-                answers,
-                limits: Default::default(),
-            })
+            .call(
+                services,
+                context,
+                FunctionCall {
+                    function: &spec.function,
+                    args: vec![Value::tagged("tool_input", [("call", request)])],
+                    input_class: None,
+                    answers,
+                    limits: Default::default(),
+                },
+            )
             .await;
         let mut event = context.event(EventKind::ToolResult);
         event.duration_us = Some(began.elapsed().as_micros() as u64);
@@ -212,7 +222,9 @@ fn is_for_model(failure: &Failure) -> bool {
 fn tool_message(call: &weaver_core::ToolCall, result: Value, is_error: bool) -> Value {
     let content = match &result {
         Value::Str(_) => result.clone(),
-        Value::List(blocks) if blocks.iter().all(|block| block.get("type").is_some()) && !blocks.is_empty() => {
+        Value::List(blocks)
+            if blocks.iter().all(|block| block.get("type").is_some()) && !blocks.is_empty() =>
+        {
             result.clone()
         }
         other => Value::str(other.plain().to_json()),

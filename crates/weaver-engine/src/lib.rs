@@ -14,6 +14,11 @@
 //! - After every call into a [`Run`], drain [`Run::poll_effect`] fully.
 //! - A superstep costs what it touches, not what the state or the history holds.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "a failure is data of the log; it is rare and passes through few functions"
+)]
+
 mod channels;
 pub mod checkpoint;
 pub mod effect;
@@ -33,8 +38,8 @@ pub mod view;
 
 pub use checkpoint::{CheckpointState, Commit, PendingRecord, Saved, SavedWrite, Source, TaskPath};
 pub use effect::{
-    Answer, Call, CallId, CallKind, Command, Effect, Emit, Goto, Happened, Interrupt, Invoked,
-    NodeOutput, Notice, Outcome, Route, SaveWrites, SendTo, TaskInfo,
+    Answer, CacheKey, Call, CallId, CallKind, Command, Effect, Emit, Goto, Happened, Interrupt,
+    Invoked, Load, NodeOutput, Notice, Outcome, Route, SaveWrites, SendTo, TaskInfo,
 };
 pub use graph::{
     BranchSpec, BuildError, ChannelKind, Graph, GraphBuilder, Managed, NodeKind, NodeSpec,

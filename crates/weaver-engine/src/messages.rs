@@ -75,6 +75,35 @@ pub(crate) fn add<V: StateValue>(
     Ok(if changed { Added::Changed } else { Added::Appended(appended) })
 }
 
+/// Merges `right` into a list only if that does no more than append; the items.
+pub(crate) fn add_if_append<V: StateValue>(
+    slot: &mut Option<V>,
+    index: &mut MessageIndex,
+    right: &V,
+    seed: (u128, u64),
+) -> Option<Vec<V>> {
+    if index.positions.is_none() && !slot.as_ref().is_some_and(is_proper) {
+        return None;
+    }
+    prepare_left(slot, index, seed).ok()?;
+    let right = coerce(right.clone(), seed, 0).ok()?;
+    let positions = index.positions.as_mut()?;
+    let list = slot.as_mut()?;
+    let mut ids: Vec<Arc<str>> = Vec::with_capacity(right.len());
+    for message in &right {
+        let id = message.message_id()?;
+        let plain = message.message_role() == Some(MessageRole::Message);
+        if !plain || positions.contains_key(&id) || ids.contains(&id) {
+            return None;
+        }
+        ids.push(id);
+    }
+    let length = list.items().map_or(0, <[V]>::len);
+    positions.extend(ids.into_iter().zip(length..));
+    list.append(&right);
+    Some(right)
+}
+
 /// Makes the slot a list of messages with ids, and the index of it. True if the
 /// list had to be changed for that.
 fn prepare_left<V: StateValue>(
@@ -86,14 +115,18 @@ fn prepare_left<V: StateValue>(
         return Ok(false);
     }
     let left = slot.take().unwrap_or_else(|| V::from_items(Vec::new()));
-    let proper =
-        left.items().is_some_and(|items| items.iter().all(|item| item.message_id().is_some()));
+    let proper = is_proper(&left);
     let list = if proper { left } else { V::from_items(coerce(left, seed, 1)?) };
     let ids = list.items().unwrap_or_default().iter().map(|item| item.message_id());
     index.positions =
         Some(ids.enumerate().filter_map(|(position, id)| Some((id?, position))).collect());
     *slot = Some(list);
     Ok(!proper)
+}
+
+/// Whether this is a list of messages that all have ids.
+fn is_proper<V: StateValue>(list: &V) -> bool {
+    list.items().is_some_and(|items| items.iter().all(|item| item.message_id().is_some()))
 }
 
 /// A list of messages with ids, of whatever `add_messages` takes.

@@ -42,6 +42,8 @@ pub trait StateValue: Clone + PartialEq + Debug + Send + Sync + 'static {
     /// Appends to a list in place, without a copy when nobody else holds it.
     /// Returns false, and changes nothing, if this is no list.
     fn append(&mut self, items: &[Self]) -> bool;
+    /// Shortens a list.
+    fn truncate(&mut self, length: usize);
     /// Replaces one item of a list. Returns false if there is none.
     fn replace(&mut self, index: usize, item: Self) -> bool;
 
@@ -129,6 +131,12 @@ impl StateValue for Value {
         let Value::List(list) = self else { return false };
         Arc::make_mut(list).extend_from_slice(items);
         true
+    }
+
+    fn truncate(&mut self, length: usize) {
+        if let Value::List(list) = self {
+            Arc::make_mut(list).truncate(length);
+        }
     }
 
     fn replace(&mut self, index: usize, item: Self) -> bool {

@@ -116,22 +116,23 @@ impl Call {
 
     async fn advance(&mut self) -> Result<Step, Step> {
         self.begin().await?;
-        if let Some(step) = &self.waiting {
-            let answers = self.take_answers(step);
-            if answers.is_empty() {
-                return Ok(step.clone());
-            }
-            let frame =
-                protocol::resume(&answers).map_err(|_| too_deep("an answer of the host"))?;
-            self.waiting = None;
-            self.send(&frame).await?;
-        }
         loop {
+            if let Some(step) = &self.waiting {
+                let answers = self.take_answers(step);
+                if answers.is_empty() {
+                    return Ok(step.clone());
+                }
+                let frame = protocol::resume(&answers);
+                let frame = frame.map_err(|_| too_deep("an answer of the host"))?;
+                self.waiting = None;
+                self.answers.clear();
+                self.send(&frame).await?;
+            }
             match self.receive().await? {
                 Reply::Ready { pure_module } => self.module_is_ready(pure_module).await?,
                 Reply::Printed(text) => return Ok(Step::Printed(text)),
-                Reply::HostCall(call) => return Ok(self.wait(Step::HostCall(call))),
-                Reply::HostCalls(calls) => return Ok(self.wait(Step::HostCalls(calls))),
+                Reply::HostCall(call) => self.waiting = Some(Step::HostCall(call)),
+                Reply::HostCalls(calls) => self.waiting = Some(Step::HostCalls(calls)),
                 Reply::Returned(value) => return Ok(self.end(Step::Returned(value))),
                 Reply::Raised(failure) => {
                     // A module that cannot be made leaves nothing to keep.
@@ -268,12 +269,6 @@ impl Call {
             _ => false,
         };
         self.answers.iter().filter(|(id, _)| waits(*id)).cloned().collect()
-    }
-
-    fn wait(&mut self, step: Step) -> Step {
-        self.answers.clear();
-        self.waiting = Some(step.clone());
-        step
     }
 
     /// Ends the call: the module goes back to its session if it is well.

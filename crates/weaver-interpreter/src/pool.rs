@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use weaver_core::{Hash, Program};
 
 use crate::process::{Spawner, Worker};
@@ -84,6 +84,7 @@ impl Pool {
             spawner: Spawner::new(&options),
             permits: Arc::new(Semaphore::new(options.max_workers.max(1))),
             shelf: Mutex::default(),
+            changed: Notify::new(),
             templates: Mutex::default(),
             options,
         });
@@ -123,6 +124,8 @@ pub(crate) struct Inner {
     spawner: Spawner,
     permits: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
+    /// A worker was put on the shelf.
+    changed: Notify,
     /// States of freshly made modules by code hash.
     templates: Mutex<HashMap<Hash, Arc<Vec<u8>>>>,
 }
@@ -147,36 +150,49 @@ impl Inner {
     /// A worker that no other tenant has used. Whatever it ran before, its next
     /// request must be to load or restore a module.
     pub(crate) async fn acquire(self: &Arc<Self>, tenant: &str) -> Result<Worker, PoolError> {
-        let worker = match self.take_idle(tenant) {
-            Some(worker) => worker,
-            None => {
-                let permit = match self.permits.clone().try_acquire_owned() {
-                    Ok(permit) => permit,
-                    Err(_) => {
-                        self.free_one().await;
-                        let wait = self.permits.clone().acquire_owned();
-                        let permit = tokio::time::timeout(self.options.grace, wait).await;
-                        permit
-                            .map_err(|_| PoolError::Busy(self.options.max_workers))?
-                            .expect("the semaphore is never closed")
-                    }
-                };
-                Worker::start(&self.spawner, permit).await?
-            }
+        let patience =
+            tokio::time::timeout(self.options.grace, self.acquire_idle_or_permit(tenant));
+        let busy = |_| PoolError::Busy(self.options.max_workers);
+        let mut worker = match patience.await.map_err(busy)? {
+            Ok(worker) => worker,
+            Err(permit) => Worker::start(&self.spawner, permit).await?,
         };
+        worker.tenant = Some(tenant.to_owned());
         self.refill();
         Ok(worker)
+    }
+
+    /// A worker that idles, or the right to start one.
+    async fn acquire_idle_or_permit(&self, tenant: &str) -> Result<Worker, OwnedSemaphorePermit> {
+        loop {
+            // Listening starts before looking, so that nothing put back in between is missed.
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(worker) = self.take_idle(tenant) {
+                return Ok(worker);
+            }
+            if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+                return Err(permit);
+            }
+            if self.free_one().await {
+                continue;
+            }
+            tokio::select! {
+                permit = self.permits.clone().acquire_owned() => {
+                    return Err(permit.expect("the semaphore is never closed"));
+                }
+                () = changed => {}
+            }
+        }
     }
 
     fn take_idle(&self, tenant: &str) -> Option<Worker> {
         let mut shelf = self.shelf();
         let mine = |worker: &Worker| worker.tenant.as_deref() == Some(tenant);
-        let mut worker = match shelf.used.iter().position(mine) {
-            Some(at) => shelf.used.swap_remove(at),
-            None => shelf.fresh.pop()?,
-        };
-        worker.tenant = Some(tenant.to_owned());
-        Some(worker)
+        match shelf.used.iter().position(mine) {
+            Some(at) => Some(shelf.used.swap_remove(at)),
+            None => shelf.fresh.pop(),
+        }
     }
 
     /// Takes back a worker that runs nothing that is still wanted.
@@ -186,6 +202,8 @@ impl Inner {
             shelf.used.remove(0);
         }
         shelf.used.push(worker);
+        drop(shelf);
+        self.changed.notify_one();
     }
 
     /// Notes that a session holds an idle worker, which may be taken from it.
@@ -193,21 +211,26 @@ impl Inner {
         let mut shelf = self.shelf();
         shelf.idle.retain(|other| !other.ptr_eq(&session) && other.strong_count() > 0);
         shelf.idle.push_back(session);
+        drop(shelf);
+        self.changed.notify_one();
     }
 
     /// Makes room for one more process where one idles: a used worker, or the one
     /// of the session that has been idle longest, whose state is saved first.
-    async fn free_one(&self) {
+    /// False when nothing idles.
+    async fn free_one(&self) -> bool {
         let (used, idle) = {
             let mut shelf = self.shelf();
             let used = shelf.used.pop().or_else(|| shelf.fresh.pop());
             let idle = if used.is_none() { shelf.idle.pop_front() } else { None };
             (used, idle)
         };
+        let freed = used.is_some() || idle.is_some();
         drop(used);
         if let Some(session) = idle.and_then(|session| session.upgrade()) {
             session.give_up_worker().await;
         }
+        freed
     }
 
     /// Starts spare workers in the background.

@@ -300,7 +300,7 @@ mod tests {
             r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}"#,
         ] {
             let chat = chat_of(&format!(r#"{{"role":"user","content":[{block}]}}"#)).unwrap();
-            assert_eq!(chat.parts, [expected.clone()], "{block}");
+            assert_eq!(chat.parts, std::slice::from_ref(&expected), "{block}");
         }
     }
 

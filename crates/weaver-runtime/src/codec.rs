@@ -21,14 +21,12 @@ pub fn engine_id(id: store::CheckpointId) -> CheckpointId {
     CheckpointId(id.0.as_u128())
 }
 
-/// The row of a commit. `full` is the whole state after it, when the meter
-/// wants one saved.
+/// The row of a commit.
 pub fn checkpoint_row(
     thread: &Arc<str>,
     execution: store::ExecutionId,
     commit: &Commit<Value>,
-    delta: Vec<u8>,
-    full: Option<&CheckpointState<Value>>,
+    state: State,
 ) -> store::Checkpoint {
     let next: Vec<&str> = commit.next.iter().map(|task| &*task.node).collect();
     store::Checkpoint {
@@ -45,11 +43,9 @@ pub fn checkpoint_row(
         execution,
         time: commit.time,
         meta: serde_json::to_vec(&next).expect("names have a JSON form"),
-        state: match full {
-            Some(state) => State::Full(encode(state)),
-            None => State::Delta(delta),
-        },
-        settles_parent: true,
+        state,
+        // A fork or an edit leaves the checkpoint that it starts from as it was.
+        settles_parent: commit.source == Source::Loop,
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures::FutureExt;
 use weaver_core::{EventKind, Value};
 use weaver_engine::checkpoint::{Change, Stored};
-use weaver_engine::{CheckpointId, Commit, PendingRecord, Run, SaveWrites, TaskId};
+use weaver_engine::{CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, TaskId};
 use weaver_store::{
-    ExecutionId, Interrupt, Lane, Record, SnapshotMeter, Store, Ticket, crash_point,
+    ExecutionId, Interrupt, Lane, Record, SnapshotMeter, State, Store, Ticket, crash_point,
 };
 
 use crate::codec;
@@ -24,14 +24,12 @@ pub struct Committer {
     pub store: Option<Store>,
     pub journal: Journal,
     pub durability: Durability,
-    /// Snapshot meters of the namespaces that were loaded or written.
-    pub meters: HashMap<Arc<str>, SnapshotMeter>,
+    /// The namespaces that were loaded or written.
+    lanes: HashMap<Arc<str>, LaneState>,
     /// Questions that the log holds already, by id.
     pub known_questions: HashMap<String, Interrupt>,
     /// Suspended functions, by task, until their question is saved.
     pub snapshots: HashMap<String, Vec<u8>>,
-    /// The first checkpoint that was not written, by namespace (durability `exit`).
-    held: HashMap<Arc<str>, Held>,
     tickets: VecDeque<Ticket>,
     /// Checkpoints committed so far.
     pub steps: u64,
@@ -39,10 +37,13 @@ pub struct Committer {
     pub last: Option<CheckpointId>,
 }
 
-/// What `exit` keeps back of a namespace.
-struct Held {
-    parent: Option<CheckpointId>,
-    last: Commit<Value>,
+/// One namespace: its state at the last commit, to be saved whole when that is
+/// due. Lists grow in it as they grow in the engine, at the cost of what is added.
+struct LaneState {
+    state: CheckpointState<Value>,
+    meter: SnapshotMeter,
+    /// Durability `exit`: the last commit, on the parent that is on disk.
+    held: Option<Commit<Value>>,
 }
 
 impl Committer {
@@ -59,41 +60,45 @@ impl Committer {
             store,
             journal,
             durability,
-            meters: HashMap::new(),
+            lanes: HashMap::new(),
             known_questions: HashMap::new(),
             snapshots: HashMap::new(),
-            held: HashMap::new(),
             tickets: VecDeque::new(),
             steps: 0,
             last: None,
         }
     }
 
-    /// Takes a commit of the engine, which stands at it.
-    pub async fn commit(&mut self, run: &Run<Value>, commit: Commit<Value>) -> Result<(), Error> {
+    /// Notes the state that a namespace goes on from.
+    pub fn loaded(&mut self, state: &CheckpointState<Value>, meter: SnapshotMeter) {
+        let lane = LaneState { state: state.clone(), meter, held: None };
+        self.lanes.insert(state.namespace.clone(), lane);
+    }
+
+    /// Takes a commit of the engine.
+    pub async fn commit(&mut self, commit: Commit<Value>) -> Result<(), Error> {
         self.steps += 1;
         if commit.namespace.is_empty() {
             self.last = Some(commit.id);
         }
         self.show(&commit);
         let Some(store) = self.store.clone() else { return Ok(()) };
+        let lane = advance(&mut self.lanes, &commit);
         if self.durability == Durability::Exit {
-            let namespace = commit.namespace.clone();
-            let parent = commit.parent;
-            let parent = self.held.remove(&namespace).map_or(parent, |held| held.parent);
-            self.held.insert(namespace, Held { parent, last: commit });
+            let parent = lane.held.as_ref().map_or(commit.parent, |held| held.parent);
+            lane.held = Some(Commit { parent, ..commit });
             return Ok(());
         }
         crash_point!("before_insert");
         let delta = codec::encode(&commit);
-        let meter = self.meters.entry(commit.namespace.clone()).or_default();
-        let mut state = None;
-        let wants_full = meter.wants_full(delta.len(), || {
-            state = run.checkpoint_state(&commit.namespace);
-            state.as_ref().map_or(usize::MAX, |state| codec::encode(state).len())
-        });
-        let full = if wants_full { state.as_ref() } else { None };
-        let row = codec::checkpoint_row(&self.thread, self.execution, &commit, delta, full);
+        let mut whole = None;
+        let wants_full =
+            lane.meter.wants_full(delta.len(), || whole.insert(codec::encode(&lane.state)).len());
+        let state = match whole.filter(|_| wants_full) {
+            Some(whole) => State::Full(whole),
+            None => State::Delta(delta),
+        };
+        let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
         self.journal.record(Record::Checkpoint(row));
         let ticket = self.journal.flush();
         match self.durability {
@@ -159,18 +164,11 @@ impl Committer {
     }
 
     /// Waits until everything is on disk.
-    pub async fn barrier(&mut self, run: &Run<Value>) -> Result<(), Error> {
-        for (namespace, held) in std::mem::take(&mut self.held) {
-            let Some(state) = run.checkpoint_state(&namespace) else { continue };
-            let mut commit = held.last;
-            commit.parent = held.parent;
-            let row = codec::checkpoint_row(
-                &self.thread,
-                self.execution,
-                &commit,
-                Vec::new(),
-                Some(&state),
-            );
+    pub async fn barrier(&mut self) -> Result<(), Error> {
+        for lane in self.lanes.values_mut() {
+            let Some(commit) = lane.held.take() else { continue };
+            let state = State::Full(codec::encode(&lane.state));
+            let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
             self.journal.record(Record::Checkpoint(row));
         }
         self.tickets.push_back(self.journal.flush());
@@ -239,4 +237,23 @@ impl Committer {
         event.task = Some(task.to_string());
         self.journal.emit(event);
     }
+}
+
+/// Moves a namespace's state on by one commit.
+fn advance<'a>(
+    lanes: &'a mut HashMap<Arc<str>, LaneState>,
+    commit: &Commit<Value>,
+) -> &'a mut LaneState {
+    let lane = lanes.entry(commit.namespace.clone()).or_insert_with(|| LaneState {
+        state: CheckpointState::from_first(commit),
+        meter: SnapshotMeter::default(),
+        held: None,
+    });
+    if lane.state.id != commit.id {
+        match commit.parent {
+            None => lane.state = CheckpointState::from_first(commit),
+            Some(_) => lane.state.apply(commit),
+        }
+    }
+    lane
 }

@@ -162,7 +162,7 @@ impl Driver {
             }
             Effect::Commit(commit) => {
                 self.fresh.insert(commit.namespace.clone());
-                self.committer.commit(&self.run, commit).await?;
+                self.committer.commit(commit).await?;
                 // What ran is part of the checkpoint now: only running tasks have calls to keep.
                 let open: HashSet<String> =
                     self.calls.values().map(|call| call.task.id.to_string()).collect();
@@ -280,7 +280,7 @@ impl Driver {
             }
         };
         let saved = saved.map(|(saved, meter)| {
-            self.committer.meters.insert(load.namespace.clone(), meter);
+            self.committer.loaded(&saved.state, meter);
             self.resumed = true;
             saved
         });
@@ -403,7 +403,7 @@ impl Driver {
             error,
             totals,
         }));
-        self.committer.barrier(&self.run).await
+        self.committer.barrier().await
     }
 }
 
@@ -431,7 +431,7 @@ async fn load_origin(
             ))),
         };
     };
-    committer.meters.insert("".into(), meter);
+    committer.loaded(&saved.state, meter);
     match request.at {
         None => Ok(Origin::latest(Some(saved))),
         Some(id) => {

@@ -221,10 +221,7 @@ pub struct DoctorArgs {
 /// `agentweaver demo`
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Folder of documents to research
-    #[arg(long, value_name = "DIR", default_value = "docs")]
-    pub documents: PathBuf,
-    /// The question
+    /// The question [default: the one of the example]
     #[arg(long, value_name = "TEXT")]
     pub question: Option<String>,
     /// Model to use instead of the offline script
@@ -237,14 +234,16 @@ pub struct DemoArgs {
 pub struct BenchArgs {
     /// Workflow file
     pub file: PathBuf,
-    /// Input
+    /// Input as JSON, or @FILE
     #[arg(long)]
     pub input: Option<String>,
-    /// Runs; the fastest counts
-    #[arg(long, default_value_t = 3)]
+    /// Runs
+    #[arg(long, default_value_t = 1)]
     pub repeat: u32,
     /// sync, async, exit, or none for no log at all
     #[arg(long, default_value = "async")]
     pub durability: String,
+    /// All runs on one thread, one after another, as a conversation
+    #[arg(long)]
+    pub one_thread: bool,
 }
-

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use crate::analysis::{Analysis, parse};
+use crate::analysis::{Analysis, Cache, analyse};
 
 /// A text that is being edited. An edit costs what changed, not the whole text:
 /// top-level statements that stay the same are not read again.
 #[derive(Debug)]
 pub struct Document {
     analysis: Analysis,
+    /// Statements of the text as it was read last.
+    cache: Cache,
 }
 
 /// An edit that does not fit the text.
@@ -34,7 +36,9 @@ impl std::error::Error for EditError {}
 impl Document {
     /// Reads a text for the first time.
     pub fn new(file_name: &str, source: &str) -> Self {
-        Document { analysis: parse(file_name, source) }
+        let mut cache = Cache::new();
+        let analysis = analyse(file_name.into(), source.into(), &mut cache);
+        Document { analysis, cache }
     }
 
     /// Replaces a range of bytes.
@@ -52,7 +56,7 @@ impl Document {
 
     /// Replaces the whole text.
     pub fn replace(&mut self, source: &str) -> &Analysis {
-        self.analysis = parse(&self.analysis.file.clone(), source);
+        self.analysis = analyse(self.analysis.file.clone(), source.into(), &mut self.cache);
         &self.analysis
     }
 

@@ -15,5 +15,21 @@ mod analysis;
 mod document;
 pub mod typed_nodes;
 
+mod assemble;
+mod bindings;
+mod checks;
+mod chunk;
+mod cut;
+mod eval;
+mod facts;
+mod hosts;
+mod problem;
+mod schema;
+mod subset;
+mod syntax;
+mod tools;
+mod units;
+
 pub use analysis::{Analysis, parse, program};
 pub use document::{Document, EditError};
+pub use problem::CODES;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use weaver_core::Value;
 
-use crate::tool::{ArgumentProblem, Context, Definition, Tool, ToolError};
+use crate::tool::{ArgumentProblem, Context, Definition, Effect, Tool, ToolError};
 
 /// The tools of a run, by name. Cheap to clone.
 #[derive(Clone, Default)]
@@ -53,18 +54,27 @@ impl Registry {
     pub fn validate(&self, name: &str, args: &Value) -> Result<(), ToolError> {
         let entry = self.entry(name)?;
         let instance = serde_json::Value::from(args);
-        let problems: Vec<_> = entry
-            .arguments
-            .iter_errors(&instance)
-            .map(|error| ArgumentProblem {
-                pointer: error.instance_path().to_string(),
-                message: error.to_string(),
-            })
-            .collect();
+        let problems: Vec<_> = entry.arguments.iter_errors(&instance).map(problem).collect();
         if problems.is_empty() { Ok(()) } else { Err(ToolError::InvalidArguments(problems)) }
     }
 
-    /// Validates the arguments and calls the tool within its time limit.
+    /// What a call with these arguments may do; [`Effect::AtMostOnce`] for a tool
+    /// that there is not.
+    pub fn effect(&self, name: &str, args: &Value) -> Effect {
+        self.tools.get(name).map_or(Effect::AtMostOnce, |entry| entry.tool.effect(args))
+    }
+
+    /// The same registry with only these tools. Fails at a name that there is not.
+    pub fn only(&self, names: &[&str]) -> Result<Registry, ToolError> {
+        let mut tools = BTreeMap::new();
+        for name in names {
+            tools.insert(name.to_string(), self.entry(name)?.clone());
+        }
+        Ok(Registry { tools: Arc::new(tools) })
+    }
+
+    /// Validates the arguments and calls the tool within its time limit and the
+    /// caller's deadline.
     pub async fn call(
         &self,
         name: &str,
@@ -73,7 +83,10 @@ impl Registry {
     ) -> Result<Value, ToolError> {
         self.validate(name, &args)?;
         let entry = self.entry(name)?;
-        let limit = entry.tool.definition().timeout;
+        let mut limit = entry.tool.definition().timeout;
+        if let Some(deadline) = context.deadline {
+            limit = limit.min(deadline.saturating_duration_since(Instant::now()));
+        }
         let call = entry.tool.call(args, context);
         match tokio::time::timeout(limit, call).await {
             Ok(outcome) => outcome,
@@ -82,8 +95,28 @@ impl Registry {
     }
 
     fn entry(&self, name: &str) -> Result<&Entry, ToolError> {
-        self.tools
-            .get(name)
-            .ok_or_else(|| ToolError::UnknownTool { name: name.into(), hint: String::new() })
+        self.tools.get(name).ok_or_else(|| {
+            let names: Vec<_> = self.tools.keys().map(|known| format!("`{known}`")).collect();
+            let hint = match names.is_empty() {
+                true => " There are no tools here.".into(),
+                false => format!(" There are {}.", names.join(", ")),
+            };
+            ToolError::UnknownTool { name: name.into(), hint }
+        })
     }
 }
+
+/// What is wrong with an argument, for someone who sees only this sentence. An
+/// argument that is long is not shown in full.
+fn problem(error: jsonschema::ValidationError<'_>) -> ArgumentProblem {
+    let pointer = error.instance_path().to_string();
+    let shown = error.instance().to_string().chars().count() <= SHOWN_MAX;
+    let message = match shown {
+        true => error.to_string(),
+        false => error.masked_with("The value").to_string(),
+    };
+    ArgumentProblem { pointer, message }
+}
+
+/// Characters of an argument that a message may repeat.
+const SHOWN_MAX: usize = 200;

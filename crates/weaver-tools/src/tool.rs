@@ -53,12 +53,64 @@ pub trait Tool: Send + Sync {
     /// What it is; always the same.
     fn definition(&self) -> &Definition;
 
+    /// What a call with these arguments may do: a GET reads, a POST writes.
+    fn effect(&self, args: &Value) -> Effect {
+        let _ = args;
+        self.definition().effect
+    }
+
     /// Calls it with arguments that fit its schema.
     fn call<'a>(
         &'a self,
         args: Value,
         context: &'a Context,
     ) -> BoxFuture<'a, Result<Value, ToolError>>;
+}
+
+type Run = dyn Fn(Value, Context) -> BoxFuture<'static, Result<Value, ToolError>> + Send + Sync;
+
+/// A tool made of a definition and a function.
+pub struct FnTool {
+    definition: Definition,
+    run: Box<Run>,
+    effect: Option<fn(&Value) -> Effect>,
+}
+
+impl FnTool {
+    /// A tool that runs a function.
+    pub fn new<F, R>(definition: Definition, run: F) -> Self
+    where
+        F: Fn(Value, Context) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Value, ToolError>> + Send + 'static,
+    {
+        let run = Box::new(move |args, context| -> BoxFuture<'static, _> {
+            Box::pin(run(args, context))
+        });
+        FnTool { definition, run, effect: None }
+    }
+
+    /// The same, where what it may do depends on the arguments.
+    pub fn with_effect(self, effect: fn(&Value) -> Effect) -> Self {
+        FnTool { effect: Some(effect), ..self }
+    }
+}
+
+impl Tool for FnTool {
+    fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    fn effect(&self, args: &Value) -> Effect {
+        self.effect.map_or(self.definition.effect, |effect| effect(args))
+    }
+
+    fn call<'a>(
+        &'a self,
+        args: Value,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Value, ToolError>> {
+        (self.run)(args, context.clone())
+    }
 }
 
 /// An argument that does not fit.

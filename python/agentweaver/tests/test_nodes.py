@@ -4,9 +4,10 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from operator import add
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from agentweaver import PlatformRequired, SettingError, ToolError, nodes
@@ -73,6 +74,9 @@ def test_llm_fills_its_prompt_from_the_state() -> None:
 def test_an_unknown_name_in_a_prompt_is_an_error() -> None:
     with pytest.raises(Exception, match="qestion"):
         run(nodes.llm(model="m", prompt="{{ qestion }}", into="result"), {"question": "tea"})
+    text = "{% if where %}{{ where }}{% else %}nowhere{% endif %}"
+    asking = nodes.response(text=text, into="result")
+    assert run(asking, {"question": "tea"})["result"] == "nowhere"
 
 
 def test_llm_sends_messages_and_adds_its_answer() -> None:
@@ -105,7 +109,8 @@ def test_condition_takes_the_first_rule_that_holds(score: int, where: str) -> No
 
 def test_intent_goes_where_the_model_says_and_else_to_the_fallback(workspace: Path) -> None:
     script = workspace / "s.json"
-    script.write_text('{"rules": [{"when": {"user": "money"}, "say": "Refund."}], "default": "?"}')
+    rule = {"when": {"user": "money", "schema": "intent"}, "json": {"intent": "refund"}}
+    script.write_text(json.dumps({"rules": [rule], "default": {"json": {"intent": "none"}}}))
     node = nodes.intent(
         model=f"scripted:{script}",
         text="{{ question }}",
@@ -116,7 +121,7 @@ def test_intent_goes_where_the_model_says_and_else_to_the_fallback(workspace: Pa
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("AGENTWEAVER_MODEL")
         assert node({"question": "my money"}) == Command(goto="pay", update={"result": "refund"})
-        assert node({"question": "hello"}) == Command(goto="human", update={"result": None})
+        assert node({"question": "hello"}) == Command(goto="human", update={"result": "none"})
 
 
 @pytest.mark.parametrize(
@@ -129,6 +134,35 @@ def test_intent_goes_where_the_model_says_and_else_to_the_fallback(workspace: Pa
 )
 def test_every_way_to_write_intents(intents: Any) -> None:
     assert nodes._routes(intents) == {"pay": ("wants money back", "pay")}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"items": "question.split(' ')", "item_key": "where"}, {"while_": "score < 3"}],
+)
+def test_a_loop_repeats_its_body(settings: dict[str, Any]) -> None:
+    class Count(TypedDict, total=False):
+        question: str
+        score: int
+        where: str
+        round: int | None
+        seen: Annotated[list[str], add]
+
+    graph: Any = StateGraph(Count)
+    graph.add_node("loop", nodes.loop(body="body", index_key="round", **settings))
+    graph.add_node("body", lambda s: {"score": s["score"] + 1, "seen": [s.get("where", "-")]})
+    graph.add_edge(START, "loop")
+    graph.add_edge("body", "loop")
+    after = graph.compile().invoke({"question": "a b c", "score": 0})
+    assert (after["score"], after["round"]) == (3, None)
+    assert after["seen"] == (["a", "b", "c"] if "items" in settings else ["-"] * 3)
+
+
+def test_a_loop_ends_at_its_limit() -> None:
+    node = nodes.loop(body="body", exit="done", while_="true", index_key="score", limit=2)
+    assert node({}) == Command(goto="body", update={"score": 0})
+    assert node({"score": 0}) == Command(goto="body", update={"score": 1})
+    assert node({"score": 1}) == Command(goto="done", update={"score": None})
 
 
 def test_files_stay_below_the_current_directory(workspace: Path) -> None:
@@ -213,7 +247,14 @@ def test_user_input_fills_keys() -> None:
     app = graph.compile(checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}
     waiting = app.invoke({"where": "x"}, config)
-    assert waiting["__interrupt__"][0].value["form"] == {"question": "str", "score": "int"}
+    assert waiting["__interrupt__"][0].value == {
+        "message": "Please answer.",
+        "schema": {
+            "type": "object",
+            "properties": {"question": {"type": "string"}, "score": {"type": "integer"}},
+            "required": ["question", "score"],
+        },
+    }
     state = app.invoke(Command(resume={"question": "q", "score": 1}), config)
     assert state == {"where": "x", "question": "q", "score": 1}
 
@@ -227,7 +268,10 @@ def test_store_remembers() -> None:
     assert run(read, {"where": "a"}, store=memory)["result"] == {"n": 1}
     assert run(read, {"where": "b"}, store=memory)["result"] is None
     search = nodes.store(op="search", namespace=["users"], into="result")
-    assert run(search, {}, store=memory)["result"] == [{"n": 1}]
+    assert run(search, {}, store=memory)["result"] == [{"key": "name", "value": {"n": 1}}]
+    run(nodes.store(op="put", value="plain", namespace=["users", "a"], key="k"), {}, store=memory)
+    search = nodes.store(op="search", namespace=["users"], query="plain", into="result")
+    assert run(search, {}, store=memory)["result"] == [{"key": "k", "value": "plain"}]
 
 
 def test_what_needs_the_platform_says_so_when_it_runs() -> None:

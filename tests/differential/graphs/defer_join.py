@@ -10,17 +10,13 @@ class State(TypedDict):
     trail: Annotated[list, add]
 
 
-def node(name):
-    return lambda state: {"trail": [name]}
-
-
 g = StateGraph(State)
-g.add_node("a", node("a"))
-g.add_node("b", node("b"))
-g.add_node("b_2", node("b_2"))
-g.add_node("c", node("c"))
-g.add_node("collect", node("collect"), defer=True)
-g.add_node("finish", node("finish"))
+g.add_node("a", lambda state: {"trail": ["a"]})
+g.add_node("b", lambda state: {"trail": ["b"]})
+g.add_node("b_2", lambda state: {"trail": ["b_2"]})
+g.add_node("c", lambda state: {"trail": ["c"]})
+g.add_node("collect", lambda state: {"trail": ["collect"]}, defer=True)
+g.add_node("finish", lambda state: {"trail": ["finish"]})
 g.add_edge(START, "a")
 g.add_edge("a", "b")
 g.add_edge("a", "c")

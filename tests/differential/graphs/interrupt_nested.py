@@ -11,26 +11,35 @@ class State(TypedDict):
     log: Annotated[list, add]
 
 
-def ask(label):
-    def node(state: State):
-        return {"log": [f"{label}: {interrupt(label)}"]}
+def ask(label: str):
+    return {"log": [f"{label}: {interrupt(label)}"]}
 
-    return node
+
+def deep_ask(state: State):
+    return ask("deep")
+
+
+def middle_ask(state: State):
+    return ask("middle")
+
+
+def top_ask(state: State):
+    return ask("top")
 
 
 deep = StateGraph(State)
-deep.add_node("deep_ask", ask("deep"))
+deep.add_node("deep_ask", deep_ask)
 deep.add_edge(START, "deep_ask")
 
 middle = StateGraph(State)
-middle.add_node("middle_ask", ask("middle"))
+middle.add_node("middle_ask", middle_ask)
 middle.add_node("deep", deep.compile())
 middle.add_edge(START, "middle_ask")
 middle.add_edge("middle_ask", "deep")
 
 top = StateGraph(State)
 top.add_node("middle", middle.compile())
-top.add_node("top_ask", ask("top"))
+top.add_node("top_ask", top_ask)
 top.add_edge(START, "middle")
 top.add_edge("middle", "top_ask")
 app = top.compile()

@@ -10,16 +10,12 @@ class State(TypedDict):
     trail: Annotated[list, add]
 
 
-def mark(name):
-    def node(state: State):
-        return {"trail": [name]}
-
-    return node
-
-
 b = StateGraph(State)
-for name in ["short", "long_1", "long_2", "joined", "plain"]:
-    b.add_node(name, mark(name))
+b.add_node("short", lambda s: {"trail": ["short"]})
+b.add_node("long_1", lambda s: {"trail": ["long_1"]})
+b.add_node("long_2", lambda s: {"trail": ["long_2"]})
+b.add_node("joined", lambda s: {"trail": ["joined"]})
+b.add_node("plain", lambda s: {"trail": ["plain"]})
 b.add_edge(START, "short")
 b.add_edge(START, "long_1")
 b.add_edge("long_1", "long_2")

@@ -10,19 +10,15 @@ class State(TypedDict):
     log: Annotated[list, add]
 
 
-def step(name):
-    return lambda state: {"log": [name]}
-
-
 child = StateGraph(State)
-child.add_node("c1", step("c1"))
-child.add_node("c2", step("c2"))
+child.add_node("c1", lambda state: {"log": ["c1"]})
+child.add_node("c2", lambda state: {"log": ["c2"]})
 child.add_edge(START, "c1")
 child.add_edge("c1", "c2")
 
 parent = StateGraph(State)
 parent.add_node("child", child.compile())
-parent.add_node("last", step("last"))
+parent.add_node("last", lambda state: {"log": ["last"]})
 parent.add_edge(START, "child")
 parent.add_edge("child", "last")
 app = parent.compile()

@@ -30,17 +30,8 @@ def shout(state: Child):
     return {"text": state["text"].upper() + "!" * state["scratch"], "log": [f"saw {sorted(state)}"]}
 
 
-def make(output):
-    child = StateGraph(Child, output_schema=output) if output else StateGraph(Child)
-    child.add_node(count)
-    child.add_node(shout)
-    child.add_edge(START, "count")
-    child.add_edge("count", "shout")
-    return child.compile()
-
-
-whole = make(None)
-narrow = make(ChildOutput)
+whole = StateGraph(Child).add_sequence([count, shout]).add_edge(START, "count").compile()
+narrow = StateGraph(Child, output_schema=ChildOutput).add_sequence([count, shout]).add_edge(START, "count").compile()
 
 builder = StateGraph(Parent)
 builder.add_node("narrow", narrow)

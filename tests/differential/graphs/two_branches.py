@@ -20,8 +20,9 @@ def x_or_y(state):
 
 g = StateGraph(State)
 g.add_node("root", lambda s: None)
-for name in "xyz":
-    g.add_node(name, lambda s, name=name: {"trail": [name]})
+g.add_node("x", lambda s: {"trail": ["x"]})
+g.add_node("y", lambda s: {"trail": ["y"]})
+g.add_node("z", lambda s: {"trail": ["z"]})
 g.add_edge(START, "root")
 g.add_conditional_edges("root", always_x)
 g.add_conditional_edges("root", x_or_y)

@@ -66,7 +66,7 @@ fn is_code_word(text: &str) -> bool {
 
 /// Where every literal is a code: what opens such a place, and its brackets.
 const REGIONS: [(&str, char, char); 3] =
-    [("fn code(", '{', '}'), ("let code = match ", '{', '}'), ("const CODES:", '[', ']')];
+    [("fn code(&self", '{', '}'), ("let code = match ", '{', '}'), ("const CODES:", '[', ']')];
 
 fn code_regions(code: &str) -> Vec<Range<usize>> {
     let mut regions = Vec::new();

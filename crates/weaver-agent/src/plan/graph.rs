@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weaver_core::spec::{
-    Checkpointer, CompileSpec, Decider, EdgeKind, FieldSpec, FileSpec, GraphSpec, NodeKind,
-    NodePolicies, NodeSpec, ReducerSpec, RetryOn, RetrySpec, SchemaKind,
+    Checkpointer, CompileSpec, Decider, EdgeKind, EdgeSpec, FieldSpec, FileSpec, GraphSpec,
+    NodeKind, NodePolicies, NodeSpec, ReducerSpec, RetryOn, RetrySpec, SchemaKind,
 };
 use weaver_core::{Diagnostic, Severity, Span, Value};
 use weaver_engine::{
@@ -15,6 +15,8 @@ use weaver_engine::{
 };
 
 use super::Target;
+use super::parallel::{self, Gated};
+use crate::typed::loop_key;
 
 /// Compiles graphs of one file, subgraphs first.
 pub struct Compiler<'a> {
@@ -45,6 +47,13 @@ impl<'a> Compiler<'a> {
         self.problems.get(&graph.name).cloned().unwrap_or_default()
     }
 
+    /// Whether any node runs Python text.
+    pub fn runs_code(&self) -> bool {
+        self.targets
+            .values()
+            .any(|target| matches!(target, Target::Typed { node, .. } if node.node_type == "code"))
+    }
+
     /// Compiles a graph and the graphs in it; nothing if it has problems.
     pub fn compile(&mut self, graph: &GraphSpec) -> Option<Graph<Value>> {
         if let Some(done) = self.graphs.get(&graph.name) {
@@ -54,7 +63,13 @@ impl<'a> Compiler<'a> {
             return None;
         }
         if self.path.contains(&graph.name) {
-            self.problem(graph, "graph_in_itself", graph.span, format!("the graph `{}` holds itself", graph.name), None);
+            self.problem(
+                graph,
+                "graph_in_itself",
+                graph.span,
+                format!("the graph `{}` holds itself", graph.name),
+                None,
+            );
             return None;
         }
         self.path.push(graph.name.clone());
@@ -70,11 +85,15 @@ impl<'a> Compiler<'a> {
         builder.name(graph.compile.name.clone().unwrap_or_else(|| "LangGraph".into()));
         self.channels(graph, &mut builder);
         for node in &graph.nodes {
-            if let Some(node) = self.node(graph, node) {
+            if let Some(node) = self.node(graph, node, &mut builder) {
                 builder.node(node);
             }
         }
-        edges(graph, &mut builder);
+        let gated = parallel::gated(graph);
+        for one in &gated {
+            self.targets.extend(one.build(graph, &mut builder));
+        }
+        edges(graph, &gated, &mut builder);
         self.branches(graph, &mut builder);
         if let Some(fields) = self.schema_keys(graph.input_schema.as_deref()) {
             builder.input(fields);
@@ -112,7 +131,9 @@ impl<'a> Compiler<'a> {
         let own = graph.nodes.iter().filter_map(|node| node.input_schema.as_deref());
         let others = [graph.input_schema.as_deref(), graph.output_schema.as_deref()];
         for schema in own.chain(others.into_iter().flatten()) {
-            let Some(schema) = self.spec.schemas.iter().find(|s| s.name == schema) else { continue };
+            let Some(schema) = self.spec.schemas.iter().find(|s| s.name == schema) else {
+                continue;
+            };
             for field in &schema.fields {
                 if known.contains(&field.name.as_str()) {
                     continue;
@@ -126,7 +147,12 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn node(&mut self, graph: &GraphSpec, node: &NodeSpec) -> Option<engine::NodeSpec<Value>> {
+    fn node(
+        &mut self,
+        graph: &GraphSpec,
+        node: &NodeSpec,
+        builder: &mut GraphBuilder<Value>,
+    ) -> Option<engine::NodeSpec<Value>> {
         let what = format!("{}.{}", graph.name, node.name);
         let schema = node.input_schema.as_deref().unwrap_or(&graph.state.schema);
         let input_class = self.instance_class(schema);
@@ -141,6 +167,9 @@ impl<'a> Compiler<'a> {
                 engine::NodeKind::Function(what.as_str().into())
             }
             NodeKind::Typed(typed) => {
+                if typed.node_type == "loop" {
+                    builder.private_channel(loop_key(&node.name), ChannelKind::LastValue);
+                }
                 let target = Target::Typed { name: node.name.clone(), node: typed.clone() };
                 self.targets.insert(what.clone(), target);
                 engine::NodeKind::Function(what.as_str().into())
@@ -167,6 +196,10 @@ impl<'a> Compiler<'a> {
         };
         let mut made = engine::NodeSpec::new(&*node.name, kind);
         made.input = self.schema_keys(node.input_schema.as_deref());
+        if matches!(&node.kind, NodeKind::Typed(typed) if typed.node_type == "loop") {
+            let own = graph.state.fields.iter().map(|field| field.name.as_str().into());
+            made.input = Some(own.chain([loop_key(&node.name).into()]).collect());
+        }
         made.schema = input_class.map(Into::into);
         made.defer = node.defer;
         self.policies(&what, &node.policies, &graph.node_defaults, &mut made);
@@ -176,10 +209,18 @@ impl<'a> Compiler<'a> {
         Some(made)
     }
 
-    fn subgraph(&mut self, outer: &GraphSpec, node: &NodeSpec, inner: &str) -> Option<Graph<Value>> {
+    fn subgraph(
+        &mut self,
+        outer: &GraphSpec,
+        node: &NodeSpec,
+        inner: &str,
+    ) -> Option<Graph<Value>> {
         let spec = self.spec;
         let Some(inner) = spec.graphs.iter().find(|graph| graph.name == inner) else {
-            let message = format!("the node `{}` is a graph `{inner}` that the file does not build", node.name);
+            let message = format!(
+                "the node `{}` is a graph `{inner}` that the file does not build",
+                node.name
+            );
             self.problem(outer, "unknown_graph", node.span, message, None);
             return None;
         };
@@ -212,7 +253,8 @@ impl<'a> Compiler<'a> {
         if let Some(handler) = own.error_handler.as_ref().or(defaults.error_handler.as_ref()) {
             let name = format!("{what}!{handler}");
             let input_class = node.schema.as_ref().map(|schema| schema.to_string());
-            let target = Target::Function { id: handler.clone(), input_class, metadata: Value::Null };
+            let target =
+                Target::Function { id: handler.clone(), input_class, metadata: Value::Null };
             self.targets.insert(name.clone(), target);
             node.error_handler = Some(name.into());
         }
@@ -227,9 +269,9 @@ impl<'a> Compiler<'a> {
             jitter: policy.jitter,
             retry_on: match &policy.retry_on {
                 None => engine::RetryOn::Default,
-                Some(RetryOn::Exceptions(classes)) => {
-                    engine::RetryOn::Classes(classes.iter().map(|class| class.as_str().into()).collect())
-                }
+                Some(RetryOn::Exceptions(classes)) => engine::RetryOn::Classes(
+                    classes.iter().map(|class| class.as_str().into()).collect(),
+                ),
                 Some(RetryOn::Function(id)) => engine::RetryOn::External(self.function(id, None)),
             },
         }
@@ -242,7 +284,8 @@ impl<'a> Compiler<'a> {
             let (what, schema) = match &branch.decider {
                 Decider::Function(id) => {
                     let annotated = self.annotated_schema(id);
-                    let schema = annotated.as_deref().or(source_schema).unwrap_or(&graph.state.schema);
+                    let schema =
+                        annotated.as_deref().or(source_schema).unwrap_or(&graph.state.schema);
                     let class = self.instance_class(schema);
                     (self.function(id, class.clone()), (annotated, class))
                 }
@@ -251,7 +294,10 @@ impl<'a> Compiler<'a> {
                     ("tools_condition".into(), (None, None))
                 }
                 Decider::Dynamic(reason) => {
-                    let message = format!("the route from `{}` cannot be decided here: {reason}", branch.source);
+                    let message = format!(
+                        "the route from `{}` cannot be decided here: {reason}",
+                        branch.source
+                    );
                     let help = "route with a function of this file";
                     self.problem(graph, "needs_worker", branch.span, message, Some(help));
                     continue;
@@ -260,13 +306,16 @@ impl<'a> Compiler<'a> {
             let path_map = branch.path_map.as_ref().map(|map| {
                 map.iter().map(|(key, node)| (key.clone(), node.as_str().into())).collect()
             });
-            builder.branch(&*branch.source, engine::BranchSpec {
-                name: branch.name.as_str().into(),
-                what,
-                input: self.schema_keys(schema.0.as_deref()),
-                schema: schema.1.map(Into::into),
-                targets: path_map,
-            });
+            builder.branch(
+                &*branch.source,
+                engine::BranchSpec {
+                    name: branch.name.as_str().into(),
+                    what,
+                    input: self.schema_keys(schema.0.as_deref()),
+                    schema: schema.1.map(Into::into),
+                    targets: path_map,
+                },
+            );
         }
     }
 
@@ -284,7 +333,8 @@ impl<'a> Compiler<'a> {
     /// The schema that a function's first parameter is annotated with.
     fn annotated_schema(&self, id: &str) -> Option<String> {
         let function = self.spec.functions.iter().find(|function| function.id == id)?;
-        let annotation = function.parameters.first()?.annotation.as_deref()?.trim_matches(['"', '\'']);
+        let annotation =
+            function.parameters.first()?.annotation.as_deref()?.trim_matches(['"', '\'']);
         self.spec.schemas.iter().find(|schema| schema.name == annotation).map(|s| s.name.clone())
     }
 
@@ -318,9 +368,10 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn edges(graph: &GraphSpec, builder: &mut GraphBuilder<Value>) {
+fn edges(graph: &GraphSpec, gated: &[Gated<'_>], builder: &mut GraphBuilder<Value>) {
     let mut joins: BTreeMap<u32, (Vec<&str>, &str)> = BTreeMap::new();
-    for edge in &graph.edges {
+    let replaced = |edge: &&EdgeSpec| gated.iter().any(|gate| gate.replaces(edge));
+    for edge in graph.edges.iter().filter(|edge| !replaced(edge)) {
         match (edge.kind, edge.join) {
             (EdgeKind::Plain, _) => {
                 builder.edge(&*edge.source, &*edge.target);

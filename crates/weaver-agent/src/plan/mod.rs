@@ -1,6 +1,9 @@
 //! [`Plan`]: a file compiled for running.
 
 mod graph;
+mod parallel;
+
+pub use graph::targets;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -77,7 +80,7 @@ pub enum Way {
 /// Errors: every problem that keeps it from running, with its place.
 pub fn compile(
     spec: &FileSpec,
-    program: Program,
+    mut program: Program,
     wanted: Option<&str>,
 ) -> Result<Plan, Vec<Diagnostic>> {
     let chosen = choose(spec, wanted)?;
@@ -91,6 +94,9 @@ pub fn compile(
     let Some(graph) = graph.filter(|_| compiler.problems_of(chosen).is_empty()) else {
         return Err(compiler.problems_of(chosen));
     };
+    if compiler.runs_code() {
+        program.source = crate::python::with_code_function(&program.source);
+    }
     let tools = spec.tools.iter().map(|tool| (tool.name.clone(), tool.clone())).collect();
     Ok(Plan {
         name: chosen.name.clone(),
@@ -115,12 +121,9 @@ pub fn choose<'a>(
             .iter()
             .find(|graph| graph.compiled.iter().any(|own| own == name))
             .or_else(|| spec.graphs.iter().find(|graph| graph.name == name)),
-        None => spec
-            .graphs
-            .iter()
-            .rev()
-            .find(|graph| !graph.compiled.is_empty())
-            .or(spec.graphs.last()),
+        None => {
+            spec.graphs.iter().rev().find(|graph| !graph.compiled.is_empty()).or(spec.graphs.last())
+        }
     };
     found.ok_or_else(|| {
         let names: Vec<&str> = spec
@@ -135,7 +138,8 @@ pub fn choose<'a>(
             (None, false) => unreachable!("a file with graphs has a last one"),
         };
         let help = match names.is_empty() {
-            true => "make one: `graph = StateGraph(State)`, nodes, edges, `app = graph.compile()`".into(),
+            true => "make one: `graph = StateGraph(State)`, nodes, edges, `app = graph.compile()`"
+                .into(),
             false => format!("it has: {}", names.join(", ")),
         };
         vec![Diagnostic {

@@ -21,8 +21,11 @@ pub async fn llm(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Valu
     for round in 0.. {
         let mut request = request.clone();
         request.messages = weaver_llm::convert::to_chat(&messages).map_err(Failure::from)?;
-        if let Some(output) = request.output.clone() && tools.is_empty() {
-            let value = structured::ask(&task.services.gateway, task.context, request, &output).await?;
+        if let Some(output) = request.output.clone()
+            && tools.is_empty()
+        {
+            let value =
+                structured::ask(&task.services.gateway, task.context, request, &output).await?;
             return Ok(write_answer(task, settings, value, Vec::new()));
         }
         let response = model::ask(&task.services.gateway, task.context, request).await?;
@@ -30,10 +33,10 @@ pub async fn llm(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Valu
         messages.push(message.clone());
         said.push(message.to_value());
         if message.tool_calls.is_empty() || tools.is_empty() {
-            let result = match &settings.get("output_schema") {
-                Some(_) => response.json().map_err(|problem| {
-                    Failure::new(FailureKind::Model, "model_output_invalid", problem)
-                })?,
+            let result = match settings.get("output_schema") {
+                Some(_) => response.json().map(|value| instance(task, settings, value)).map_err(
+                    |problem| Failure::new(FailureKind::Model, "model_output_invalid", problem),
+                )?,
                 None => Value::str(response.text()),
             };
             return Ok(write_answer(task, settings, result, said));
@@ -41,7 +44,9 @@ pub async fn llm(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Valu
         if round >= rounds {
             let message = format!("the model asked for tools {rounds} times and gave no answer");
             let failure = Failure::new(FailureKind::Model, "tool_rounds", message);
-            return Err(failure.with_help("raise `max_tool_rounds`, or say in the prompt when to stop"));
+            return Err(
+                failure.with_help("raise `max_tool_rounds`, or say in the prompt when to stop")
+            );
         }
         for result in tool_results(task, &tools, &message).await? {
             messages.push(Message::from_value(&result).map_err(crate::convert::invalid)?);
@@ -76,10 +81,10 @@ pub async fn intent(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<V
     let instructions = format!(
         "Choose the one intent that the text has. Answer `none` when it has none of them.\n\nIntents:\n{listed}"
     );
-    let mut request = ChatRequest::new(settings.text("model").unwrap_or_default(), vec![
-        weaver_llm::ChatMessage::system(instructions),
-        weaver_llm::ChatMessage::user(text),
-    ]);
+    let mut request = ChatRequest::new(
+        settings.text("model").unwrap_or_default(),
+        vec![weaver_llm::ChatMessage::system(instructions), weaver_llm::ChatMessage::user(text)],
+    );
     request.temperature = Some(0.0);
     let output = weaver_llm::OutputSchema { name: "intent".into(), schema, strict: true };
     request.output = Some(output.clone());
@@ -91,6 +96,13 @@ pub async fn intent(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<V
     };
     let update = settings.text("into").map(|key| (key.to_string(), Value::str(chosen)));
     Ok(go([target], update.into_iter().collect()))
+}
+
+fn instance(task: &Task<'_>, settings: &Settings<'_>, value: Value) -> Value {
+    match settings.get("output_schema") {
+        Some(schema) => task.services.instance(schema, value),
+        None => value,
+    }
 }
 
 struct Intent {
@@ -110,10 +122,9 @@ fn intents(setting: Option<&Value>) -> Vec<Intent> {
     };
     match setting {
         Some(Value::Map(map)) => map.iter().map(|(name, value)| read(name, value)).collect(),
-        Some(Value::List(items)) => items
-            .iter()
-            .filter_map(|item| Some(read(item.get("name")?.as_str()?, item)))
-            .collect(),
+        Some(Value::List(items)) => {
+            items.iter().filter_map(|item| Some(read(item.get("name")?.as_str()?, item))).collect()
+        }
         _ => Vec::new(),
     }
 }

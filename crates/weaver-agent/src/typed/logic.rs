@@ -123,7 +123,9 @@ pub fn wait(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, F
     if is_timeout(answer) {
         return match settings.text("on_timeout") {
             Some(target) => Ok(go([target.to_string()], Vec::new())),
-            None => Err(Failure::new(FailureKind::Timeout, "wait_timeout", "nobody answered in time")),
+            None => {
+                Err(Failure::new(FailureKind::Timeout, "wait_timeout", "nobody answered in time"))
+            }
         };
     }
     let answer = fitting(answer, schema.as_ref())?;

@@ -9,7 +9,7 @@ mod output;
 mod settings;
 mod tool;
 
-pub use logic::{GATE, TICK};
+pub use logic::{GATE, TICK, loop_key};
 
 use weaver_core::spec::TypedNode;
 use weaver_core::{Failure, FailureKind, Message, MessageKind, Value};
@@ -80,7 +80,9 @@ fn for_key(task: &Task<'_>, key: &str, result: Value) -> Value {
         items.last().map_or(key == "messages", |item| item.tag() == Some("message"))
     });
     match result {
-        Value::Str(text) if holds_messages || (key == "messages" && task.state.get(key).is_none()) => {
+        Value::Str(text)
+            if holds_messages || (key == "messages" && task.state.get(key).is_none()) =>
+        {
             Message::new(MessageKind::Ai, Value::Str(text)).to_value()
         }
         other => other,

@@ -12,7 +12,8 @@ use crate::memory;
 /// Answers the user.
 pub fn response(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
     let text = settings.required("text")?;
-    task.context.emit(weaver_core::EventKind::Custom, Value::map([("response", Value::str(&*text))]));
+    task.context
+        .emit(weaver_core::EventKind::Custom, Value::map([("response", Value::str(&*text))]));
     let update = match settings.text("into") {
         Some("messages") => {
             let message = Message::new(MessageKind::Ai, text);

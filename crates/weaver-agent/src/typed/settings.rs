@@ -84,7 +84,8 @@ impl<'a> Settings<'a> {
 
     /// A failure that says which argument it is about.
     fn at(&self, name: &str, mut failure: Failure) -> Failure {
-        failure.message = format!("`{name}` of `nodes.{}`: {}", self.node.node_type, failure.message);
+        failure.message =
+            format!("`{name}` of `nodes.{}`: {}", self.node.node_type, failure.message);
         failure
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn compile<V: StateValue>(
     let key_ids = index(keys.iter().map(|key| &key.name));
     let mut nodes = compiler.nodes(&keys, &key_ids);
     let node_ids = index(nodes.iter().map(|node| &node.name));
-    compiler.check_names(&node_ids, &key_ids);
+    compiler.check_names();
     let controls = compiler.controls(&mut nodes, &node_ids);
     compiler.edges(&mut nodes, &node_ids);
     compiler.branches(&mut nodes, &node_ids, &keys, &key_ids);
@@ -189,7 +189,7 @@ impl<V: StateValue> Compiler<'_, V> {
         nodes
     }
 
-    fn check_names(&mut self, node_ids: &HashMap<Arc<str>, u32>, key_ids: &HashMap<Arc<str>, u32>) {
+    fn check_names(&mut self) {
         for (position, spec) in self.builder.nodes.iter().enumerate() {
             let name = &spec.name;
             if &**name == START || &**name == END {
@@ -203,12 +203,7 @@ impl<V: StateValue> Compiler<'_, V> {
             if self.builder.nodes[..position].iter().any(|other| other.name == *name) {
                 self.error("duplicate_node", format!("node `{name}` is added twice"));
             }
-            if key_ids.contains_key(name) || self.builder.managed.iter().any(|(key, _)| key == name)
-            {
-                self.error("node_is_key", format!("`{name}` is already used as a state key"));
-            }
         }
-        let _ = node_ids;
     }
 
     /// Every node's own signal, and the joins.

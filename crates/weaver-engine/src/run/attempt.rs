@@ -88,6 +88,7 @@ impl<V: StateValue> Frame<V> {
     /// An attempt failed: is there another?
     pub fn attempt_failed(&mut self, hub: &mut Hub<V>, number: usize, failure: Failure) {
         self.abandon(hub, number);
+        self.channels.undo_early();
         let task = &mut self.tasks[number];
         task.serial = hub.serial();
         task.policy = 0;

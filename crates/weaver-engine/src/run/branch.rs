@@ -21,6 +21,9 @@ impl<V: StateValue> Frame<V> {
             let mut folds = Vec::new();
             let seed = self.message_seed(number);
             let writes = &self.tasks[number].writes;
+            if self.tasks.len() == 1 {
+                self.channels.append_early(&graph.0, writes, seed);
+            }
             match self.channels.overlay(&graph.0, writes, seed, &mut folds) {
                 Ok(overlay) => self.tasks[number].overlay = overlay,
                 Err(failure) => return self.attempt_failed(hub, number, failure),

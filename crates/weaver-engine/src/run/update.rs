@@ -91,6 +91,7 @@ impl<V: StateValue> Frame<V> {
         let plan = self.graph.0.clone();
         self.channels.mark_all_dirty(&plan);
         self.channels.interrupt_moved = true;
+        self.moved_heads = std::mem::take(&mut self.heads);
         let parent = self.checkpoint_parent;
         self.commit_at(hub, Source::Fork, parent);
         self.next_update(hub);

@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use monty::{Dump, MontyRepl, ReplFunctionCall, ReplProgress, ReplStartError, Session, SessionRef};
 use monty_types::unstable::{self, MontyNode};
 use monty_types::{
-    CallArgs, CompileOptions, DateTimeSource, ExtFunctionResult, MontyException, NameLookupResult,
-    OsPolicy, PrintWriter, ProcessTime, RandomStart, ResourceLimits, ResourceTracker, SleepMode,
+    CallArgs, CompileOptions, DateTimeSource, ExtFunctionResult, MontyException, MontyObject,
+    NameLookupResult, OsPolicy, PrintWriter, ProcessTime, RandomStart, ResourceLimits,
+    ResourceTracker, SleepMode,
 };
 
 use super::answers::{self, Awaited};
@@ -42,6 +43,8 @@ pub(super) struct Machine {
     pure_module: bool,
     /// Unanswered asynchronous calls by id, as they were told to the host.
     pending: BTreeMap<u32, Vec<u8>>,
+    /// The one call that everything waits for, as it was told to the host.
+    asked: Option<Vec<u8>>,
     host_calls: usize,
 }
 
@@ -73,6 +76,7 @@ impl Machine {
             phase: Phase::Loading,
             pure_module: true,
             pending: BTreeMap::new(),
+            asked: None,
             host_calls: 0,
         }
     }
@@ -134,7 +138,10 @@ impl Machine {
     fn feed_next(&mut self, repl: MontyRepl, printer: &mut Printer<'_>) -> Ran {
         let unit = self.units.pop_front().unwrap_or(Unit { users: false, source: DRIVER.into() });
         self.scripts.note(repl.next_script_name(), unit.users);
-        repl.feed_start(&unit.source, vec![], PrintWriter::Callback(printer))
+        // The faces call out through these; `exec` finds no other way out.
+        let ways_out = ["_aw_host", "_aw_async"]
+            .map(|name| (name.to_owned(), MontyObject::function(name, None)));
+        repl.feed_start(&unit.source, ways_out.to_vec(), PrintWriter::Callback(printer))
     }
 
     fn call(
@@ -177,6 +184,7 @@ impl Machine {
         else {
             return Err(Malformed);
         };
+        self.asked = None;
         let mut results = Vec::new();
         for _ in 0..r.count()? {
             let id = u32::try_from(r.uint()?).map_err(|_| Malformed)?;
@@ -190,7 +198,10 @@ impl Machine {
             }
             ReplProgress::OsCall(call) => {
                 let (_, answer) = results.pop().ok_or(Malformed)?;
-                call.resume(answer.for_system(&awaited), print)
+                {
+                    let answer = answer.for_system(&awaited, &call.function_call);
+                    call.resume(answer, print)
+                }
             }
             ReplProgress::ResolveFutures(futures) => {
                 results.retain(|(id, _)| self.pending.remove(id).is_some());
@@ -224,11 +235,8 @@ impl Machine {
                                 call.resume_pending(PrintWriter::Callback(printer))
                             }
                             Ok(body) => {
-                                let reply = write::host_calls(&[body.clone()], false);
-                                self.pending = BTreeMap::from([(call.call_id, body)]);
-                                let progress = Box::new(ReplProgress::FunctionCall(call));
-                                self.state = State::Waiting(progress, Awaited::Code);
-                                return reply;
+                                let progress = ReplProgress::FunctionCall(call);
+                                return self.ask(progress, Awaited::Code, body);
                             }
                             Err(Refusal::Raise(error)) => {
                                 call.resume(error, PrintWriter::Callback(printer))
@@ -255,11 +263,7 @@ impl Machine {
                                 PrintWriter::Callback(printer),
                             )
                         } else {
-                            let reply = write::host_calls(&[body.clone()], false);
-                            self.pending = BTreeMap::from([(call.call_id, body)]);
-                            self.state =
-                                State::Waiting(Box::new(ReplProgress::OsCall(call)), awaited);
-                            return reply;
+                            return self.ask(ReplProgress::OsCall(call), awaited, body);
                         }
                     }
                     Err(answer) => call.resume(answer, PrintWriter::Callback(printer)),
@@ -368,11 +372,19 @@ impl Machine {
         Ok(())
     }
 
+    /// Waits for the answer of one call.
+    fn ask(&mut self, progress: ReplProgress, awaited: Awaited, body: Vec<u8>) -> Vec<u8> {
+        self.asked = Some(body);
+        self.state = State::Waiting(Box::new(progress), awaited);
+        self.waiting_reply()
+    }
+
     /// What the host is told while its answer is waited for.
     fn waiting_reply(&self) -> Vec<u8> {
-        let several = matches!(&self.state, State::Waiting(progress, _) if matches!(**progress, ReplProgress::ResolveFutures(_)));
-        let bodies: Vec<_> = self.pending.values().cloned().collect();
-        write::host_calls(&bodies, several)
+        match &self.asked {
+            Some(body) => write::host_calls(std::slice::from_ref(body), false),
+            None => write::host_calls(&self.pending.values().cloned().collect::<Vec<_>>(), true),
+        }
     }
 
     fn start_clock(&self) {
@@ -396,6 +408,7 @@ impl Machine {
             w.uint((*id).into());
             w.bytes(body);
         }
+        w.bytes(self.asked.as_deref().unwrap_or_default());
         let (waiting, awaited, progress) = match &self.state {
             State::Empty => return write::refused("there is no state to save"),
             State::Ready(progress) => (false, &Awaited::Code, progress),
@@ -427,6 +440,7 @@ impl Machine {
             let id = u32::try_from(r.uint()?).map_err(|_| Malformed)?;
             self.pending.insert(id, r.bytes()?.to_vec());
         }
+        self.asked = Some(r.bytes()?.to_vec()).filter(|body| !body.is_empty());
         let waiting = r.u8()? == 1;
         let awaited = Awaited::restore(r)?;
         let dump = Dump::load(r.rest()).map_err(|_| Malformed)?;

@@ -33,8 +33,9 @@ pub(super) fn enter() -> Result<bool, String> {
     nix::sys::prctl::set_no_new_privs().map_err(step("no_new_privs"))?;
     close_descriptors().map_err(step("close_range"))?;
     cpu::install().map_err(step("sigaction"))?;
-    limit_resources().map_err(step("setrlimit"))?;
+    // Before the limit on descriptors: making a ruleset takes one for a moment.
     let landlock = close_files_and_network()?;
+    limit_resources().map_err(step("setrlimit"))?;
     filter_system_calls().map_err(step("seccomp"))?;
     Ok(landlock)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use weaver_core::{Failure, HostImport, Map, Program, Value};
 use weaver_interpreter::{
-    Answer, Binding, Call, CallRequest, HostCall, HostException, Limits, Pool, PoolOptions, Session,
-    Step,
+    Answer, Binding, Call, CallRequest, HostCall, HostException, Limits, Pool, PoolOptions,
+    Session, Step,
 };
 
 /// How a run ended.
@@ -90,8 +90,18 @@ pub fn program(source: &str) -> Program {
 }
 
 const NATIVE: [&str; 12] = [
-    "json", "math", "re", "random", "time", "datetime", "os", "asyncio", "collections", "itertools",
-    "copy", "sys",
+    "json",
+    "math",
+    "re",
+    "random",
+    "time",
+    "datetime",
+    "os",
+    "asyncio",
+    "collections",
+    "itertools",
+    "copy",
+    "sys",
 ];
 
 fn host_imports(line: &str, imports: &mut Vec<HostImport>) -> bool {
@@ -112,11 +122,15 @@ fn host_imports(line: &str, imports: &mut Vec<HostImport>) -> bool {
         return true;
     }
     let Some(rest) = line.strip_prefix("import ") else { return false };
-    let (module, local) = local(rest);
-    if NATIVE.contains(&&*module) {
+    let names: Vec<_> = rest.split(',').map(local).collect();
+    if names.iter().any(|(module, _)| NATIVE.contains(&&**module)) {
         return false;
     }
-    imports.push(HostImport { module, name: None, local });
+    imports.extend(names.into_iter().map(|(module, local)| HostImport {
+        module,
+        name: None,
+        local,
+    }));
     true
 }
 
@@ -127,7 +141,11 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn on(mut self, name: &str, answer: impl FnMut(&HostCall) -> Answer + Send + 'static) -> Self {
+    pub fn on(
+        mut self,
+        name: &str,
+        answer: impl FnMut(&HostCall) -> Answer + Send + 'static,
+    ) -> Self {
         self.answers.insert(name.into(), Box::new(answer));
         self
     }

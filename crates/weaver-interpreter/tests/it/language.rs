@@ -2,7 +2,8 @@ use crate::harness::*;
 
 #[tokio::test]
 async fn state_goes_in_and_an_update_comes_out() {
-    let source = "def node(state):\n    return {'n': state['n'] + 1, 'seen': [*state['seen'], 'x']}\n";
+    let source =
+        "def node(state):\n    return {'n': state['n'] + 1, 'seen': [*state['seen'], 'x']}\n";
     let ran = run(source, "node", &[r#"{"n":1,"seen":["a",null,2.5,true]}"#]).await;
     assert_eq!(ran.json(), r#"{"n":2,"seen":["a",null,2.5,true,"x"]}"#);
 }
@@ -36,17 +37,15 @@ async fn values_of_all_kinds_survive_the_way_through() {
 
 #[tokio::test]
 async fn tracebacks_point_into_the_users_file() {
-    let source = "\n\ndef inner(x):\n    return 1 / x\n\n\ndef node(state):\n    return inner(state['x'])\n";
+    let source =
+        "\n\ndef inner(x):\n    return 1 / x\n\n\ndef node(state):\n    return inner(state['x'])\n";
     let failure = run(source, "node", &[r#"{"x":0}"#]).await.raised();
     assert_eq!(failure.exception.as_deref(), Some("ZeroDivisionError"));
     assert_eq!(failure.bases, ["ArithmeticError"]);
     assert_eq!(failure.message, "division by zero");
     let places: Vec<_> =
         failure.traceback.iter().map(|f| (&*f.file, &*f.function, f.line, f.column)).collect();
-    assert_eq!(
-        places,
-        [("graph.py", "node", 8, Some(12)), ("graph.py", "inner", 4, Some(12))]
-    );
+    assert_eq!(places, [("graph.py", "node", 8, Some(12)), ("graph.py", "inner", 4, Some(12))]);
 }
 
 #[tokio::test]
@@ -76,15 +75,26 @@ async fn clock_randomness_sleep_and_environment_are_the_hosts() {
             .on("random_seed", |_| Ok(value("42")))
             .on("sleep", |_| Ok(value("null")))
             .on("getenv", |call| {
-                Ok(if call.kwargs["name"] == value("\"HOME\"") { value("\"/h\"") } else { value("null") })
+                Ok(if call.kwargs["name"] == value("\"HOME\"") {
+                    value("\"/h\"")
+                } else {
+                    value("null")
+                })
             })
     };
     let first = host().run(session(source).call(request("f", &[]))).await;
-    let sleeps: Vec<_> =
-        first.calls.iter().filter(|c| c.name == "sleep").map(|c| c.kwargs["seconds"].to_json()).collect();
+    let sleeps: Vec<_> = first
+        .calls
+        .iter()
+        .filter(|c| c.name == "sleep")
+        .map(|c| c.kwargs["seconds"].to_json())
+        .collect();
     assert_eq!(sleeps, ["1.5", "2.0"]);
     let text = first.json();
-    assert!(text.starts_with(r#"[1700000000.5,"2023-11-14 22:13:20.500000","2023-11-14","#), "{text}");
+    assert!(
+        text.starts_with(r#"[1700000000.5,"2023-11-14 22:13:20.500000","2023-11-14","#),
+        "{text}"
+    );
     assert!(text.ends_with(r#","/h","d"]"#), "{text}");
     let again = host().run(session(source).call(request("f", &[]))).await.json();
     assert_eq!(text, again, "the same seed gives the same numbers");
@@ -102,6 +112,7 @@ async fn a_module_that_cannot_be_made_says_why() {
 async fn lambdas_run_by_their_id() {
     let mut program = program("K = 2\n");
     program.lambdas = vec![("lambda@7:3".into(), "lambda state: state['n'] * K".into())];
-    let ran = Host::default().run(session_of(program).call(request("lambda@7:3", &[r#"{"n":4}"#]))).await;
+    let ran =
+        Host::default().run(session_of(program).call(request("lambda@7:3", &[r#"{"n":4}"#]))).await;
     assert_eq!(ran.json(), "8");
 }

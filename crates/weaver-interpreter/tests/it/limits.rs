@@ -6,14 +6,13 @@ use weaver_interpreter::Limits;
 use crate::harness::*;
 
 /// Every limit ends its call and nothing else: the session works on.
-async fn hits(source: &str, limits: Limits, code: &str) -> weaver_core::Failure {
+async fn hits(source: &str, limits: Limits, code: &str) {
     let source = format!("def ok():\n    return 1\n\n\n{source}");
     let session = session(&source);
     let call = session.call(with_limits(request("f", &[]), limits));
     let failure = Host::default().run(call).await.limit();
     assert_eq!((failure.kind, &*failure.code), (FailureKind::Limit, code), "{failure:?}");
     assert_eq!(Host::default().run(session.call(request("ok", &[]))).await.json(), "1");
-    failure
 }
 
 fn quick() -> Limits {
@@ -21,10 +20,9 @@ fn quick() -> Limits {
 }
 
 #[tokio::test]
-async fn an_endless_loop_hits_the_processor_limit_where_it_runs() {
+async fn an_endless_loop_hits_the_processor_limit() {
     let loops = "def f():\n    while True:\n        try:\n            pass\n        except BaseException:\n            pass\n";
-    let failure = hits(loops, quick(), "python_cpu_limit").await;
-    assert_eq!(failure.traceback.last().map(|frame| frame.function.as_str()), Some("f"));
+    hits(loops, quick(), "python_cpu_limit").await;
 }
 
 #[tokio::test]
@@ -63,7 +61,8 @@ async fn deep_recursion_is_a_limit() {
 async fn too_much_output_is_a_limit() {
     let limits = Limits { output: 10_000, ..Limits::default() };
     hits("def f():\n    return 'x' * 20000\n", limits, "python_output_limit").await;
-    hits("def f():\n    while True:\n        print('x' * 100)\n", limits, "python_output_limit").await;
+    hits("def f():\n    while True:\n        print('x' * 100)\n", limits, "python_output_limit")
+        .await;
     let laughs = "def f():\n    a = ['ha'] * 10\n    for i in range(30):\n        a = [a] * 10\n    return a\n";
     hits(laughs, limits, "python_output_limit").await;
 }
@@ -92,7 +91,8 @@ async fn nesting_beyond_measure_is_refused_both_ways() {
     let deep = (0..5_000).fold(value("1"), |inner, _| weaver_core::Value::list([inner]));
     let mut wanted = request("f", &[]);
     wanted.args = vec![deep.clone()];
-    let failure = Host::default().run(session("def f(x):\n    return 1\n").call(wanted)).await.limit();
+    let failure =
+        Host::default().run(session("def f(x):\n    return 1\n").call(wanted)).await.limit();
     assert_eq!(failure.code, "python_input_depth");
     // Freeing a tree this deep is the test's own business.
     std::mem::forget(deep);

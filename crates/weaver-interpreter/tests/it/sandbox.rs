@@ -12,9 +12,15 @@ async fn every_way_out_is_refused() {
 async fn the_walls_are_named() {
     let isolation = pool().isolation().await.unwrap();
     assert!(isolation.seccomp);
-    assert_eq!(isolation.landlock, std::path::Path::new("/sys/kernel/security/lsm").exists()
-        .then(|| std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default().contains("landlock"))
-        .unwrap_or(isolation.landlock));
+    assert_eq!(
+        isolation.landlock,
+        std::path::Path::new("/sys/kernel/security/lsm")
+            .exists()
+            .then(|| std::fs::read_to_string("/sys/kernel/security/lsm")
+                .unwrap_or_default()
+                .contains("landlock"))
+            .unwrap_or(isolation.landlock)
+    );
 }
 
 #[tokio::test]
@@ -25,7 +31,7 @@ async fn python_finds_no_files_and_no_environment() {
         assert!(failure.exception.is_some(), "{failure:?}");
     }
     assert_eq!(eval("import os\ndef f():\n    return dict(os.environ)\n").await, "{}");
-    let failure = run("import socket\n", "f", &[]).await.raised();
+    let failure = run("def f():\n    import socket\n", "f", &[]).await.raised();
     assert_eq!(failure.exception.as_deref(), Some("ModuleNotFoundError"));
 }
 

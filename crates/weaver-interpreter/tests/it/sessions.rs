@@ -70,7 +70,8 @@ async fn many_calls_at_once() {
     let program = Arc::new(program("def f(n):\n    return sum(range(n))\n"));
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..40 {
-        let session = pool.session(program.clone(), binding(&format!("t{}", n % 3), &n.to_string()));
+        let session =
+            pool.session(program.clone(), binding(&format!("t{}", n % 3), &n.to_string()));
         tasks.spawn(async move {
             let call = session.call(CallRequest { args: vec![value("1000")], ..request("f", &[]) });
             Host::default().run(call).await.json()

@@ -54,7 +54,8 @@ async fn several_pending_calls_survive() {
 
 async fn snapshot() -> (Snapshot, Arc<weaver_core::Program>) {
     let program = Arc::new(program(STORY));
-    let mut call = pool().session(program.clone(), binding("t", "e")).call(request("f", &[r#"{"n":1}"#]));
+    let mut call =
+        pool().session(program.clone(), binding("t", "e")).call(request("f", &[r#"{"n":1}"#]));
     assert!(matches!(call.next().await, Step::HostCall(_)));
     (call.snapshot().await.unwrap(), program)
 }
@@ -62,9 +63,12 @@ async fn snapshot() -> (Snapshot, Arc<weaver_core::Program>) {
 #[tokio::test]
 async fn a_snapshot_fits_only_where_it_belongs() {
     let (snapshot, program) = snapshot().await;
-    let refused = |pool: weaver_interpreter::Pool, program, tenant, execution, snapshot: &Snapshot| {
-        pool.session(program, binding(tenant, execution)).restore(snapshot, Limits::default()).err()
-    };
+    let refused =
+        |pool: weaver_interpreter::Pool, program, tenant, execution, snapshot: &Snapshot| {
+            pool.session(program, binding(tenant, execution))
+                .restore(snapshot, Limits::default())
+                .err()
+        };
     assert_eq!(refused(pool(), program.clone(), "t", "e", &snapshot), None);
     let forged = Some(RestoreError::Forged);
     assert_eq!(refused(pool(), program.clone(), "u", "e", &snapshot), forged);
@@ -75,7 +79,11 @@ async fn a_snapshot_fits_only_where_it_belongs() {
     assert_eq!(refused(pool(), program.clone(), "t", "e", &changed), forged);
     let mut other_version = snapshot.clone();
     other_version.version = "1.3.9".into();
-    assert_eq!(refused(pool(), program, "t", "e", &other_version), forged, "the version is sealed too");
+    assert_eq!(
+        refused(pool(), program, "t", "e", &other_version),
+        forged,
+        "the version is sealed too"
+    );
     let other_code = Arc::new(crate::harness::program("def f():\n    pass\n"));
     assert!(matches!(
         refused(pool(), other_code, "t", "e", &snapshot),

@@ -100,16 +100,20 @@ impl Provider {
     }
 
     pub fn options(&self) -> Options {
-        let mut options = Options::default();
-        options.retry =
-            Retry { attempts: 3, base: Duration::from_millis(1), cap: Duration::from_millis(500) };
         let settings = ProviderOptions {
             base_url: Some(self.url.clone()),
             api_key: Some("sk-canary-123".into()),
             headers: Vec::new(),
         };
-        options.providers.insert("openai".into(), settings);
-        options
+        Options {
+            providers: [("openai".to_string(), settings)].into(),
+            retry: Retry {
+                attempts: 3,
+                base: Duration::from_millis(1),
+                cap: Duration::from_millis(500),
+            },
+            ..Options::default()
+        }
     }
 }
 

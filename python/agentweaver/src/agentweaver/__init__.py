@@ -7,7 +7,7 @@ same file runs with the ``langgraph`` package too. What needs the platform says 
 with `PlatformRequired` when it is used.
 """
 
-from . import nodes
+from . import nodes, tools
 from ._errors import (
     AgentWeaverError,
     MissingLibrary,
@@ -28,4 +28,5 @@ __all__ = [
     "ToolError",
     "llm",
     "nodes",
+    "tools",
 ]

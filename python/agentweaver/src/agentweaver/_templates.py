@@ -1,7 +1,7 @@
 """Jinja over the state, as in prompts and conditions.
 
-The platform renders with minijinja and undefined names are errors there, so they
-are errors here too.
+Unknown names are errors, so that no prompt has silent holes; only `{% if key %}`
+may ask for a key that the state does not have yet.
 """
 
 from __future__ import annotations
@@ -52,4 +52,18 @@ def _environment() -> SandboxedEnvironment:
         from jinja2.sandbox import SandboxedEnvironment
     except ImportError as error:
         raise MissingLibrary("a template with `{{ }}`", "jinja2") from error
-    return SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+
+    class AskableUndefined(StrictUndefined):
+        """An error wherever it is used, but for `{% if key %}`."""
+
+        def __bool__(self) -> bool:  # type: ignore[override]
+            return False
+
+    environment = SandboxedEnvironment(undefined=AskableUndefined, keep_trailing_newline=True)
+    # What minijinja has and jinja2 does not.
+    environment.filters["lines"] = str.splitlines
+    environment.filters["split"] = lambda text, part=None, most=-1: text.split(part, most)
+    environment.filters["bool"] = bool
+    environment.tests["startingwith"] = lambda text, part: text.startswith(part)
+    environment.tests["endingwith"] = lambda text, part: text.endswith(part)
+    return environment

@@ -75,18 +75,29 @@ def intent(
     """
     routes = _routes(intents)
 
+    names = [*routes, "none"]
+    schema = {
+        "title": "intent",
+        "type": "object",
+        "properties": {"intent": {"type": "string", "enum": names}},
+        "required": ["intent"],
+        "additionalProperties": False,
+    }
+    listing = "\n".join(f"- {name}: {what}" for name, (what, _) in routes.items())
+
     def node(state: Any) -> Any:
-        scope = scope_of(state)
-        listing = "\n".join(f"- {name}: {what}" for name, (what, _) in routes.items())
         reply = ask(
             model,
-            render(text, scope),
-            system=f"Say which intent the text has, by its name alone, or `none`.\n{listing}",
+            render(text, scope_of(state)),
+            system="Choose the one intent that the text has. "
+            f"Answer `none` when it has none of them.\n\nIntents:\n{listing}",
+            temperature=0,
+            output_schema=schema,
         )
-        said = reply.text.strip().strip("`\"'.").lower()
-        name = next((name for name in routes if name.lower() == said), None)
-        update = {into: name} if into else None
-        return _command(goto=routes[name][1] if name else fallback, update=update)
+        name = reply.data.get("intent") if isinstance(reply.data, Mapping) else None
+        chosen = name if name in routes else "none"
+        update = {into: chosen} if into else None
+        return _command(goto=routes[chosen][1] if chosen in routes else fallback, update=update)
 
     return node
 
@@ -194,9 +205,11 @@ def code(
         variables = {name: evaluate(e, scope) for name, e in (inputs or {}).items()}
         exec(compiled, variables)  # the file's own code, with the rights of the file
         result = variables.get("result")
-        if into is None and not isinstance(result, Mapping):
+        if into is not None:
+            return {into: result}
+        if result is not None and not isinstance(result, Mapping):
             raise SettingError("a code node without `into` must assign a dict to `result`")
-        return {into: result} if into else dict(result or {})
+        return dict(result or {})
 
     return node
 
@@ -269,17 +282,23 @@ def store(
         place = tuple(render(part, scope) for part in namespace)
         name = render(key or "", scope)
         if op == "put":
-            memory.put(place, name, render_tree(value, scope))
+            kept = render_tree(value, scope)
+            memory.put(place, name, kept if isinstance(kept, dict) else {"value": kept})
             return {}
         if op == "delete":
             memory.delete(place, name)
             return {}
         if op == "search":
-            words = render(query, scope) if query else None
-            result: Any = [item.value for item in memory.search(place, query=words, limit=limit)]
+            words = render(query or "", scope).lower().split()
+            found = [(i.key, i.value) for i in memory.search(place, limit=limit)]
+            result: Any = [
+                {"key": key, "value": _remembered(value)}
+                for key, value in found
+                if all(word in str(value).lower() for word in words)
+            ]
         else:
             item = memory.get(place, name)
-            result = item.value if item else None
+            result = _remembered(item.value) if item else None
         return {into: result} if into else {}
 
     return node
@@ -297,7 +316,44 @@ def _platform_only(name: str) -> Callable[..., Node]:
     return factory
 
 
-loop = _platform_only("loop")
+def loop(
+    *,
+    body: str,
+    exit: str = END,
+    while_: str | None = None,
+    items: str | None = None,
+    item_key: str = "item",
+    index_key: str | None = None,
+    limit: int = 100,
+) -> Node:
+    """Repeats a body, whose last node has an edge back to the loop.
+
+    Here the rounds are counted in ``index_key``, a key of the state: the hidden
+    counter of the platform does not exist. A loop over items therefore needs it, and
+    without it a loop with ``while_`` is ended by langgraph's recursion limit only.
+    """
+
+    def node(state: Any) -> Any:
+        scope = scope_of(state)
+        if items is not None and index_key is None:
+            raise PlatformRequired("a loop over items without `index_key`")
+        last = scope.get(index_key) if index_key else None
+        index = 0 if last is None else last + 1
+        update: dict[str, Any] = {index_key: index} if index_key else {}
+        if items is not None:
+            all_items = evaluate(items, scope)
+            goes_on = index < len(all_items)
+            if goes_on:
+                update[item_key] = all_items[index]
+        else:
+            goes_on = bool(evaluate(while_ or "false", scope))
+        if goes_on and index < limit:
+            return _command(goto=body, update=update)
+        return _command(goto=exit, update={index_key: None} if index_key else None)
+
+    return node
+
+
 parallel = _platform_only("parallel")
 webhook = _platform_only("webhook")
 schedule = _platform_only("schedule")
@@ -354,13 +410,33 @@ def _intent(value: Any) -> dict[str, str]:
     return dict(value) if isinstance(value, Mapping) else {"description": value}
 
 
+def _remembered(value: dict[str, Any]) -> Any:
+    """A plain value is kept under one name, because a memory is a dict."""
+    return value["value"] if value.keys() == {"value"} else value
+
+
 def _ask_person(message: str, form: Any, schema: Any, scope: Mapping[str, Any]) -> Any:
     from langgraph.types import interrupt
 
-    if schema is not None:
-        form = schema if isinstance(schema, Mapping) else schema.model_json_schema()
-    question = {"message": render(message, scope), "form": form}
+    question = {"message": render(message, scope), "schema": _form_schema(form, schema)}
     return interrupt({key: value for key, value in question.items() if value is not None})
+
+
+def _form_schema(form: Mapping[str, Any] | None, schema: Any) -> Any:
+    """JSON Schema of an answer: a JSON Schema, a pydantic model, or fields with types."""
+    if schema is not None:
+        return schema if isinstance(schema, Mapping) else schema.model_json_schema()
+    if form is None or form.get("type") == "object":
+        return form
+    types = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+
+    def field(kind: Any) -> Any:
+        if not isinstance(kind, str):
+            return kind
+        return {"type": types[kind]} if kind in types else {"type": "string", "title": kind}
+
+    properties = {name: field(kind) for name, kind in form.items()}
+    return {"type": "object", "properties": properties, "required": list(form)}
 
 
 def _command(*, goto: str, update: dict[str, Any] | None = None) -> Any:
