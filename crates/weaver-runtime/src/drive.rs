@@ -98,8 +98,11 @@ impl Driver {
             Some(store) => unfinished(store, &request).await?,
             None => None,
         };
-        let (execution, sequence) = unfinished.unwrap_or_else(|| (ExecutionId::generate(), 0));
-        let journal = Journal::new(store.clone(), execution, sequence, request.listener.clone());
+        let goes_on = unfinished.is_some();
+        let (execution, sequence, totals) =
+            unfinished.unwrap_or_else(|| (ExecutionId::generate(), 0, Totals::default()));
+        let listener = request.listener.clone();
+        let journal = Journal::new(store.clone(), execution, sequence, totals, listener);
         let mut committer = Committer::new(
             request.thread.clone(),
             execution,
