@@ -1,5 +1,5 @@
 //! Random graphs under random schedules: completions in any order, answers
-//! doubled and late, crashes that lose what was not yet durable. Whatever
+//! doubled and late, drains, crashes that lose what was not yet durable. Whatever
 //! happens, the run must end as the one without trouble does.
 //!
 //! One seed decides everything; a failure prints it. `SIM_SEED=n` runs only that
