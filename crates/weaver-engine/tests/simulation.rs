@@ -40,9 +40,11 @@ fn trouble_changes_nothing() {
         }
     }
     // The harness must be rough enough to mean something.
-    if seeds().count() >= 1000 {
-        assert!(crashes > 1000 && waits > 300, "{crashes} crashes, {waits} waits");
-    }
+    let count = seeds().count();
+    assert!(
+        count < 1000 || (crashes > count / 2 && waits > count / 4),
+        "{crashes} crashes, {waits} waits"
+    );
 }
 
 #[test]
