@@ -292,7 +292,8 @@ impl<V: StateValue> Frame<V> {
         if self.stops_at(&interrupt) {
             return self.stop_at_breakpoint(hub);
         }
-        if hub.draining && self.saves {
+        // A subgraph that saves nothing would have to start over.
+        if hub.draining && (self.saves || self.is_root()) {
             return self.end(hub, End::Drained);
         }
         self.announce(hub);
