@@ -109,7 +109,8 @@ fn functions_of_another_graph_stay_out_of_a_graphs_program() {
 #[test]
 fn edits_that_do_not_fit_are_refused_and_change_nothing() {
     let mut document = Document::new("f.py", "x = 'é'\n");
-    assert_eq!(document.edit(6..5, "").unwrap_err(), EditError::OutOfRange);
+    let reversed = std::ops::Range { start: 6, end: 5 };
+    assert_eq!(document.edit(reversed, "").unwrap_err(), EditError::OutOfRange);
     assert_eq!(document.edit(0..99, "").unwrap_err(), EditError::OutOfRange);
     assert_eq!(document.edit(6..7, "").unwrap_err(), EditError::InsideCharacter);
     assert_eq!(&*document.analysis().source, "x = 'é'\n");
