@@ -29,6 +29,9 @@ const FACES: [&str; 6] = [
     include_str!("faces/stdlib.py"),
 ];
 
+/// The loop that waits for calls; the last input of every module.
+pub(crate) const DRIVER: &str = include_str!("faces/driver.py");
+
 /// A program made ready: once for all its sessions.
 pub(crate) struct Prepared {
     pub(crate) file: String,
@@ -44,6 +47,14 @@ impl Prepared {
         let code_hash = code_hash(&program.file, &units);
         Prepared { file: program.file.clone(), lowered, units, code_hash }
     }
+}
+
+/// The module that snapshots build on: as all others, but of one input, because
+/// the interpreter keeps several in a random order.
+pub(crate) fn base_units() -> Vec<Unit> {
+    let empty = Program::default();
+    let units = units(&empty, &lower(&empty.source));
+    vec![Unit { users: false, source: units.into_iter().map(|unit| unit.source).collect() }]
 }
 
 /// The inputs that make the module of a program, in order.
@@ -63,6 +74,8 @@ fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
         let source = format!("{lines}_aw_functions[{}] = (\n{text}\n)", literal(id));
         units.push(Unit { users: true, source });
     }
+    units.push(ours(DRIVER.to_owned()));
+    units.retain(|unit| !unit.source.is_empty());
     units
 }
 
@@ -84,6 +97,7 @@ fn names(program: &Program) -> String {
     let mut out = String::from(
         "_aw_functions = {}\n_aw_coroutine = _aw['coroutine']\n\
          callable = _aw['is_callable']\nissubclass = _aw['is_subclass']\n\
+         def _aw_class_table():\n    return _aw['classes']\n\
          _aw_raised = _aw['raised']\n_aw_catches = _aw['catches']\n_aw_caught = _aw['caught']\n\
          _aw_super = _aw['super_init']\n_aw_delete = _aw['delete']\n\
          _aw_find = _aw['find_name']\n_aw_native = _aw['native_name']\n",

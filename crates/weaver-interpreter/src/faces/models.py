@@ -180,8 +180,10 @@ def parse_json(text):
 
 
 def model_face(provider, default_model):
+    face = (provider, default_model)
+
     def make(model=None, model_name=None, **params):
-        return ChatModel(provider, model or model_name or default_model, params)
+        return ChatModel(face[0], model or model_name or face[1], params)
     return make
 
 
@@ -622,7 +624,8 @@ def tool(*args, description=None, return_direct=False, args_schema=None, parse_d
     name = args[0] if args else None
     if len(args) > 1:
         return Tool(args[1], name, description, args_schema, return_direct, response_format)
-    return lambda function: Tool(function, name, description, args_schema, return_direct, response_format)
+    options = (name, description, args_schema, return_direct, response_format)
+    return lambda function: Tool(function, *options)
 
 
 class StructuredToolFace:
