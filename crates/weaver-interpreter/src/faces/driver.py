@@ -1,4 +1,11 @@
 # Waits for calls inside the interpreter; compiled once for each module.
+_aw_functions = {}
+
+
+def _aw_class_table():
+    return _aw["classes"]
+
+
 async def _aw_drive(answer):
     while True:
         name, args, kwargs, repairs, input_class = _aw_next(answer)
@@ -17,6 +24,3 @@ async def _aw_drive(answer):
         args = kwargs = repairs = None
         if type(answer) is _aw_coroutine:
             answer = await answer
-
-
-await _aw_drive(None)

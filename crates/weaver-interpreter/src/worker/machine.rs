@@ -22,7 +22,7 @@ use super::import::Importer;
 use super::print::Printer;
 use super::{Link, cpu};
 use crate::allocator;
-use crate::program::{DRIVER, Unit};
+use crate::program::{DRIVE, Unit};
 use crate::protocol::{read_limits, request, write};
 use crate::session::Limits;
 use crate::wire::{Malformed, Reader, Writer};
@@ -133,7 +133,7 @@ impl Machine {
 
     /// Runs the next unit of the module; the last is the driver, which does not end.
     fn feed_next(&mut self, repl: MontyRepl, printer: &mut Printer<'_>) -> Ran {
-        let unit = self.units.pop_front().unwrap_or(Unit { users: false, source: DRIVER.into() });
+        let unit = self.units.pop_front().unwrap_or(Unit { users: false, source: DRIVE.into() });
         self.scripts.note(repl.next_script_name(), unit.users);
         // The faces call out through these; `exec` finds no other way out.
         let ways_out = ["_aw_host", "_aw_async"]
