@@ -133,8 +133,11 @@ pub(crate) struct Inner {
     programs: Mutex<Vec<(Weak<Program>, Arc<Prepared>)>>,
     /// States of freshly made modules by code hash.
     templates: Mutex<HashMap<Hash, Arc<Vec<u8>>>>,
-    base: Mutex<Option<Arc<(Hash, Vec<u8>)>>>,
+    base: Mutex<Option<Arc<Base>>>,
 }
+
+/// A state and its hash.
+pub(crate) type Base = (Hash, Vec<u8>);
 
 /// Workers that run nothing.
 #[derive(Default)]
@@ -270,7 +273,7 @@ impl Inner {
 
     /// The state of an empty module, which snapshots build on, and its hash.
     /// Nothing when no worker can be had for making it.
-    pub(crate) async fn base(self: &Arc<Self>) -> Option<Arc<(Hash, Vec<u8>)>> {
+    pub(crate) async fn base(self: &Arc<Self>) -> Option<Arc<Base>> {
         if let Some(base) = lock(&self.base).clone() {
             return Some(base);
         }

@@ -20,12 +20,15 @@ pub(crate) struct Unit {
     pub(crate) source: String,
 }
 
-const FACES: [&str; 6] = [
+const FACES: [&str; 9] = [
     include_str!("faces/core.py"),
     include_str!("faces/messages.py"),
     include_str!("faces/schemas.py"),
     include_str!("faces/graph.py"),
     include_str!("faces/models.py"),
+    include_str!("faces/runnables.py"),
+    include_str!("faces/prompts.py"),
+    include_str!("faces/tools.py"),
     include_str!("faces/stdlib.py"),
 ];
 
