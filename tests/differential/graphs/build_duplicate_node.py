@@ -1,0 +1,16 @@
+"""What compile() checks: duplicate node."""
+
+from typing import TypedDict
+
+from langgraph.graph import START, StateGraph
+
+
+class State(TypedDict):
+    x: int
+
+
+g = StateGraph(State)
+g.add_node("a", lambda s: {"x": 1})
+g.add_node("a", lambda s: {"x": 2})
+g.add_edge(START, "a")
+app = g.compile()
