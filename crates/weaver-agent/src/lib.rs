@@ -1,1 +1,27 @@
 //! Node handlers: embedded Python, typed nodes, model and tool calls.
+//!
+//! Start with [`plan::compile`], which turns a file into a [`plan::Plan`], and
+//! [`Host`], which runs what the engine calls while the runtime drives the plan's
+//! graph.
+//!
+//! Invariants:
+//! - Every call to the outside goes through `TaskContext::effect`, so a rerun of a
+//!   task fires nothing again that has an answer.
+//! - This crate reads no file, variable or clock of its own: what nodes may use
+//!   comes as [`Services`].
+
+pub mod convert;
+mod host;
+mod host_call;
+mod memory;
+mod model;
+pub mod plan;
+mod python;
+mod structured;
+pub mod template;
+mod tool_node;
+mod typed;
+
+pub use host::Host;
+pub use host_call::Services;
+pub use plan::Plan;

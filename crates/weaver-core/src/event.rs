@@ -51,9 +51,15 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Live only: never written to the log.
+    /// Live only: never written to the log. The log keeps outcomes; what these
+    /// say stands in it anyway: state and next nodes in the checkpoints, requests
+    /// in the records of effects, the start of a node in the length of its exit.
     pub fn is_live_only(self) -> bool {
-        matches!(self, EventKind::LlmStreamChunk)
+        use EventKind::*;
+        matches!(
+            self,
+            NodeEnter | StateUpdate | LlmRequest | LlmStreamChunk | ToolCall | CheckpointSave
+        )
     }
 }
 

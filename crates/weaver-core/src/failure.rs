@@ -61,6 +61,10 @@ pub struct Failure {
     /// The Python exception class, for kind `exception`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exception: Option<String>,
+    /// The exception's base classes, nearest first, without `Exception`, `BaseException`
+    /// and `object`: what `retry_on` and `except` also match.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bases: Vec<String>,
     /// The node it happened in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
@@ -83,6 +87,7 @@ impl Failure {
             code: code.into(),
             message: message.into(),
             exception: None,
+            bases: Vec::new(),
             node: None,
             traceback: Vec::new(),
             help: None,

@@ -105,6 +105,10 @@ pub enum SchemaKind {
     Pydantic,
     /// `MessagesState` or a subclass of it.
     Messages,
+    /// A `NamedTuple`.
+    NamedTuple,
+    /// An `Enum`: each member is a field whose default is its value.
+    Enum,
 }
 
 /// One field of a schema.

@@ -1,1 +1,47 @@
 //! The model gateway: one chat vocabulary, many dialects.
+//!
+//! [`Gateway`] takes a [`ChatRequest`], finds the model that its name means and
+//! answers with a [`ChatStream`] or a whole [`ChatResponse`]. Three things are
+//! kept apart: a *dialect* is how bytes look, a *provider* is an address with
+//! credentials ([`provider::TABLE`]), a *profile* is what a model can do.
+//!
+//! Invariants:
+//! - An answer is whole or an error. A stream that breaks off never looks like a
+//!   short answer.
+//! - Nothing here reads the environment, and no key is ever part of an error, a
+//!   log line or a `Debug` form.
+//! - Only the address of the resolved provider is contacted.
+//! - The `scripted` model is a function of the request: the same request gets the
+//!   same answer, in any process.
+//! - Retries happen only inside one call, before anything of the answer was
+//!   shown; whether a node runs again is not decided here.
+
+pub mod chat;
+mod check;
+pub mod convert;
+mod error;
+mod gateway;
+mod http;
+mod model;
+mod near;
+mod openai;
+mod options;
+pub mod price;
+pub mod provider;
+mod retry;
+mod scripted;
+mod sse;
+mod stream;
+
+pub use chat::{
+    ChatMessage, ChatRequest, OutputSchema, Part, Role, Source, ToolCall, ToolChoice,
+    ToolDefinition,
+};
+pub use error::{Error, Phase};
+pub use gateway::{Call, Gateway, ProviderStatus};
+pub use model::ModelRef;
+pub use options::{Options, ProviderOptions, Retry, Timeouts};
+pub use price::Price;
+pub use stream::{
+    AnswerHead, Assembler, ChatEvent, ChatResponse, ChatStream, StopReason, TokenUsage,
+};

@@ -1,1 +1,28 @@
-//! Drives runs: load, advance, commit.
+//! Drives runs: feeds the engine, runs node tasks, commits.
+//!
+//! Start with [`drive`]: it takes a [`RunRequest`] to its end, its wait or its
+//! failure. A [`Handler`] runs the functions of the graph; what a function may do
+//! besides computing is its [`TaskContext`].
+//!
+//! Invariants:
+//! - This crate decides neither what runs next nor how writes merge (the engine
+//!   does) and knows no Python, model or tool (the handler does).
+//! - What is reported, as a result or as a wait, is on disk.
+//! - A recorded effect is never fired again; its result is given instead.
+
+mod codec;
+mod commit;
+mod drive;
+mod effects;
+pub mod error;
+mod journal;
+mod request;
+mod task;
+pub mod thread;
+
+pub use drive::drive;
+pub use effects::{EffectPolicy, EffectRequest, Fire, TaskEffects};
+pub use error::Error;
+pub use journal::{Journal, Listener, from_entry, now};
+pub use request::{ChunkListener, Durability, Report, RunRequest};
+pub use task::{Handler, RunContext, TaskContext};

@@ -1,2 +1,90 @@
-//! The `agentweaver` binary.
-fn main() {}
+//! The `agentweaver` binary: command line and wiring.
+//!
+//! `cli` is the command line as data, `commands` has a file for each command,
+//! `render` is how things look. This crate alone reads settings and the
+//! environment.
+
+mod cli;
+mod commands;
+mod error;
+mod house;
+mod render;
+mod settings;
+mod workflow;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use error::{CliError, exit};
+use settings::Settings;
+
+#[global_allocator]
+static ALLOCATOR: weaver_interpreter::Allocator = weaver_interpreter::Allocator;
+
+fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == "__pyworker") {
+        return weaver_interpreter::worker_main();
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE });
+        }
+    };
+    set_colors(cli.global.color);
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !error.message.is_empty() {
+                render::term::error(&error.message, error.help.as_deref());
+            }
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    let settings = || Settings::read(&cli.global);
+    match &cli.command {
+        Command::Graph(args) => commands::graph::run(args),
+        Command::Check(args) => commands::check::run(args),
+        Command::Completions { shell } => commands::completions::run(*shell),
+        Command::Run(args) => block_on(commands::run::run(args, settings()?)),
+        Command::History(args) => block_on(commands::history::run(args, settings()?)),
+        Command::Doctor(args) => block_on(commands::doctor::run(args, settings()?)),
+        Command::Demo(args) => block_on(commands::demo::run(args, settings()?)),
+        Command::Scenario { files } => block_on(commands::scenario::run(files)),
+        Command::Bench(args) => block_on(commands::bench::run(args)),
+        Command::PyWorker => Err(CliError::usage("__pyworker must be the first argument")),
+    }
+}
+
+/// A run lives on one thread: its tasks wait for processes and sockets, and the
+/// log has a thread of its own.
+fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed(format!("cannot start: {error}")))?;
+    runtime.block_on(future)
+}
+
+fn set_colors(choice: clap::ColorChoice) {
+    match choice {
+        clap::ColorChoice::Always => {
+            anstream::ColorChoice::Always.write_global();
+            console::set_colors_enabled(true);
+            console::set_colors_enabled_stderr(true);
+        }
+        clap::ColorChoice::Never => {
+            anstream::ColorChoice::Never.write_global();
+            console::set_colors_enabled(false);
+            console::set_colors_enabled_stderr(false);
+        }
+        clap::ColorChoice::Auto => {}
+    }
+}

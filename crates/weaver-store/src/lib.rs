@@ -1,1 +1,54 @@
-//! Durable state of runs: the log on SQLite and in memory.
+//! Durable state of runs: one ordered log per execution, checkpoints of graph
+//! state, pending task writes, effects, waits for people, long-term memory and
+//! a node cache.
+//!
+//! Start with [`Store`]: [`Store::open_sqlite`] or [`Store::in_memory`], then
+//! [`Backend::append`] a [`Batch`] of [`Record`]s and await its [`Ticket`].
+//!
+//! Invariants:
+//! - The store does not know what a graph is. Payloads are bytes made by others.
+//! - A batch is on disk whole or not at all. Batches become durable in the order
+//!   of their `append`; when one of an execution fails, every later one of that
+//!   execution fails too, so what is kept never has a hole.
+//! - Entries of an execution are numbered from 1 without gaps and chained by
+//!   hash; checkpoints are chained to their parents by hash and never changed.
+//! - All SQL of the product is in this crate.
+
+mod backend;
+mod batch;
+pub mod crash;
+mod error;
+mod faulty;
+mod hash;
+mod id;
+mod item;
+mod memory;
+mod meter;
+mod query;
+mod record;
+mod sqlite;
+mod store;
+mod ticket;
+
+pub use backend::{Backend, Pending};
+pub use batch::{Batch, Record};
+pub use error::Error;
+pub use faulty::Faults;
+pub use id::{CheckpointId, ExecutionId, Lane};
+pub use item::{Condition, Filter, Item, ItemKey, ItemSearch, NamespaceSearch, Operator};
+pub use meter::SnapshotMeter;
+pub use query::{
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Problem, ThreadInfo, Verification,
+};
+pub use record::{
+    CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange,
+    ExecutionStatus, Interrupt, PendingWrite, Source, State, Totals, WorkflowVersion,
+};
+pub use store::{OpenOptions, Store};
+pub use ticket::{Ticket, block_on};
+
+/// What fails, fails with an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Payloads of this many bytes or more are kept once, by content hash.
+pub const BLOB_BYTES_MIN: usize = 64 * 1024;

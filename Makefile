@@ -1,0 +1,27 @@
+# The commands of the project; `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench
+
+CARGO_FLAGS := --ignore-rust-version --locked
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The dev profile: the interpreter alone takes four times as long to build for
+# release, and a demo is over in a second either way.
+demo: ## Build and run an example graph over this repository's documents, offline
+	@ci/setup.sh rust
+	cargo build $(CARGO_FLAGS) --package weaver-server
+	@cargo run $(CARGO_FLAGS) --quiet --package weaver-server --bin agentweaver -- demo
+
+test: ## Run every check, as continuous integration does
+	@ci/test.sh
+
+check: ## Run the fast checks: format, tidy, clippy
+	@ci/test.sh format tidy clippy
+
+bench: ## Measure against LangGraph and print the ratios
+	@ci/setup.sh
+	cargo build $(CARGO_FLAGS) --release --package weaver-server
+	bench/run --python .venv/bin/python

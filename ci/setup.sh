@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Brings a machine to where the checks run: says what is missing of Rust, installs
+# what is missing of the rest. Running it again costs a fraction of a second.
+#
+#   ci/setup.sh           everything that the checks need
+#   ci/setup.sh rust      only what a build needs, installing no Python
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=ci/lib.sh
+. ci/lib.sh
+
+main() {
+  require_rust
+  install_build_tools
+  if [ "${1:-all}" != rust ]; then
+    install_python
+    make_venv
+  fi
+}
+
+require_rust() {
+  command -v cargo >/dev/null ||
+    fail "Rust 1.95 or newer is needed and cargo was not found: install it with rustup."
+  local version
+  version=$(rustc --version | cut -d' ' -f2)
+  version_at_least 1.95 "$version" ||
+    fail "Rust 1.95 or newer is needed and this is $version: run \`rustup update stable\`."
+  local component
+  for component in fmt clippy; do
+    cargo "$component" --version >/dev/null 2>&1 ||
+      fail "cargo $component is missing: run \`rustup component add rustfmt clippy\`."
+  done
+}
+
+# A C compiler builds SQLite.
+install_build_tools() {
+  local missing=()
+  command -v cc >/dev/null || missing+=(build-essential)
+  command -v git >/dev/null || missing+=(git)
+  install_or_ask "${missing[@]}"
+}
+
+# Python runs the suite that compares with langgraph.
+install_python() {
+  python3 -c 'import venv, ensurepip, sqlite3' 2>/dev/null ||
+    install_or_ask python3 python3-venv
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    fail "Python 3.10 or newer is needed and this is $(python3 --version)."
+}
+
+install_or_ask() {
+  [ $# -eq 0 ] || install_packages "$@" ||
+    fail "please install $*: this needs root or sudo and apt-get."
+}
+
+# Made anew when the requirements or the interpreter change.
+make_venv() {
+  local wanted
+  wanted=$({ cat tests/requirements.txt && python3 --version; } | cksum)
+  [ "$(cat .venv/.made-from 2>/dev/null)" != "$wanted" ] || return 0
+  echo "making .venv from tests/requirements.txt"
+  rm -rf .venv
+  python3 -m venv .venv
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    --requirement tests/requirements.txt
+  printf '%s\n' "$wanted" >.venv/.made-from
+}
+
+main "$@"

@@ -1,0 +1,171 @@
+//! [`Plan`]: a file compiled for running.
+
+mod graph;
+mod parallel;
+
+pub use graph::targets;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use weaver_core::spec::{FileSpec, FunctionSpec, GraphSpec, NodeKind, Runs, ToolSpec, TypedNode};
+use weaver_core::{Diagnostic, Program, Severity, Span, Value};
+use weaver_engine::Graph;
+
+/// A file compiled for running one of its graphs.
+pub struct Plan {
+    /// [`GraphSpec::name`].
+    pub name: String,
+    /// The graph.
+    pub graph: Graph<Value>,
+    /// Every graph of the file that functions may invoke, by name.
+    pub graphs: Arc<HashMap<String, Graph<Value>>>,
+    /// What each function of the graph is, by the name that the engine calls it.
+    pub targets: Arc<HashMap<String, Target>>,
+    /// What the interpreter runs.
+    pub program: Arc<Program>,
+    /// The functions of the file.
+    pub functions: Vec<FunctionSpec>,
+    /// `@tool` functions, by the name that models see.
+    pub tools: Arc<HashMap<String, ToolSpec>>,
+}
+
+/// What the engine calls.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A function of the file.
+    Function {
+        /// [`FunctionSpec::id`].
+        id: String,
+        /// The schema whose instance its input becomes.
+        input_class: Option<String>,
+        /// `metadata=` of the node.
+        metadata: Value,
+    },
+    /// A typed node.
+    Typed {
+        /// Its name.
+        name: String,
+        /// Its type and settings.
+        node: TypedNode,
+        /// Keys of the state: those without a value are empty text to templates.
+        keys: Arc<[Arc<str>]>,
+    },
+    /// A `ToolNode`.
+    Tools {
+        /// The tools' names.
+        tools: Vec<String>,
+        /// The state key of the messages.
+        messages_key: String,
+        /// Whether a failing tool is an answer.
+        handle_errors: bool,
+    },
+    /// `tools_condition`.
+    ToolsCondition,
+}
+
+/// How a node will run, for `check`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// In Rust.
+    Native,
+    /// In the embedded interpreter.
+    Embedded,
+    /// As a graph of its own.
+    Subgraph,
+    /// Only on a Python worker, for these reasons.
+    Worker(Vec<String>),
+}
+
+/// Compiles one graph of a file: the one that is named, or the last compiled one.
+///
+/// Errors: every problem that keeps it from running, with its place.
+pub fn compile(
+    spec: &FileSpec,
+    mut program: Program,
+    wanted: Option<&str>,
+) -> Result<Plan, Vec<Diagnostic>> {
+    let chosen = choose(spec, wanted)?;
+    let mut compiler = graph::Compiler::new(spec);
+    let graph = compiler.compile(chosen);
+    // Graphs that functions invoke by name; one that does not compile is only
+    // missing when it is invoked.
+    for other in &spec.graphs {
+        compiler.compile(other);
+    }
+    let Some(graph) = graph.filter(|_| compiler.problems_of(chosen).is_empty()) else {
+        return Err(compiler.problems_of(chosen));
+    };
+    if compiler.runs_code() {
+        program.source = crate::python::with_code_function(&program.source);
+    }
+    let tools = spec.tools.iter().map(|tool| (tool.name.clone(), tool.clone())).collect();
+    Ok(Plan {
+        name: chosen.name.clone(),
+        graph,
+        graphs: Arc::new(compiler.graphs),
+        targets: Arc::new(compiler.targets),
+        program: Arc::new(program),
+        functions: spec.functions.clone(),
+        tools: Arc::new(tools),
+    })
+}
+
+/// The graph that is meant: by its own name or a compiled one, else the last
+/// compiled, else the last.
+pub fn choose<'a>(
+    spec: &'a FileSpec,
+    wanted: Option<&str>,
+) -> Result<&'a GraphSpec, Vec<Diagnostic>> {
+    let found = match wanted {
+        Some(name) => spec
+            .graphs
+            .iter()
+            .find(|graph| graph.compiled.iter().any(|own| own == name))
+            .or_else(|| spec.graphs.iter().find(|graph| graph.name == name)),
+        None => {
+            spec.graphs.iter().rev().find(|graph| !graph.compiled.is_empty()).or(spec.graphs.last())
+        }
+    };
+    found.ok_or_else(|| {
+        let names: Vec<&str> = spec
+            .graphs
+            .iter()
+            .flat_map(|graph| graph.compiled.iter().chain([&graph.name]))
+            .map(String::as_str)
+            .collect();
+        let message = match (wanted, names.is_empty()) {
+            (_, true) => "the file builds no graph".to_string(),
+            (Some(name), false) => format!("the file has no graph `{name}`"),
+            (None, false) => unreachable!("a file with graphs has a last one"),
+        };
+        let help = match names.is_empty() {
+            true => "make one: `graph = StateGraph(State)`, nodes, edges, `app = graph.compile()`"
+                .into(),
+            false => format!("it has: {}", names.join(", ")),
+        };
+        vec![Diagnostic {
+            code: "no_graph".into(),
+            severity: Severity::Error,
+            message,
+            span: Span { line: 1, column: 1, end_line: 1, end_column: 1, ..Span::default() },
+            help: Some(help),
+        }]
+    })
+}
+
+/// How each node of a graph will run, in order.
+pub fn ways(spec: &FileSpec, graph: &GraphSpec) -> Vec<(String, Way)> {
+    let way = |kind: &NodeKind| match kind {
+        NodeKind::Typed(_) | NodeKind::ToolNode { .. } => Way::Native,
+        NodeKind::Subgraph { .. } => Way::Subgraph,
+        NodeKind::Dynamic { reason } => Way::Worker(vec![reason.clone()]),
+        NodeKind::Function { id } => {
+            match spec.functions.iter().find(|f| f.id == *id).map(|f| &f.runs) {
+                Some(Runs::Worker { reasons }) => Way::Worker(reasons.clone()),
+                _ => Way::Embedded,
+            }
+        }
+    };
+    graph.nodes.iter().map(|node| (node.name.clone(), way(&node.kind))).collect()
+}

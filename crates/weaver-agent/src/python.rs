@@ -1,0 +1,311 @@
+//! Python functions of the file: run in the embedded interpreter, host calls answered.
+
+use std::collections::HashMap;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use serde::{Deserialize, Serialize};
+use weaver_core::spec::{FunctionSpec, Runs};
+use weaver_core::{EventKind, Failure, FailureKind, Map, Value};
+use weaver_interpreter::{
+    Call, CallRequest, HostCall, HostException, Limits, Session, Snapshot, Step,
+};
+use weaver_runtime::TaskContext;
+
+use crate::host_call::{self, Services, Stop};
+
+/// The functions of one file in one execution.
+pub struct Python {
+    session: Session,
+    functions: HashMap<String, FunctionSpec>,
+}
+
+/// One call of a function.
+pub struct FunctionCall<'a> {
+    /// [`FunctionSpec::id`].
+    pub function: &'a str,
+    /// Positional arguments, the first of which may become a schema instance.
+    pub args: Vec<Value>,
+    /// The schema whose instance the first argument becomes.
+    pub input_class: Option<String>,
+    /// Answers to its `interrupt()` calls so far.
+    pub answers: &'a [Value],
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// How a call ended.
+pub enum Ended {
+    /// It returned.
+    Returned(Value),
+    /// It raised, or hit a limit.
+    Failed(Failure),
+    /// It waits for an answer to this.
+    Interrupted(Value),
+    /// A graph that it invoked waits, or left to the parent: the task is over.
+    Unwound,
+}
+
+/// A suspended function with its place in the task's calls. Kept with the question.
+#[derive(Serialize, Deserialize)]
+struct Suspended {
+    snapshot: Snapshot,
+    /// [`HostCall::id`] of the `interrupt()` that waits.
+    waiting: u32,
+    /// Calls to the outside made before.
+    effects: u32,
+    /// Questions asked before.
+    questions: usize,
+    /// Graphs invoked before.
+    invoked: u32,
+}
+
+impl Python {
+    /// The functions of a file in a session.
+    pub fn new(session: Session, functions: &[FunctionSpec]) -> Self {
+        let functions = functions.iter().map(|f| (f.id.clone(), f.clone())).collect();
+        Python { session, functions }
+    }
+
+    /// What is known of a function.
+    pub fn function(&self, id: &str) -> Option<&FunctionSpec> {
+        self.functions.get(id)
+    }
+
+    /// Runs a function to its end or its question.
+    pub async fn call(
+        &self,
+        services: &Services,
+        context: &TaskContext,
+        call: FunctionCall<'_>,
+    ) -> Ended {
+        if let Some(failure) = self.cannot_run(call.function) {
+            return Ended::Failed(failure);
+        }
+        let mut drive =
+            Drive { services, context, answers: call.answers, questions: 0, invoked: 0 };
+        if let Some((restored, suspended)) = self.restore(context, &call) {
+            return drive.go_on(restored, suspended).await;
+        }
+        let kwargs = self.named_arguments(call.function, context);
+        let started = self.session.call(CallRequest {
+            function: call.function.to_string(),
+            args: call.args,
+            kwargs,
+            input_class: call.input_class,
+            limits: call.limits,
+        });
+        drive.run(started).await
+    }
+
+    /// Runs Python statements; what they assign to `result` is the answer. The
+    /// text is `call.function`, the variables its first argument.
+    pub async fn run_text(
+        &self,
+        services: &Services,
+        context: &TaskContext,
+        call: FunctionCall<'_>,
+    ) -> Ended {
+        let mut drive =
+            Drive { services, context, answers: call.answers, questions: 0, invoked: 0 };
+        if let Some((restored, suspended)) = self.restore(context, &call) {
+            return drive.go_on(restored, suspended).await;
+        }
+        let mut args = vec![Value::str(call.function)];
+        args.extend(call.args);
+        let started = self.session.call(CallRequest {
+            function: CODE_FUNCTION.into(),
+            args,
+            kwargs: Map::new(),
+            input_class: None,
+            limits: call.limits,
+        });
+        drive.run(started).await
+    }
+
+    /// Why a function has no way to run here, if it has none.
+    fn cannot_run(&self, id: &str) -> Option<Failure> {
+        let worker = match self.functions.get(id) {
+            Some(FunctionSpec { runs: Runs::Worker { reasons }, .. }) => reasons.join("; "),
+            Some(_) => return None,
+            None => format!("the file has no function `{id}`"),
+        };
+        let failure = Failure::new(
+            FailureKind::InvalidInput,
+            "needs_worker",
+            format!("`{id}` cannot run in the embedded interpreter: {worker}"),
+        );
+        Some(failure.with_help("`agentweaver check` shows each place with a way out"))
+    }
+
+    /// The suspended function, at the very line of its question, when the log
+    /// holds it and it was made from the same code.
+    fn restore(&self, context: &TaskContext, call: &FunctionCall<'_>) -> Option<(Call, Suspended)> {
+        let suspended: Suspended = serde_json::from_slice(context.suspended()?).ok()?;
+        if call.answers.len() != suspended.questions + 1 {
+            return None;
+        }
+        match self.session.restore(&suspended.snapshot, call.limits) {
+            Ok(restored) => Some((restored, suspended)),
+            Err(error) => {
+                let message = format!("the function starts again from its top: {error}");
+                host_call::notice(context, "function_restarted", &message);
+                None
+            }
+        }
+    }
+
+    /// Parameters that LangGraph fills by name.
+    fn named_arguments(&self, id: &str, context: &TaskContext) -> Map {
+        let mut kwargs = Map::new();
+        let Some(function) = self.functions.get(id) else { return kwargs };
+        for (position, parameter) in function.parameters.iter().enumerate() {
+            if position == 0 && !parameter.keyword_only {
+                continue;
+            }
+            if let Some(value) = host_call::named_argument(&parameter.name, context) {
+                kwargs.insert(parameter.name.as_str().into(), value);
+            }
+        }
+        kwargs
+    }
+}
+
+/// Runs the text of `nodes.code`; [`with_code_function`] puts it behind a program.
+const CODE_FUNCTION: &str = "_aw_code";
+
+/// A program's source with the function that runs the text of `nodes.code`
+/// behind its last line, so that the file's own lines keep their numbers.
+pub fn with_code_function(source: &str) -> String {
+    format!(
+        "{source}\n\ndef {CODE_FUNCTION}(code, inputs):\n    names = dict(inputs)\n    exec(code, names)\n    return names.get('result')\n"
+    )
+}
+
+/// One running function.
+struct Drive<'a> {
+    services: &'a Services,
+    context: &'a TaskContext,
+    answers: &'a [Value],
+    questions: usize,
+    invoked: u32,
+}
+
+impl Drive<'_> {
+    async fn go_on(&mut self, mut call: Call, suspended: Suspended) -> Ended {
+        self.context.effects().skip_to(suspended.effects);
+        self.questions = suspended.questions + 1;
+        self.invoked = suspended.invoked;
+        call.resume(suspended.waiting, Ok(self.answers[suspended.questions].clone()));
+        self.run(call).await
+    }
+
+    async fn run(&mut self, mut call: Call) -> Ended {
+        loop {
+            match call.next().await {
+                Step::Returned(value) => return Ended::Returned(value),
+                Step::Raised(failure) | Step::Limit(failure) | Step::Crashed(failure) => {
+                    return Ended::Failed(failure);
+                }
+                Step::Printed(text) => {
+                    self.context.emit(EventKind::Print, Value::map([("text", Value::str(text))]));
+                }
+                Step::HostCall(asked) if asked.name == "interrupt" => {
+                    if let Some(ended) = self.interrupt(&mut call, asked).await {
+                        return ended;
+                    }
+                }
+                Step::HostCall(asked) => {
+                    let id = asked.id;
+                    match self.answer(asked).await {
+                        Ok(answer) => call.resume(id, answer),
+                        Err(ended) => return ended,
+                    }
+                }
+                Step::HostCalls(asked) => {
+                    if let Err(ended) = self.answer_all(&mut call, asked).await {
+                        return ended;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The k-th question gets the k-th answer, or ends the task.
+    async fn interrupt(&mut self, call: &mut Call, asked: HostCall) -> Option<Ended> {
+        if let Some(answer) = self.answers.get(self.questions) {
+            self.questions += 1;
+            call.resume(asked.id, Ok(answer.clone()));
+            return None;
+        }
+        let value = host_call::argument(&asked, 0, "value");
+        // Without a snapshot the function starts again from its top, with its
+        // recorded calls: slower, but nothing is lost.
+        if let Ok(snapshot) = call.snapshot().await {
+            let suspended = Suspended {
+                snapshot,
+                waiting: asked.id,
+                effects: self.context.effects().position(),
+                questions: self.questions,
+                invoked: self.invoked,
+            };
+            let bytes = serde_json::to_vec(&suspended).expect("a snapshot has a JSON form");
+            self.context.suspend(bytes);
+        }
+        Some(Ended::Interrupted(value))
+    }
+
+    async fn answer(&mut self, asked: HostCall) -> Result<Result<Value, HostException>, Ended> {
+        let ordinal = self.invoked;
+        self.invoked += u32::from(asked.name.starts_with("subgraph."));
+        settle(host_call::answer(self.services, self.context, &asked, ordinal).await)
+    }
+
+    /// Answers calls that wait at once; goes on as soon as one has its answer.
+    async fn answer_all(&mut self, call: &mut Call, asked: Vec<HostCall>) -> Result<(), Ended> {
+        let mut pending = FuturesUnordered::new();
+        for one in asked {
+            if one.name == "interrupt" {
+                if let Some(ended) = self.interrupt(call, one).await {
+                    return Err(ended);
+                }
+                continue;
+            }
+            let ordinal = self.invoked;
+            self.invoked += u32::from(one.name.starts_with("subgraph."));
+            let (services, context) = (self.services, self.context);
+            pending.push(async move {
+                (one.id, host_call::answer(services, context, &one, ordinal).await)
+            });
+        }
+        while let Some((id, outcome)) = pending.next().await {
+            call.resume(id, settle(outcome)?);
+        }
+        Ok(())
+    }
+}
+
+/// A failed call becomes an exception that the function may catch.
+fn settle(outcome: Result<Value, Stop>) -> Result<Result<Value, HostException>, Ended> {
+    match outcome {
+        Ok(value) => Ok(Ok(value)),
+        Err(Stop::Raise(exception)) => Ok(Err(exception)),
+        Err(Stop::Fail(failure)) => Err(Ended::Failed(failure)),
+        Err(Stop::Unwind) => Err(Ended::Unwound),
+    }
+}
+
+/// Limits of a node, from `metadata={"limits": {"cpu_seconds": 5, "memory_mb": 128}}`.
+pub fn limits(metadata: &Value) -> Limits {
+    let mut limits = Limits::default();
+    let Some(wanted) = metadata.get("limits") else { return limits };
+    if let Some(seconds) = wanted.get("cpu_seconds").and_then(Value::as_f64).filter(|s| *s > 0.0) {
+        limits.cpu = std::time::Duration::from_secs_f64(seconds.min(3600.0));
+    }
+    if let Some(mb) = wanted.get("memory_mb").and_then(Value::as_f64).filter(|mb| *mb >= 1.0) {
+        limits.memory = (mb.min(16_384.0) * f64::from(1 << 20)) as usize;
+    }
+    if let Some(depth) = wanted.get("depth").and_then(Value::as_int).filter(|depth| *depth > 0) {
+        limits.depth = depth as usize;
+    }
+    limits
+}

@@ -1,0 +1,239 @@
+//! `ToolNode` and `tools_condition`: calls that a model asked for.
+
+use futures::future::join_all;
+use weaver_core::spec::END;
+use weaver_core::{EventKind, Failure, FailureKind, Message, MessageKind, Value};
+use weaver_engine::{Answer, NodeOutput, Route};
+use weaver_runtime::TaskContext;
+
+use crate::convert;
+use crate::host_call::{self, Services, unknown_tool};
+use crate::python::{Ended, FunctionCall, Python};
+
+/// A node that calls what the last message asks for.
+pub struct ToolNode<'a> {
+    /// Names of the tools that it may call.
+    pub tools: &'a [String],
+    /// The state key of the messages.
+    pub messages_key: &'a str,
+    /// Whether a failing tool is an answer for the model.
+    pub handle_errors: bool,
+}
+
+/// What one call came to.
+enum Called {
+    Message(Value),
+    Other(Value),
+    Waits(Value),
+    Failed(Failure),
+}
+
+impl ToolNode<'_> {
+    /// Calls the tools, at once where there are several, answers in order.
+    pub async fn run(
+        &self,
+        services: &Services,
+        python: &Python,
+        context: &TaskContext,
+        state: &Value,
+        answers: &[Value],
+    ) -> Answer<Value> {
+        let calls = match self.calls(state) {
+            Ok(calls) => calls,
+            Err(failure) => return Answer::Failed(failure),
+        };
+        let as_list = matches!(state, Value::List(_));
+        // A tool that asks a person takes the answers in order: then one after another.
+        let outcomes = match answers.is_empty() {
+            true => {
+                let started = calls
+                    .iter()
+                    .map(|call| self.call(services, python, context, state, call, answers));
+                join_all(started).await
+            }
+            false => {
+                let mut outcomes = Vec::new();
+                for call in &calls {
+                    outcomes.push(self.call(services, python, context, state, call, answers).await);
+                }
+                outcomes
+            }
+        };
+        self.collect(outcomes, as_list)
+    }
+
+    fn collect(&self, outcomes: Vec<Called>, as_list: bool) -> Answer<Value> {
+        let (mut messages, mut others, mut questions) = (Vec::new(), Vec::new(), Vec::new());
+        for outcome in outcomes {
+            match outcome {
+                Called::Message(message) => messages.push(message),
+                Called::Other(other) => others.push(other),
+                Called::Waits(question) => questions.push(question),
+                Called::Failed(failure) => return Answer::Failed(failure),
+            }
+        }
+        if let Some(first) = questions.into_iter().next() {
+            return Answer::Interrupted(vec![first]);
+        }
+        let update = match as_list {
+            true => Value::list(messages),
+            false => Value::map([(self.messages_key, Value::list(messages))]),
+        };
+        if others.is_empty() {
+            return Answer::Node(NodeOutput::Update(update));
+        }
+        others.push(update);
+        convert::node_answer(Value::list(others))
+    }
+
+    fn calls(&self, state: &Value) -> Result<Vec<weaver_core::ToolCall>, Failure> {
+        let list = match state {
+            Value::List(items) => items.last().cloned(),
+            other => last_message(other, self.messages_key),
+        };
+        let last = list.ok_or_else(|| {
+            convert::invalid(format!(
+                "a ToolNode needs messages in `{}`, and there are none",
+                self.messages_key
+            ))
+        })?;
+        let message = Message::from_value(&last).map_err(convert::invalid)?;
+        if message.kind != MessageKind::Ai {
+            let mut failure =
+                convert::invalid("the last message is no AI message, so it asks for no tool calls");
+            failure.exception = Some("ValueError".into());
+            return Err(failure);
+        }
+        Ok(message.tool_calls)
+    }
+
+    async fn call(
+        &self,
+        services: &Services,
+        python: &Python,
+        context: &TaskContext,
+        state: &Value,
+        call: &weaver_core::ToolCall,
+        answers: &[Value],
+    ) -> Called {
+        if !self.tools.iter().any(|tool| *tool == call.name) {
+            let message = format!(
+                "Error: {} is not a valid tool, try one of [{}].",
+                call.name,
+                self.tools.join(", ")
+            );
+            return Called::Message(tool_message(call, Value::str(message), true));
+        }
+        match self.outcome(services, python, context, state, call, answers).await {
+            Ended::Returned(value) => match value.tag() {
+                Some("message") => Called::Message(value),
+                Some("command") => Called::Other(value),
+                _ => Called::Message(tool_message(call, value, false)),
+            },
+            Ended::Interrupted(question) => Called::Waits(question),
+            Ended::Unwound => Called::Waits(Value::Null),
+            Ended::Failed(failure) if self.handle_errors && is_for_model(&failure) => {
+                let text = format!("Error: {failure}\n Please fix your mistakes.");
+                Called::Message(tool_message(call, Value::str(text), true))
+            }
+            Ended::Failed(failure) => Called::Failed(failure),
+        }
+    }
+
+    async fn outcome(
+        &self,
+        services: &Services,
+        python: &Python,
+        context: &TaskContext,
+        state: &Value,
+        call: &weaver_core::ToolCall,
+        answers: &[Value],
+    ) -> Ended {
+        let Some(spec) = services.file_tools.get(&call.name) else {
+            if services.tools.get(&call.name).is_none() {
+                return Ended::Failed(unknown_tool(services, &call.name));
+            }
+            return match host_call::call_tool(services, context, &call.name, call.args.clone())
+                .await
+            {
+                Ok(value) => Ended::Returned(value),
+                Err(failure) => Ended::Failed(failure),
+            };
+        };
+        let shown = Value::map([("tool", Value::str(&*call.name)), ("args", call.args.clone())]);
+        context.emit(EventKind::ToolCall, shown);
+        let began = std::time::Instant::now();
+        let request = Value::map([
+            ("args", call.args.clone()),
+            ("id", Value::str(&*call.id)),
+            ("state", state.clone()),
+        ]);
+        let ended = python
+            .call(
+                services,
+                context,
+                FunctionCall {
+                    function: &spec.function,
+                    args: vec![Value::tagged("tool_input", [("call", request)])],
+                    input_class: None,
+                    answers,
+                    limits: Default::default(),
+                },
+            )
+            .await;
+        let mut event = context.event(EventKind::ToolResult);
+        event.duration_us = Some(began.elapsed().as_micros() as u64);
+        let outcome = match &ended {
+            Ended::Returned(value) => ("result", value.clone()),
+            Ended::Failed(failure) => ("error", Value::str(failure.to_string())),
+            Ended::Interrupted(_) | Ended::Unwound => return ended,
+        };
+        event.data = Value::map([("tool", Value::str(&*call.name)), outcome]);
+        context.emit_event(event);
+        ended
+    }
+}
+
+/// `tools` when the last message asks for calls, else the exit.
+pub fn tools_condition(state: &Value) -> Result<Route<Value>, Failure> {
+    let last = match state {
+        Value::List(items) => items.last().cloned(),
+        other => last_message(other, "messages"),
+    };
+    let last = last.ok_or_else(|| {
+        convert::invalid("tools_condition needs messages in the state, and there are none")
+    })?;
+    let message = Message::from_value(&last).map_err(convert::invalid)?;
+    Ok(Route::Key(if message.tool_calls.is_empty() { END } else { "tools" }.into()))
+}
+
+fn last_message(state: &Value, key: &str) -> Option<Value> {
+    let fields = state.get("fields").filter(|_| state.tag() == Some("object")).unwrap_or(state);
+    fields.get(key)?.as_list()?.last().cloned()
+}
+
+/// Limits, crashes and lost records are no answers for a model.
+fn is_for_model(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Exception | FailureKind::Tool | FailureKind::InvalidInput)
+        && failure.code != "needs_attention"
+}
+
+/// A `ToolMessage`: text as it is, anything else as JSON.
+fn tool_message(call: &weaver_core::ToolCall, result: Value, is_error: bool) -> Value {
+    let content = match &result {
+        Value::Str(_) => result.clone(),
+        Value::List(blocks)
+            if blocks.iter().all(|block| block.get("type").is_some()) && !blocks.is_empty() =>
+        {
+            result.clone()
+        }
+        other => Value::str(other.plain().to_json()),
+    };
+    let mut message = Message::new(MessageKind::Tool, content);
+    message.name = Some(call.name.as_str().into());
+    message.tool_call_id = Some(call.id.as_str().into());
+    if is_error {
+        message.extra.insert("status".into(), "error".into());
+    }
+    message.to_value()
+}

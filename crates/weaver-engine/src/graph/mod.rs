@@ -1,0 +1,228 @@
+//! [`Graph`]: a compiled graph, names interned to numbers.
+
+mod builder;
+mod compile;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use builder::{
+    BranchSpec, BuildError, ChannelKind, GraphBuilder, Managed, NodeKind, NodeSpec, Persistence,
+    Reducer, Targets,
+};
+
+use crate::policy::{CachePolicy, RetryPolicy, TimeoutPolicy};
+use crate::value::StateValue;
+use crate::view::ViewKey;
+
+/// A compiled graph. Cloning costs a reference count.
+pub struct Graph<V>(pub(crate) Arc<Plan<V>>);
+
+impl<V> Clone for Graph<V> {
+    fn clone(&self) -> Self {
+        Graph(self.0.clone())
+    }
+}
+
+impl<V> fmt::Debug for Graph<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+impl<V> PartialEq for Graph<V> {
+    /// The same compiled graph, not an equal one.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<V: StateValue> Graph<V> {
+    /// Its name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    /// Names of its nodes, sorted, without the entry and error handlers.
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.0.nodes.iter().filter(|node| !node.hidden && !node.is_handler).map(|node| &node.name)
+    }
+
+    /// Names of all state keys.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.0.keys.iter().map(|key| &key.name)
+    }
+
+    /// Names of the keys of its context.
+    pub fn context(&self) -> &[Arc<str>] {
+        &self.0.context
+    }
+
+    pub(crate) fn breakpoints(&self, targets: &Targets) -> Vec<bool> {
+        let plan = &self.0;
+        let named = |node: &Node<V>| match targets {
+            Targets::All => !node.hidden,
+            Targets::Names(names) => names.contains(&node.name),
+        };
+        plan.nodes.iter().map(named).collect()
+    }
+
+    /// The subgraph that a node is, if it is one.
+    pub fn subgraph(&self, node: &str) -> Option<(&Graph<V>, Persistence)> {
+        match &self.0.nodes[*self.0.node_ids.get(node)? as usize].body {
+            Body::Subgraph(graph, persistence) => Some((graph, *persistence)),
+            _ => None,
+        }
+    }
+
+    /// The metadata of a node.
+    pub fn metadata(&self, node: &str) -> Option<&V> {
+        self.0.nodes[*self.0.node_ids.get(node)? as usize].metadata.as_ref()
+    }
+}
+
+/// The inside of a [`Graph`]. Channels are numbered: state keys first, then the
+/// entry's input, then control channels.
+pub(crate) struct Plan<V> {
+    pub name: Arc<str>,
+    pub keys: Vec<Key<V>>,
+    pub key_ids: HashMap<Arc<str>, u32>,
+    pub controls: Vec<ControlSpec>,
+    /// Controls of deferred nodes.
+    pub deferred: Vec<u32>,
+    pub control_ids: HashMap<Arc<str>, u32>,
+    /// Sorted by name, so that the number is the order in which tasks apply.
+    pub nodes: Vec<Node<V>>,
+    pub node_ids: HashMap<Arc<str>, u32>,
+    pub start: u32,
+    /// State keys that input may write.
+    pub input: Vec<bool>,
+    /// What `invoke` returns and `values` and `updates` show.
+    pub output: Arc<[(Arc<str>, ViewKey)]>,
+    pub is_output: Vec<bool>,
+    /// All state keys.
+    pub all: Arc<[(Arc<str>, ViewKey)]>,
+    /// State keys that empty themselves when a step does not write them.
+    pub fleeting: Vec<u32>,
+    /// State keys that are never saved.
+    pub has_untracked: bool,
+    pub interrupt_before: Vec<bool>,
+    pub interrupt_after: Vec<bool>,
+    pub context: Vec<Arc<str>>,
+    /// What it remembers when a node function invokes it.
+    pub persistence: Persistence,
+}
+
+impl<V> Plan<V> {
+    /// The entry's input channel.
+    pub fn start_channel(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The channel of a control.
+    pub fn control_channel(&self, control: u32) -> usize {
+        self.keys.len() + 1 + control as usize
+    }
+
+    /// The channel of a node's n-th trigger.
+    pub fn trigger_channel(&self, node: u32, position: usize) -> usize {
+        if node == self.start {
+            return self.start_channel();
+        }
+        self.control_channel(self.nodes[node as usize].triggers[position])
+    }
+
+    /// Whether a channel is never saved.
+    pub fn is_untracked(&self, channel: usize) -> bool {
+        self.has_untracked
+            && matches!(
+                self.keys.get(channel),
+                Some(Key { kind: ChannelKind::Untracked { .. }, .. })
+            )
+    }
+
+    pub fn channel_count(&self) -> usize {
+        self.keys.len() + 1 + self.controls.len()
+    }
+
+    pub fn channel_name(&self, channel: usize) -> Arc<str> {
+        match channel.checked_sub(self.keys.len()) {
+            None => self.keys[channel].name.clone(),
+            Some(0) => self.nodes[self.start as usize].name.clone(),
+            Some(n) => self.controls[n - 1].name.clone(),
+        }
+    }
+}
+
+/// A state key.
+pub(crate) struct Key<V> {
+    pub name: Arc<str>,
+    pub kind: ChannelKind<V>,
+}
+
+/// A channel that triggers a node.
+pub(crate) struct ControlSpec {
+    /// `branch:to:node`, or `join:a+b:node`.
+    pub name: Arc<str>,
+    pub node: u32,
+    pub defer: bool,
+    /// Of a join: the sources, sorted.
+    pub sources: Option<Vec<Arc<str>>>,
+}
+
+impl ControlSpec {
+    /// Holds for one step only, unlike joins and signals of deferred nodes.
+    pub fn is_plain(&self) -> bool {
+        !self.defer && self.sources.is_none()
+    }
+}
+
+/// What runs a node.
+pub(crate) enum Body<V> {
+    Start,
+    Function(Arc<str>),
+    Subgraph(Graph<V>, Persistence),
+}
+
+/// A node.
+pub(crate) struct Node<V> {
+    pub name: Arc<str>,
+    pub name_hash: u64,
+    pub body: Body<V>,
+    pub view: Arc<[(Arc<str>, ViewKey)]>,
+    pub schema: Option<Arc<str>>,
+    /// Control channels: its own signal first, then joins.
+    pub triggers: Vec<u32>,
+    pub trigger_names: Arc<[Arc<str>]>,
+    /// Nodes that run after it.
+    pub edges: Vec<u32>,
+    /// Joins that it is a source of: control channel and position.
+    pub joins: Vec<(u32, u32)>,
+    pub branches: Vec<Branch<V>>,
+    pub retry: Vec<RetryPolicy>,
+    pub timeout: TimeoutPolicy,
+    pub cache: Option<CachePolicy>,
+    pub handler: Option<u32>,
+    pub is_handler: bool,
+    pub hidden: bool,
+    pub metadata: Option<V>,
+}
+
+impl<V> Node<V> {
+    /// The limits of an attempt; a send may bring its own run limit.
+    pub fn limits(&self, send: Option<Duration>) -> TimeoutPolicy {
+        TimeoutPolicy { run: send.or(self.timeout.run), idle: self.timeout.idle }
+    }
+}
+
+/// A conditional edge.
+pub(crate) struct Branch<V> {
+    pub what: Arc<str>,
+    pub view: Arc<[(Arc<str>, ViewKey)]>,
+    pub schema: Option<Arc<str>>,
+    /// Whether what the node returned beyond the state is passed on.
+    pub passthrough: bool,
+    pub targets: Option<Vec<(V, Arc<str>)>>,
+}

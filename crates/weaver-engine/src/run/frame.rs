@@ -1,0 +1,359 @@
+//! [`Frame`]: one graph that is running, from checkpoint to checkpoint.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use weaver_core::{Failure, FailureKind, Timestamp};
+
+use super::hub::{End, Hub, Work};
+use super::step::After;
+use super::task::{Task, TaskState};
+use super::update::Updates;
+use crate::channels::{Channels, Fold};
+use crate::checkpoint::{Commit, FORMAT, PendingRecord, Source, TaskPath, TaskRef};
+use crate::effect::{CallId, Effect, task_namespace};
+use crate::graph::{Graph, Persistence, Targets};
+use crate::hash::{CheckpointId, IdHasher, TaskId};
+use crate::stream::{Chunk, StreamModes};
+use crate::value::StateValue;
+use crate::view::{StateView, ViewKey};
+
+/// The task above, and the call if a function of it invoked this graph.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parent {
+    pub frame: usize,
+    pub task: usize,
+    pub call: Option<(CallId, u32)>,
+}
+
+/// One graph that is running.
+pub(super) struct Frame<V: StateValue> {
+    pub number: usize,
+    pub parent: Option<Parent>,
+    pub graph: Graph<V>,
+    pub namespace: Arc<str>,
+    pub channels: Channels<V>,
+    /// The checkpoint that the open step builds on; nothing on an empty thread.
+    pub checkpoint: Option<CheckpointId>,
+    /// That checkpoint's parent.
+    pub checkpoint_parent: Option<CheckpointId>,
+    /// Checkpoints of the enclosing namespaces.
+    pub parents: Vec<(Arc<str>, CheckpointId)>,
+    /// Subgraphs with their own memory, and those that the next commit has to name.
+    pub heads: BTreeMap<Arc<str>, CheckpointId>,
+    pub moved_heads: BTreeMap<Arc<str>, CheckpointId>,
+    /// The open step, and the last one that may run.
+    pub step: i64,
+    pub stop: i64,
+    /// Whether checkpoints are saved.
+    pub saves: bool,
+    /// What the graph remembers, if it is a subgraph.
+    pub persistence: Persistence,
+    /// In the first superstep of a run that goes on from a checkpoint.
+    pub resuming: bool,
+    /// Finished tasks of the loaded checkpoint run again.
+    pub replaying: bool,
+    /// Records loaded with the checkpoint, for the first superstep.
+    pub pending: Vec<PendingRecord<V>>,
+    pub tasks: Vec<Task<V>>,
+    /// Tasks that have not started, last first.
+    pub queue: Vec<usize>,
+    /// Tasks that have started and not ended.
+    pub open: usize,
+    /// Whether a superstep is open.
+    pub in_step: bool,
+    /// Calls of reducers that are awaited, and what comes after them.
+    pub folding: usize,
+    pub after: After,
+    /// What a child waits for while its checkpoint is read.
+    pub waiting: Option<(V, bool)>,
+    pub updates: Option<Updates<V>>,
+    pub interrupt_before: Arc<[bool]>,
+    pub interrupt_after: Arc<[bool]>,
+    /// No new checkpoint may be older than this: its own, the parent's when it
+    /// began, and those of subgraphs that have ended. So ids sort across the tree.
+    pub floor: Option<CheckpointId>,
+    salt: IdHasher,
+    /// What message ids are made of, besides the task.
+    pub message_salt: IdHasher,
+}
+
+impl<V: StateValue> Frame<V> {
+    /// A frame that has not begun.
+    pub fn new(
+        graph: Graph<V>,
+        namespace: Arc<str>,
+        parent: Option<(usize, Parent)>,
+        saves: bool,
+        hub: &Hub<V>,
+    ) -> Self {
+        let plan = &graph.0;
+        let root = parent.is_none();
+        let points = |own: &[bool], given: &Option<Targets>| match given {
+            Some(targets) if root => graph.breakpoints(targets).into(),
+            _ => Arc::from(own),
+        };
+        Frame {
+            number: parent.map_or(0, |(number, _)| number),
+            parent: parent.map(|(_, parent)| parent),
+            channels: Channels::empty(plan, saves),
+            checkpoint: None,
+            checkpoint_parent: None,
+            parents: Vec::new(),
+            heads: BTreeMap::new(),
+            moved_heads: BTreeMap::new(),
+            step: -1,
+            stop: i64::from(hub.options.recursion_limit),
+            saves,
+            persistence: Persistence::Inherit,
+            resuming: false,
+            replaying: false,
+            pending: Vec::new(),
+            tasks: Vec::new(),
+            queue: Vec::new(),
+            open: 0,
+            in_step: false,
+            folding: 0,
+            after: After::Step { ran: Vec::new() },
+            waiting: None,
+            updates: None,
+            interrupt_before: points(&plan.interrupt_before, &hub.options.interrupt_before),
+            interrupt_after: points(&plan.interrupt_after, &hub.options.interrupt_after),
+            floor: None,
+            salt: IdHasher::new(11).text(&namespace),
+            message_salt: IdHasher::new(13).wide(hub.options.thread),
+            namespace,
+            graph,
+        }
+    }
+
+    /// The frame of a subgraph that one of the tasks runs.
+    pub fn child(
+        &self,
+        hub: &Hub<V>,
+        number: usize,
+        parent: Parent,
+        graph: Graph<V>,
+        persistence: Persistence,
+    ) -> Frame<V> {
+        let task = &self.tasks[parent.task];
+        let mut namespace = self.task_namespace(task);
+        if let Some((_, ordinal @ 1..)) = parent.call {
+            namespace = format!("{namespace}|{ordinal}");
+        }
+        if persistence == Persistence::Own {
+            namespace = stable_namespace(&namespace);
+        }
+        let saves = self.saves && persistence != Persistence::Off;
+        let mut frame = Frame::new(graph, namespace.into(), Some((number, parent)), saves, hub);
+        frame.persistence = persistence;
+        let ordinal = parent.call.map_or(0, |(_, ordinal)| u64::from(ordinal) + 1);
+        frame.message_salt = IdHasher::new(13).wide(self.message_seed(parent.task)).number(ordinal);
+        frame.parents.clone_from(&self.parents);
+        frame.floor = self.floor.max(self.checkpoint);
+        if let Some(checkpoint) = self.checkpoint {
+            frame.parents.push((self.namespace.clone(), checkpoint));
+        }
+        frame
+    }
+
+    pub fn is_root(&self) -> bool {
+        self.parent.is_none()
+    }
+
+    /// The namespace below this one that belongs to a task.
+    pub fn task_namespace(&self, task: &Task<V>) -> String {
+        task_namespace(&self.namespace, &self.graph.0.nodes[task.node as usize].name, task.id)
+    }
+
+    pub fn streams(&self, hub: &Hub<V>, mode: StreamModes) -> bool {
+        hub.streams(mode, self.is_root())
+    }
+
+    /// The state as a view of some keys.
+    pub fn view(&self, keys: &Arc<[(Arc<str>, ViewKey)]>) -> StateView<V> {
+        StateView {
+            values: self.channels.values.clone(),
+            keys: keys.clone(),
+            overlay: Vec::new(),
+            extra: Vec::new(),
+            remaining_steps: self.stop - self.step,
+        }
+    }
+
+    /// The output keys as one object.
+    pub fn output(&self) -> V {
+        self.view(&self.graph.0.output).to_value()
+    }
+
+    /// Takes the next checkpoint: its id, the tasks that it triggers, the commit.
+    pub fn commit(&mut self, hub: &mut Hub<V>, source: Source) {
+        self.commit_at(hub, source, self.checkpoint);
+    }
+
+    pub fn commit_at(&mut self, hub: &mut Hub<V>, source: Source, parent: Option<CheckpointId>) {
+        // Without saved checkpoints an id is a function of the run alone, so that
+        // a question has the same id when the graph starts over.
+        let now = if self.saves { hub.now } else { Timestamp(0) };
+        let above = self.parents.last().map_or(0, |(_, id)| id.0);
+        let salt = self.salt.number(self.step as u64).wide(if self.saves { 0 } else { above });
+        let id = CheckpointId::next(now, self.floor.max(self.checkpoint), salt);
+        self.floor = Some(id);
+        self.checkpoint_parent = parent;
+        self.checkpoint = Some(id);
+        let all = self.step < 0 || source != Source::Loop;
+        self.prepare(all, self.step + 1);
+        if self.saves {
+            let children = std::mem::take(&mut self.moved_heads);
+            self.heads.extend(children.iter().map(|(name, id)| (name.clone(), *id)));
+            let changes = self.channels.take_changes(&self.graph.0);
+            hub.effects.push_back(Effect::Commit(Commit {
+                format: FORMAT,
+                namespace: self.namespace.clone(),
+                id,
+                parent,
+                step: self.step,
+                source,
+                time: hub.now,
+                parents: self.parents.clone(),
+                version: self.channels.version,
+                changes: changes.channels,
+                seen: changes.seen,
+                interrupt_seen: std::mem::take(&mut self.channels.interrupt_moved)
+                    .then_some(self.channels.interrupt_seen),
+                sends: changes.sends,
+                children: children.into_iter().collect(),
+                next: self.tasks.iter().map(|task| self.task_ref(task)).collect(),
+            }));
+            if self.streams(hub, StreamModes::CHECKPOINTS) {
+                let chunk = Chunk::Checkpoint {
+                    id,
+                    parent,
+                    step: self.step,
+                    source,
+                    values: self.view(&self.graph.0.all).to_value(),
+                    next: self.tasks.iter().map(|task| self.node_name(task)).collect(),
+                };
+                hub.emit(&self.namespace, chunk);
+            }
+        }
+        self.step += 1;
+    }
+
+    pub fn node_name(&self, task: &Task<V>) -> Arc<str> {
+        self.graph.0.nodes[task.node as usize].name.clone()
+    }
+
+    pub fn task_ref(&self, task: &Task<V>) -> TaskRef {
+        TaskRef { id: task.id, node: self.node_name(task), path: task.path }
+    }
+
+    /// Makes the tasks of a step: sends by index, then nodes by name.
+    pub fn prepare(&mut self, all: bool, step: i64) {
+        let plan = self.graph.0.clone();
+        self.tasks.clear();
+        for (index, send) in self.channels.sends.iter().enumerate() {
+            if let Some(&node) = plan.node_ids.get(&send.node) {
+                let path = TaskPath::Push(index as u32);
+                self.tasks.push(Task::new(self.task_id(step, node, path), node, path));
+            }
+        }
+        for node in self.channels.triggered(&plan, all) {
+            let path = TaskPath::Pull(node);
+            self.tasks.push(Task::new(self.task_id(step, node, path), node, path));
+        }
+    }
+
+    pub fn task_id(&self, step: i64, node: u32, path: TaskPath) -> TaskId {
+        let hasher = self
+            .salt
+            .wide(self.checkpoint.map_or(0, |id| id.0))
+            .number(step as u64)
+            .number(self.graph.0.nodes[node as usize].name_hash)
+            .number(path.number());
+        TaskId(hasher.finish())
+    }
+
+    /// Starts the next superstep, or ends the frame.
+    pub fn tick(&mut self, hub: &mut Hub<V>) {
+        if self.step > self.stop {
+            return self.end(hub, End::Failed(self.out_of_steps(hub)));
+        }
+        if self.tasks.is_empty() {
+            let output = self.output();
+            return self.end(hub, End::Done { output });
+        }
+        self.reapply();
+        let interrupt = self.interrupt_before.clone();
+        if self.stops_at(&interrupt) {
+            return self.stop_at_breakpoint(hub);
+        }
+        if hub.draining && self.saves {
+            return self.end(hub, End::Drained);
+        }
+        self.announce(hub);
+        self.in_step = true;
+        self.queue.clear();
+        self.queue.extend(
+            (0..self.tasks.len()).rev().filter(|n| self.tasks[*n].state == TaskState::Waiting),
+        );
+        self.start_tasks(hub);
+        self.close_step_if_done(hub);
+    }
+
+    /// Whether a breakpoint is hit: once for each new version of the state.
+    pub fn stops_at(&self, nodes: &[bool]) -> bool {
+        nodes.iter().any(|on| *on)
+            && self.channels.version > self.channels.interrupt_seen
+            && self.tasks.iter().any(|task| nodes[task.node as usize])
+    }
+
+    pub fn stop_at_breakpoint(&mut self, hub: &mut Hub<V>) {
+        if self.streams(hub, StreamModes::UPDATES) {
+            hub.emit(&self.namespace, Chunk::Interrupts(Vec::new()));
+        }
+        let values = self.output();
+        self.end(hub, End::Interrupted { interrupts: Vec::new(), values });
+    }
+
+    fn out_of_steps(&self, hub: &Hub<V>) -> Failure {
+        let limit = hub.options.recursion_limit;
+        let mut failure = Failure::new(
+            FailureKind::RecursionLimit,
+            "recursion_limit",
+            format!("Recursion limit of {limit} reached without hitting a stop condition."),
+        );
+        failure.exception = Some("GraphRecursionError".into());
+        failure.with_help("raise `recursion_limit` in the config, or give the loop an exit")
+    }
+
+    /// Ends the frame.
+    pub fn end(&mut self, hub: &mut Hub<V>, end: End<V>) {
+        hub.work.push_back(Work::Ended { frame: self.number, end });
+    }
+
+    /// Gives the host what it must fold; how many calls that is.
+    pub fn call_folds(
+        &mut self,
+        hub: &mut Hub<V>,
+        folds: Vec<Fold<V>>,
+        task: usize,
+        role: impl Fn(u32) -> super::hub::CallRole,
+    ) -> usize {
+        let count = folds.len();
+        for fold in folds {
+            let info = self.task_info(task);
+            super::task::call_fold(hub, self.number, &self.graph, info, fold, &role);
+        }
+        count
+    }
+}
+
+/// A namespace without what changes between calls: task ids and counters.
+pub(crate) fn stable_namespace(namespace: &str) -> String {
+    let parts = namespace
+        .split('|')
+        .filter(|part| !part.bytes().all(|b| b.is_ascii_digit()))
+        .map(|part| part.split(':').next().unwrap_or(part));
+    parts.collect::<Vec<_>>().join("|")
+}

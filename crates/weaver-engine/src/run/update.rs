@@ -1,0 +1,152 @@
+//! `update_state` and `bulk_update_state`: edits from outside, as supersteps
+//! without node runs.
+
+use std::collections::VecDeque;
+
+use weaver_core::spec::END;
+
+use super::frame::Frame;
+use super::hub::{End, Hub};
+use super::step::After;
+use super::task::{Task, TaskState};
+use crate::channels::Write;
+use crate::checkpoint::{Source, TaskPath};
+use crate::effect::NodeOutput;
+use crate::hash::TaskId;
+use crate::input::StateUpdate;
+use crate::value::StateValue;
+
+/// Supersteps that are still to be applied.
+pub(super) struct Updates<V> {
+    rest: VecDeque<Vec<StateUpdate<V>>>,
+}
+
+impl<V: StateValue> Frame<V> {
+    pub fn begin_update(&mut self, hub: &mut Hub<V>, updates: Vec<Vec<StateUpdate<V>>>) {
+        if !self.saves {
+            return self.refuse(hub, "no_checkpointer", "Updating state needs a checkpointer.");
+        }
+        if updates.is_empty() || updates.iter().any(Vec::is_empty) {
+            return self.refuse(hub, "empty_update", "No updates were given.");
+        }
+        self.updates = Some(Updates { rest: updates.into() });
+        self.next_update(hub);
+    }
+
+    fn next_update(&mut self, hub: &mut Hub<V>) {
+        let Some(updates) = self.updates.as_mut().and_then(|updates| updates.rest.pop_front())
+        else {
+            let output = self.output();
+            return self.end(hub, End::Done { output });
+        };
+        let special = updates.iter().find_map(|update| match update.as_node.as_deref() {
+            Some(END) if update.values.is_none() => Some(END),
+            Some("__input__") => Some("__input__"),
+            Some("__copy__") => Some("__copy__"),
+            _ => None,
+        });
+        match special {
+            Some(_) if updates.len() > 1 => {
+                self.refuse(
+                    hub,
+                    "invalid_update",
+                    "This update must be the only one of its superstep.",
+                );
+            }
+            Some(END) => self.clear_tasks(hub),
+            Some("__input__") => self.update_as_input(hub, updates),
+            Some(_) => self.copy(hub),
+            None => self.update_as_nodes(hub, updates),
+        }
+    }
+
+    /// Drops what would run next, with what it has already written applied.
+    fn clear_tasks(&mut self, hub: &mut Hub<V>) {
+        self.prepare(true, self.step);
+        self.reapply();
+        let mut order: Vec<usize> = (0..self.tasks.len()).collect();
+        order.sort_by_key(|number| self.tasks[*number].path.rank());
+        self.apply_updates(hub, &order);
+    }
+
+    fn update_as_input(&mut self, hub: &mut Hub<V>, updates: Vec<StateUpdate<V>>) {
+        let Some(value) = updates.into_iter().next().and_then(|update| update.values) else {
+            return self.empty_input(hub);
+        };
+        let plan = self.graph.0.clone();
+        self.channels.begin_step(&plan, std::iter::empty(), false);
+        let mut folds = Vec::new();
+        // The entry's input channel has no reducer, so nothing can fail here.
+        let _ = self.channels.write(&plan, vec![Write::Start(value)], 0, &mut folds);
+        self.channels.end_step(&plan);
+        self.commit(hub, Source::Input);
+        self.next_update(hub);
+    }
+
+    /// A copy of the checkpoint, beside it.
+    fn copy(&mut self, hub: &mut Hub<V>) {
+        if self.checkpoint.is_none() {
+            return self.refuse(hub, "invalid_update", "Cannot copy a non-existent checkpoint.");
+        }
+        let plan = self.graph.0.clone();
+        self.channels.mark_all_dirty(&plan);
+        self.channels.interrupt_moved = true;
+        self.moved_heads = std::mem::take(&mut self.heads);
+        let parent = self.checkpoint_parent;
+        self.commit_at(hub, Source::Fork, parent);
+        self.next_update(hub);
+    }
+
+    fn update_as_nodes(&mut self, hub: &mut Hub<V>, updates: Vec<StateUpdate<V>>) {
+        let plan = self.graph.0.clone();
+        let several = updates.len() > 1;
+        self.tasks.clear();
+        let mut outputs = Vec::with_capacity(updates.len());
+        for (index, update) in updates.into_iter().enumerate() {
+            let node = match &update.as_node {
+                Some(name) => plan.node_ids.get(name).copied(),
+                None if several => {
+                    let message = "as_node is required when applying multiple updates";
+                    return self.refuse(hub, "ambiguous_update", message);
+                }
+                None => match self.channels.last_writer(&plan) {
+                    Some(node) => Some(node),
+                    None => {
+                        let message = "Ambiguous update, specify as_node";
+                        return self.refuse(hub, "ambiguous_update", message);
+                    }
+                },
+            };
+            let Some(node) = node else {
+                let name = update.as_node.as_deref().unwrap_or_default();
+                return self.refuse(hub, "unknown_node", &format!("Node {name} does not exist"));
+            };
+            let path = TaskPath::Update(index as u32);
+            let id = update.task.unwrap_or_else(|| self.task_id(self.step, node, path));
+            self.tasks.push(Task::new(TaskId(id.0), node, path));
+            outputs.push(update.values.map_or(NodeOutput::Nothing, NodeOutput::Update));
+        }
+        self.pending.clear();
+        self.in_step = true;
+        self.open = self.tasks.len();
+        for (number, output) in outputs.into_iter().enumerate() {
+            self.tasks[number].state = TaskState::Running;
+            self.tasks[number].attempt = 1;
+            self.node_returned(hub, number, output);
+        }
+    }
+
+    fn apply_updates(&mut self, hub: &mut Hub<V>, order: &[usize]) {
+        let mut folds = Vec::new();
+        if let Err(failure) = self.write_all(order, &mut folds) {
+            return self.end(hub, End::Failed(failure));
+        }
+        self.await_folds(hub, folds, After::Step { ran: Vec::new() });
+    }
+
+    /// The superstep is in the channels.
+    pub fn update_applied(&mut self, hub: &mut Hub<V>) {
+        self.commit(hub, Source::Update);
+        self.next_update(hub);
+    }
+}

@@ -1,0 +1,95 @@
+//! [`Snapshot`]: a suspended call as bytes that only this deployment can have made.
+
+use hmac::{Hmac, KeyInit, Mac};
+use monty_types::MONTY_VERSION;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use weaver_core::Hash;
+
+use crate::session::Binding;
+
+/// A suspended call. May be stored anywhere and restored in another process or
+/// on another machine that has the same key, program and interpreter version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The interpreter's state, opaque.
+    pub bytes: Vec<u8>,
+    /// HMAC-SHA-256 over the bytes, the binding, the code hash and the version.
+    pub mac: [u8; 32],
+    /// Version of the interpreter that made it.
+    pub version: String,
+    /// Hash of the program that it runs.
+    pub code_hash: Hash,
+}
+
+impl Snapshot {
+    pub(crate) fn seal(bytes: Vec<u8>, key: &[u8; 32], binding: &Binding, code_hash: Hash) -> Self {
+        let version = MONTY_VERSION.to_owned();
+        let mac = mac(&bytes, &version, key, binding, code_hash).finalize().into_bytes().into();
+        Snapshot { bytes, mac, version, code_hash }
+    }
+
+    /// Everything that must fit before a single byte is looked at: the
+    /// interpreter trusts what it loads.
+    pub(crate) fn check(
+        &self,
+        key: &[u8; 32],
+        binding: &Binding,
+        code_hash: Hash,
+    ) -> Result<(), RestoreError> {
+        let mac = mac(&self.bytes, &self.version, key, binding, self.code_hash);
+        mac.verify_slice(&self.mac).map_err(|_| RestoreError::Forged)?;
+        if self.version != MONTY_VERSION {
+            let (made_by, running) = (self.version.clone(), MONTY_VERSION.to_owned());
+            return Err(RestoreError::Version { made_by, running });
+        }
+        if self.code_hash != code_hash {
+            return Err(RestoreError::Code { made_from: self.code_hash, session: code_hash });
+        }
+        Ok(())
+    }
+}
+
+fn mac(bytes: &[u8], version: &str, key: &[u8; 32], binding: &Binding, code: Hash) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length fits HMAC");
+    let parts: [&[u8]; 5] = [
+        version.as_bytes(),
+        &code.0,
+        binding.tenant.as_bytes(),
+        binding.execution.as_bytes(),
+        bytes,
+    ];
+    for part in parts {
+        mac.update(&(part.len() as u64).to_le_bytes());
+        mac.update(part);
+    }
+    mac
+}
+
+/// Why a snapshot is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// It was changed, or made with another key, or for another tenant or execution.
+    #[error(
+        "the snapshot's seal does not fit: it was changed, or belongs to another tenant, execution or deployment"
+    )]
+    Forged,
+    /// It was made by another version of the interpreter.
+    #[error("the snapshot was made by interpreter {made_by}, this is {running}")]
+    Version {
+        /// The version that made it.
+        made_by: String,
+        /// The version that runs here.
+        running: String,
+    },
+    /// It was made from other code.
+    #[error(
+        "the snapshot was made from other code ({made_from}) than this session has ({session})"
+    )]
+    Code {
+        /// Hash of the code that it was made from.
+        made_from: Hash,
+        /// Hash of the session's code.
+        session: Hash,
+    },
+}

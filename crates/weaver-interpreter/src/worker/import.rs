@@ -1,0 +1,271 @@
+//! Values from the pool become Python objects.
+//!
+//! What Python has natively (bytes, sets, dates, big integers) is made here.
+//! Other tagged maps (messages, schema instances, `Command` …) stay dicts and are
+//! listed as *repairs*: container, key and dict, innermost first. The Python
+//! side replaces each by its object, so it walks only what needs it.
+
+use monty_types::unstable::{MontyGraph, MontyNode, NodeId};
+use monty_types::{MontyDate, MontyDateTime, MontyTime, MontyTimeDelta};
+use weaver_core::value::TYPE_KEY;
+
+use crate::wire::{self, MAX_DEPTH, Malformed, Reader};
+
+/// Builds one message's objects.
+#[derive(Default)]
+pub(super) struct Importer {
+    pub(super) graph: MontyGraph,
+    repairs: Vec<NodeId>,
+}
+
+impl Importer {
+    pub(super) fn text(&mut self, text: &str) -> NodeId {
+        self.graph.push(MontyNode::String(text.to_owned()))
+    }
+
+    /// A list of `n` values.
+    pub(super) fn list(
+        &mut self,
+        r: &mut Reader<'_>,
+        n: usize,
+        depth: usize,
+    ) -> Result<NodeId, Malformed> {
+        let mut ids = Vec::with_capacity(n);
+        let mut tagged = Vec::new();
+        for index in 0..n {
+            let (id, is_tagged) = self.value(r, depth + 1)?;
+            ids.push(id);
+            if is_tagged {
+                tagged.push((index, id));
+            }
+        }
+        let list = self.graph.push(MontyNode::List(ids));
+        for (index, id) in tagged {
+            let key = self.graph.push(MontyNode::Int(index as i64));
+            self.repair(list, key, id);
+        }
+        Ok(list)
+    }
+
+    /// A dict of the entries of a map, and whether it is tagged.
+    pub(super) fn dict(
+        &mut self,
+        r: &mut Reader<'_>,
+        depth: usize,
+    ) -> Result<(NodeId, bool), Malformed> {
+        let n = r.count()?;
+        let mut pairs = Vec::with_capacity(n);
+        let mut tagged = Vec::new();
+        let mut tag = None;
+        for _ in 0..n {
+            let name = r.str()?;
+            let key = self.text(name);
+            let (id, is_tagged) = self.value(r, depth + 1)?;
+            if name == TYPE_KEY
+                && let MontyNode::String(text) = self.graph.node(id)
+            {
+                tag = Some(text.clone());
+            }
+            if is_tagged {
+                tagged.push((key, id));
+            }
+            pairs.push((key, id));
+        }
+        if let Some(node) = tag.as_deref().and_then(|tag| self.native(tag, &pairs)) {
+            return Ok((self.graph.push(node), false));
+        }
+        let dict = self.graph.push(MontyNode::Dict(pairs));
+        for (key, id) in tagged {
+            self.repair(dict, key, id);
+        }
+        Ok((dict, tag.is_some()))
+    }
+
+    /// All repairs as a Python list of `(container, key, dict)`.
+    pub(super) fn repairs(&mut self) -> NodeId {
+        let repairs = std::mem::take(&mut self.repairs);
+        self.graph.push(MontyNode::List(repairs))
+    }
+
+    fn repair(&mut self, container: NodeId, key: NodeId, dict: NodeId) {
+        let triple = self.graph.push(MontyNode::Tuple(vec![container, key, dict]));
+        self.repairs.push(triple);
+    }
+
+    fn value(&mut self, r: &mut Reader<'_>, depth: usize) -> Result<(NodeId, bool), Malformed> {
+        if depth > MAX_DEPTH {
+            return Err(Malformed);
+        }
+        let node = match r.u8()? {
+            wire::NULL => MontyNode::None,
+            wire::FALSE => MontyNode::Bool(false),
+            wire::TRUE => MontyNode::Bool(true),
+            wire::INT => MontyNode::Int(r.int()?),
+            wire::FLOAT => MontyNode::Float(r.float()?),
+            wire::STR => MontyNode::String(r.str()?.to_owned()),
+            wire::LIST => {
+                let n = r.count()?;
+                return Ok((self.list(r, n, depth)?, false));
+            }
+            wire::MAP => return self.dict(r, depth),
+            _ => return Err(Malformed),
+        };
+        Ok((self.graph.push(node), false))
+    }
+
+    /// The Python object of a tagged map, where Python has one; a map that only
+    /// looks like one stays a dict.
+    fn native(&mut self, tag: &str, pairs: &[(NodeId, NodeId)]) -> Option<MontyNode> {
+        let part = |name: &str| {
+            let is_name = |id| matches!(self.graph.node(id), MontyNode::String(key) if key == name);
+            pairs.iter().find(|(key, _)| is_name(*key)).map(|(_, value)| *value)
+        };
+        let text = |name| match self.graph.node(part(name)?) {
+            MontyNode::String(text) => Some(text.as_str()),
+            _ => None,
+        };
+        let items = |id| match self.graph.node(id) {
+            MontyNode::List(ids) => Some(ids.clone()),
+            _ => None,
+        };
+        match tag {
+            "int" => Some(MontyNode::BigInt(text("value")?.parse().ok()?)),
+            "bytes" => {
+                use base64::{Engine, prelude::BASE64_STANDARD};
+                Some(MontyNode::Bytes(BASE64_STANDARD.decode(text("base64")?).ok()?))
+            }
+            "set" => {
+                let ids = items(part("items")?)?;
+                Some(MontyNode::Set(ids.into_iter().map(|id| self.hashable(id)).collect()))
+            }
+            "dict" => {
+                let mut entries = Vec::new();
+                for pair in items(part("items")?)? {
+                    let [key, value] = items(pair)?.try_into().ok()?;
+                    entries.push((key, value));
+                }
+                let hashable = entries.into_iter().map(|(key, value)| (self.hashable(key), value));
+                Some(MontyNode::Dict(hashable.collect()))
+            }
+            "date" => parse_date(text("value")?).map(MontyNode::Date),
+            "datetime" => parse_datetime(text("value")?).map(MontyNode::DateTime),
+            "time" => parse_time(text("value")?).map(MontyNode::Time),
+            "timedelta" => parse_timedelta(text("value")?).map(MontyNode::TimeDelta),
+            _ => None,
+        }
+    }
+
+    /// A list inside a set or as a key was a tuple.
+    fn hashable(&mut self, id: NodeId) -> NodeId {
+        match self.graph.node(id) {
+            MontyNode::List(ids) => {
+                let ids = ids.clone().into_iter().map(|id| self.hashable(id)).collect();
+                self.graph.push(MontyNode::Tuple(ids))
+            }
+            _ => id,
+        }
+    }
+}
+
+fn parse_date(text: &str) -> Option<MontyDate> {
+    let mut parts = text.splitn(3, '-');
+    let mut part = || parts.next();
+    let date = MontyDate {
+        year: part()?.parse().ok()?,
+        month: part()?.parse().ok()?,
+        day: part()?.parse().ok()?,
+    };
+    let valid = (1..=9999).contains(&date.year)
+        && (1..=12).contains(&date.month)
+        && (1..=days_in_month(date.year, date.month)).contains(&date.day);
+    valid.then_some(date)
+}
+
+fn days_in_month(year: i32, month: u8) -> u8 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// `HH:MM:SS[.ffffff][+HH:MM]`.
+fn parse_time(text: &str) -> Option<MontyTime> {
+    let (clock, offset_seconds) = match text.find(['+', '-']) {
+        Some(at) => (&text[..at], Some(parse_offset(&text[at..])?)),
+        None => match text.strip_suffix('Z') {
+            Some(clock) => (clock, Some(0)),
+            None => (text, None),
+        },
+    };
+    let (seconds, fraction) = clock.split_once('.').unwrap_or((clock, ""));
+    let mut parts = seconds.split(':').map(|part| part.parse::<u8>().ok());
+    let mut part = |limit| parts.next().flatten().filter(|n| *n < limit);
+    let (hour, minute, second) = (part(24)?, part(60)?, part(60)?);
+    let microsecond = match fraction {
+        "" => 0,
+        digits if digits.len() <= 6 => format!("{digits:0<6}").parse().ok()?,
+        _ => return None,
+    };
+    Some(MontyTime {
+        hour,
+        minute,
+        second,
+        microsecond,
+        offset_seconds,
+        timezone_name: None,
+        fold: 0,
+    })
+}
+
+/// `+HH:MM[:SS]` in seconds.
+fn parse_offset(text: &str) -> Option<i32> {
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let mut seconds = 0;
+    let mut unit = 3600;
+    for part in text.get(1..)?.split(':') {
+        seconds += part.parse::<i32>().ok()?.checked_mul(unit)?;
+        unit /= 60;
+    }
+    (seconds < 86_400).then_some(sign * seconds)
+}
+
+fn parse_datetime(text: &str) -> Option<MontyDateTime> {
+    let (date, time) = text.split_once(['T', ' '])?;
+    let (date, time) = (parse_date(date)?, parse_time(time)?);
+    Some(MontyDateTime {
+        year: date.year,
+        month: date.month,
+        day: date.day,
+        hour: time.hour,
+        minute: time.minute,
+        second: time.second,
+        microsecond: time.microsecond,
+        offset_seconds: time.offset_seconds,
+        timezone_name: None,
+    })
+}
+
+/// `[-]PnDTnS` with a fraction of up to six digits: what [`super::export`] writes.
+fn parse_timedelta(text: &str) -> Option<MontyTimeDelta> {
+    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (days, seconds) = text.strip_prefix('P')?.split_once("DT")?;
+    let (whole, fraction) =
+        seconds.strip_suffix('S')?.split_once('.').unwrap_or((seconds.strip_suffix('S')?, ""));
+    let days: i64 = days.parse().ok()?;
+    let micros: i64 =
+        if fraction.is_empty() { 0 } else { format!("{fraction:0<6}").parse().ok()? };
+    let seconds: i64 = whole.parse().ok()?;
+    let total = sign
+        * (i128::from(days) * 86_400_000_000
+            + i128::from(seconds) * 1_000_000
+            + i128::from(micros));
+    let days = total.div_euclid(86_400_000_000);
+    let rest = total.rem_euclid(86_400_000_000);
+    Some(MontyTimeDelta {
+        days: i32::try_from(days).ok().filter(|days| days.unsigned_abs() <= 999_999_999)?,
+        seconds: (rest / 1_000_000) as i32,
+        microseconds: (rest % 1_000_000) as i32,
+    })
+}

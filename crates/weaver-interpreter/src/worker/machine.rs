@@ -1,0 +1,471 @@
+//! The interpreter's states, moved by requests.
+//!
+//! A module is made once; then a driver loop written in Python
+//! (`faces/driver.py`) waits inside the interpreter for calls, so that a call
+//! compiles nothing: it is the answer to the driver's own host call
+//! `_aw_next`. The same suspended state is what templates and snapshots hold.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use monty::{Dump, MontyRepl, ReplFunctionCall, ReplProgress, ReplStartError, Session, SessionRef};
+use monty_types::unstable::{self, MontyNode};
+use monty_types::{
+    CallArgs, CompileOptions, DateTimeSource, ExtFunctionResult, MontyException, MontyObject,
+    NameLookupResult, OsPolicy, PrintWriter, ProcessTime, RandomStart, ResourceLimits,
+    ResourceTracker, SleepMode,
+};
+
+use super::answers::{self, Awaited};
+use super::export::{ClassTable, ExportError, export};
+use super::failures::{self, Scripts};
+use super::import::Importer;
+use super::print::Printer;
+use super::{Link, cpu};
+use crate::allocator;
+use crate::program::Unit;
+use crate::protocol::{read_limits, request, write};
+use crate::session::Limits;
+use crate::wire::{Malformed, Reader, Writer};
+
+const DRIVER: &str = include_str!("../faces/driver.py");
+
+/// One interpreter and what it waits for.
+pub(super) struct Machine {
+    state: State,
+    scripts: Scripts,
+    classes: ClassTable,
+    limits: Limits,
+    /// Units of the module that have still to run.
+    units: VecDeque<Unit>,
+    /// What the driver's next `_aw_next` means.
+    phase: Phase,
+    /// Whether making the module asked or told the host anything.
+    pure_module: bool,
+    /// Unanswered asynchronous calls by id, as they were told to the host.
+    pending: BTreeMap<u32, Vec<u8>>,
+    /// The one call that everything waits for, as it was told to the host.
+    asked: Option<Vec<u8>>,
+    host_calls: usize,
+}
+
+enum State {
+    Empty,
+    /// At the driver's `_aw_next`.
+    Ready(Box<ReplProgress>),
+    /// At a call that the host answers.
+    Waiting(Box<ReplProgress>, Awaited),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Loading,
+    Running,
+}
+
+/// How a stretch of running ended.
+type Ran = Result<ReplProgress, Box<ReplStartError>>;
+
+impl Machine {
+    pub(super) fn new() -> Self {
+        Machine {
+            state: State::Empty,
+            scripts: Scripts::default(),
+            classes: ClassTable::default(),
+            limits: Limits::default(),
+            units: VecDeque::new(),
+            phase: Phase::Loading,
+            pure_module: true,
+            pending: BTreeMap::new(),
+            asked: None,
+            host_calls: 0,
+        }
+    }
+
+    /// Does what the pool asks and gives the frame to answer with; printed text
+    /// goes out before it.
+    pub(super) fn handle(&mut self, mut r: Reader<'_>, link: &mut Link) -> Vec<u8> {
+        let mut printer = Printer::new(link, self.limits.output);
+        let reply = match r.u8() {
+            Ok(request::LOAD) => self.load(&mut r, &mut printer),
+            Ok(request::RESTORE) => self.restore(&mut r),
+            Ok(request::CALL) => self.call(&mut r, &mut printer),
+            Ok(request::RESUME) => self.resume(&mut r, &mut printer),
+            Ok(request::SAVE) => Ok(self.save()),
+            _ => Err(Malformed),
+        };
+        if printer.sent_any() {
+            self.pure_module = false;
+        }
+        let over = printer.finish();
+        match reply {
+            Ok(_) if over => write::limit(&failures::output_limit(self.limits.output)),
+            Ok(reply) => reply,
+            // Only a broken pool sends what a worker cannot read.
+            Err(Malformed) => write::refused("the request is malformed"),
+        }
+    }
+
+    fn load(
+        &mut self,
+        r: &mut Reader<'_>,
+        printer: &mut Printer<'_>,
+    ) -> Result<Vec<u8>, Malformed> {
+        *self = Machine::new();
+        allocator::rebase();
+        let file = r.str()?.to_owned();
+        let n = r.count()?;
+        for _ in 0..n {
+            let users = r.u8()? == 1;
+            self.units.push_back(Unit { users, source: r.str()?.to_owned() });
+        }
+        self.units.push_back(Unit { users: false, source: DRIVER.to_owned() });
+        self.scripts = Scripts::new(file);
+        let policy = OsPolicy {
+            datetime: DateTimeSource::CallHost,
+            sleep: SleepMode::CallHost,
+            process_time: ProcessTime::Zero,
+            random_start: RandomStart::CallHost,
+            ..OsPolicy::default()
+        };
+        let repl = MontyRepl::new("module", tracker(&self.limits), CompileOptions::default())
+            .with_os_policy(policy);
+        self.start_clock();
+        let ran = self.feed_next(repl, printer);
+        Ok(self.go_on(ran, printer))
+    }
+
+    /// Runs the next unit of the module; the last is the driver, which does not end.
+    fn feed_next(&mut self, repl: MontyRepl, printer: &mut Printer<'_>) -> Ran {
+        let unit = self.units.pop_front().unwrap_or(Unit { users: false, source: DRIVER.into() });
+        self.scripts.note(repl.next_script_name(), unit.users);
+        // The faces call out through these; `exec` finds no other way out.
+        let ways_out = ["_aw_host", "_aw_async"]
+            .map(|name| (name.to_owned(), MontyObject::function(name, None)));
+        repl.feed_start(&unit.source, ways_out.to_vec(), PrintWriter::Callback(printer))
+    }
+
+    fn call(
+        &mut self,
+        r: &mut Reader<'_>,
+        printer: &mut Printer<'_>,
+    ) -> Result<Vec<u8>, Malformed> {
+        self.limits = read_limits(r)?;
+        printer.set_limit(self.limits.output);
+        let State::Ready(mut progress) = std::mem::replace(&mut self.state, State::Empty) else {
+            return Err(Malformed);
+        };
+        self.host_calls = 0;
+        self.start_clock();
+        let mut importer = Importer::default();
+        let function = importer.text(r.str()?);
+        let input_class = match r.str()? {
+            "" => importer.graph.push(MontyNode::None),
+            class => importer.text(class),
+        };
+        let n = r.count()?;
+        let args = importer.list(r, n, 0)?;
+        let (kwargs, _) = importer.dict(r, 0)?;
+        let repairs = importer.repairs();
+        let parts = vec![function, args, kwargs, repairs, input_class];
+        let root = importer.graph.push(MontyNode::Tuple(parts));
+        let order = unstable::object_from_graph(importer.graph, root).map_err(|_| Malformed)?;
+        *progress.tracker_mut() = tracker(&self.limits);
+        let ReplProgress::FunctionCall(call) = *progress else { return Err(Malformed) };
+        let ran = call.resume(order, PrintWriter::Callback(printer));
+        Ok(self.go_on(ran, printer))
+    }
+
+    fn resume(
+        &mut self,
+        r: &mut Reader<'_>,
+        printer: &mut Printer<'_>,
+    ) -> Result<Vec<u8>, Malformed> {
+        let State::Waiting(progress, awaited) = std::mem::replace(&mut self.state, State::Empty)
+        else {
+            return Err(Malformed);
+        };
+        self.asked = None;
+        let mut results = Vec::new();
+        for _ in 0..r.count()? {
+            let id = u32::try_from(r.uint()?).map_err(|_| Malformed)?;
+            results.push((id, answers::read(r)?));
+        }
+        let print = PrintWriter::Callback(printer);
+        let ran = match *progress {
+            ReplProgress::FunctionCall(call) => {
+                let (_, answer) = results.pop().ok_or(Malformed)?;
+                call.resume(answer.for_code(), print)
+            }
+            ReplProgress::OsCall(call) => {
+                let (_, answer) = results.pop().ok_or(Malformed)?;
+                {
+                    let answer = answer.for_system(&awaited, &call.function_call);
+                    call.resume(answer, print)
+                }
+            }
+            ReplProgress::ResolveFutures(futures) => {
+                results.retain(|(id, _)| self.pending.remove(id).is_some());
+                let results = results.into_iter().map(|(id, answer)| (id, answer.for_code()));
+                futures.resume(results.collect(), print)
+            }
+            ReplProgress::NameLookup(_) | ReplProgress::Complete { .. } => return Err(Malformed),
+        };
+        Ok(self.go_on(ran, printer))
+    }
+
+    /// Runs until the host is needed or the call is over, and says which.
+    fn go_on(&mut self, mut ran: Ran, printer: &mut Printer<'_>) -> Vec<u8> {
+        loop {
+            let progress = match ran {
+                Ok(progress) => progress,
+                Err(error) => return self.raised(*error, printer),
+            };
+            ran = match progress {
+                ReplProgress::Complete { repl, .. } => self.feed_next(repl, printer),
+                ReplProgress::NameLookup(lookup) => {
+                    lookup.resume(NameLookupResult::Undefined, PrintWriter::Callback(printer))
+                }
+                ReplProgress::FunctionCall(mut call) => match call.function_name.as_str() {
+                    "_aw_next" => return self.finished(call),
+                    "_aw_host" | "_aw_async" => {
+                        let args = std::mem::replace(&mut call.args, CallArgs::new());
+                        match self.note_host_call(call.call_id, &args) {
+                            Ok(body) if call.function_name == "_aw_async" => {
+                                self.pending.insert(call.call_id, body);
+                                call.resume_pending(PrintWriter::Callback(printer))
+                            }
+                            Ok(body) => {
+                                let progress = ReplProgress::FunctionCall(call);
+                                return self.ask(progress, Awaited::Code, body);
+                            }
+                            Err(Refusal::Raise(error)) => {
+                                call.resume(error, PrintWriter::Callback(printer))
+                            }
+                            Err(Refusal::Limit(reply)) => return reply,
+                        }
+                    }
+                    name => {
+                        let missing = ExtFunctionResult::NotFound(name.to_owned());
+                        call.resume(missing, PrintWriter::Callback(printer))
+                    }
+                },
+                ReplProgress::OsCall(call) => match answers::system_call(&call.function_call) {
+                    Ok((name, arguments, awaited)) => {
+                        if let Err(reply) = self.count_host_call() {
+                            return reply;
+                        }
+                        let body = write::host_call_body(call.call_id, name, 0, &arguments);
+                        if matches!(awaited, Awaited::Sleep) {
+                            let id = call.call_id;
+                            self.pending.insert(id, body);
+                            call.resume(
+                                ExtFunctionResult::Future(id),
+                                PrintWriter::Callback(printer),
+                            )
+                        } else {
+                            return self.ask(ReplProgress::OsCall(call), awaited, body);
+                        }
+                    }
+                    Err(answer) => call.resume(answer, PrintWriter::Callback(printer)),
+                },
+                ReplProgress::ResolveFutures(futures) => {
+                    self.state = State::Waiting(
+                        Box::new(ReplProgress::ResolveFutures(futures)),
+                        Awaited::Code,
+                    );
+                    return self.waiting_reply();
+                }
+            };
+        }
+    }
+
+    /// The driver asks for the next call: what ran before it has ended.
+    fn finished(&mut self, mut call: ReplFunctionCall) -> Vec<u8> {
+        let over = cpu::stop_and_check();
+        let args = std::mem::replace(&mut call.args, CallArgs::new());
+        let (graph, roots, _) = unstable::into_call_args_parts(args);
+        let root = roots.first().copied();
+        self.state = State::Ready(Box::new(ReplProgress::FunctionCall(call)));
+        self.pending.clear();
+        let Some(root) = root else { return write::refused("the driver gave no answer") };
+        if self.phase == Phase::Loading {
+            self.phase = Phase::Running;
+            return match ClassTable::read(&graph, root) {
+                Some(classes) => {
+                    self.classes = classes;
+                    write::ready(self.pure_module)
+                }
+                None => write::refused("the driver gave no class table"),
+            };
+        }
+        if over {
+            return write::limit(&failures::cpu_limit(&self.limits, Vec::new()));
+        }
+        match export(&graph, root, &self.classes, self.limits.output) {
+            Ok(value) => write::returned(&value),
+            Err(ExportError::NotData(why)) => write::raised(&failures::not_data(why)),
+            Err(ExportError::TooLarge) => write::limit(&failures::output_limit(self.limits.output)),
+        }
+    }
+
+    /// The call raised. The interpreter itself is well, so the driver starts again.
+    fn raised(&mut self, error: ReplStartError, printer: &mut Printer<'_>) -> Vec<u8> {
+        let cpu_over = cpu::stop_and_check();
+        let ReplStartError { repl, error } = error;
+        self.pending.clear();
+        if let Some(limit) = failures::limit(&error, cpu_over, &self.limits, &self.scripts) {
+            self.state = State::Empty;
+            return write::limit(&limit);
+        }
+        let failure = failures::exception(&error, &self.scripts);
+        if self.phase == Phase::Loading {
+            self.state = State::Empty;
+            return write::raised(&failure);
+        }
+        self.units.clear();
+        match self.feed_next(repl, printer) {
+            Ok(ReplProgress::FunctionCall(mut call)) if call.function_name == "_aw_next" => {
+                call.args = CallArgs::new();
+                self.state = State::Ready(Box::new(ReplProgress::FunctionCall(call)));
+            }
+            _ => self.state = State::Empty,
+        }
+        write::raised(&failure)
+    }
+
+    /// Encodes what `_aw_host(name, args, kwargs)` was given.
+    fn note_host_call(&mut self, id: u32, args: &CallArgs) -> Result<Vec<u8>, Refusal> {
+        self.count_host_call().map_err(Refusal::Limit)?;
+        let (graph, roots, _) = unstable::call_args_parts(args);
+        let [name, args, kwargs] = roots else {
+            return Err(Refusal::Raise(MontyException::runtime_error(
+                "a host call takes three arguments",
+            )));
+        };
+        let MontyNode::String(name) = graph.node(*name) else {
+            return Err(Refusal::Raise(MontyException::runtime_error("a host call has a name")));
+        };
+        let mut arguments = Vec::new();
+        for root in [args, kwargs] {
+            match export(graph, *root, &self.classes, self.limits.output) {
+                Ok(bytes) => arguments.extend(bytes),
+                Err(ExportError::NotData(why)) => {
+                    let why = why.replace("cannot leave the function", "cannot be passed on");
+                    return Err(Refusal::Raise(failures::type_error(why)));
+                }
+                Err(ExportError::TooLarge) => {
+                    let failure = failures::output_limit(self.limits.output);
+                    return Err(Refusal::Limit(write::limit(&failure)));
+                }
+            }
+        }
+        Ok(write::host_call_body(id, name, 0, &arguments))
+    }
+
+    fn count_host_call(&mut self) -> Result<(), Vec<u8>> {
+        self.pure_module = false;
+        self.host_calls += 1;
+        if self.host_calls > self.limits.host_calls {
+            cpu::stop_and_check();
+            return Err(write::limit(&failures::call_limit(self.limits.host_calls)));
+        }
+        Ok(())
+    }
+
+    /// Waits for the answer of one call.
+    fn ask(&mut self, progress: ReplProgress, awaited: Awaited, body: Vec<u8>) -> Vec<u8> {
+        self.asked = Some(body);
+        self.state = State::Waiting(Box::new(progress), awaited);
+        self.waiting_reply()
+    }
+
+    /// What the host is told while its answer is waited for.
+    fn waiting_reply(&self) -> Vec<u8> {
+        match &self.asked {
+            Some(body) => write::host_calls(std::slice::from_ref(body), false),
+            None => write::host_calls(&self.pending.values().cloned().collect::<Vec<_>>(), true),
+        }
+    }
+
+    fn start_clock(&self) {
+        allocator::set_hard_limit(self.limits.memory);
+        cpu::start(self.limits.cpu);
+    }
+
+    /// The whole state as bytes, for [`Machine::restore`] in this or another process.
+    fn save(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        self.scripts.save(&mut w);
+        self.classes.save(&mut w);
+        w.u8(u8::from(self.phase == Phase::Loading));
+        w.uint(self.units.len() as u64);
+        for unit in &self.units {
+            w.u8(u8::from(unit.users));
+            w.str(&unit.source);
+        }
+        w.uint(self.pending.len() as u64);
+        for (id, body) in &self.pending {
+            w.uint((*id).into());
+            w.bytes(body);
+        }
+        w.bytes(self.asked.as_deref().unwrap_or_default());
+        let (waiting, awaited, progress) = match &self.state {
+            State::Empty => return write::refused("there is no state to save"),
+            State::Ready(progress) => (false, &Awaited::Code, progress),
+            State::Waiting(progress, awaited) => (true, awaited, progress),
+        };
+        w.u8(u8::from(waiting));
+        awaited.save(&mut w);
+        match monty::dump("module", None, &[], SessionRef::Suspended(progress)) {
+            Ok(bytes) => {
+                w.raw(&bytes);
+                write::state(&w.into_bytes())
+            }
+            Err(error) => write::refused(&error.to_string()),
+        }
+    }
+
+    fn restore(&mut self, r: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
+        *self = Machine::new();
+        allocator::rebase();
+        self.limits = read_limits(r)?;
+        self.scripts = Scripts::restore(r)?;
+        self.classes = ClassTable::restore(r)?;
+        self.phase = if r.u8()? == 1 { Phase::Loading } else { Phase::Running };
+        for _ in 0..r.count()? {
+            let users = r.u8()? == 1;
+            self.units.push_back(Unit { users, source: r.str()?.to_owned() });
+        }
+        for _ in 0..r.count()? {
+            let id = u32::try_from(r.uint()?).map_err(|_| Malformed)?;
+            self.pending.insert(id, r.bytes()?.to_vec());
+        }
+        self.asked = Some(r.bytes()?.to_vec()).filter(|body| !body.is_empty());
+        let waiting = r.u8()? == 1;
+        let awaited = Awaited::restore(r)?;
+        let dump = Dump::load(r.rest()).map_err(|_| Malformed)?;
+        let Session::Suspended(mut progress) = dump.state else { return Err(Malformed) };
+        *progress.tracker_mut() = tracker(&self.limits);
+        self.start_clock();
+        if waiting {
+            self.state = State::Waiting(progress, awaited);
+            Ok(self.waiting_reply())
+        } else {
+            self.state = State::Ready(progress);
+            Ok(write::ready(true))
+        }
+    }
+}
+
+enum Refusal {
+    Raise(MontyException),
+    Limit(Vec<u8>),
+}
+
+fn tracker(limits: &Limits) -> ResourceTracker {
+    ResourceTracker::new(ResourceLimits {
+        max_memory: Some(limits.memory),
+        max_recursion_depth: limits.depth.clamp(10, 1000),
+        ..ResourceLimits::default()
+    })
+}

@@ -1,0 +1,81 @@
+//! What a worker process runs: one interpreter, driven by frames on standard input.
+
+mod answers;
+mod cpu;
+mod export;
+mod failures;
+mod import;
+mod machine;
+mod print;
+mod sandbox;
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
+use std::process::ExitCode;
+
+use crate::protocol::{request, write};
+use crate::wire::Reader;
+use machine::Machine;
+
+pub(crate) use cpu::CPU_EXIT_CODE;
+pub(crate) use failures::{cpu_failure, memory_failure};
+
+/// Serves one pool over standard input until it closes. The binary calls this
+/// for its hidden subcommand, before it makes threads or a runtime, and must
+/// have [`crate::Allocator`] as its global allocator.
+pub fn worker_main() -> ExitCode {
+    let mut link = Link::new();
+    let counted = crate::allocator::start_counting();
+    let walls = match sandbox::enter() {
+        Ok(_) if !counted => Err("the binary has not the interpreter's global allocator".into()),
+        walls => walls,
+    };
+    match walls {
+        Ok(landlock) => link.send(&write::hello(landlock)),
+        Err(why) => {
+            link.send(&write::refused(&why));
+            return ExitCode::FAILURE;
+        }
+    }
+    let mut machine = Machine::new();
+    while let Some(frame) = link.receive() {
+        let reply = match frame.first() {
+            Some(&request::PROBE) => write::probed(&sandbox::probe()),
+            _ => machine.handle(Reader::new(&frame), &mut link),
+        };
+        link.send(&reply);
+    }
+    ExitCode::SUCCESS
+}
+
+/// The socket on standard input: written to as well as read from.
+pub(crate) struct Link {
+    // Never closed by us: the process ends with it.
+    socket: ManuallyDrop<File>,
+}
+
+impl Link {
+    fn new() -> Self {
+        // SAFETY: descriptor 0 is the pool's socket for the whole life of the
+        // process, and nothing else in a worker uses standard input.
+        Link { socket: ManuallyDrop::new(unsafe { File::from_raw_fd(0) }) }
+    }
+
+    /// Writes a finished frame. A pool that has gone away ends the process.
+    pub(crate) fn send(&mut self, frame: &[u8]) {
+        if self.socket.write_all(frame).is_err() {
+            std::process::exit(0);
+        }
+    }
+
+    /// The next frame's bytes, or nothing when the pool has closed.
+    fn receive(&mut self) -> Option<Vec<u8>> {
+        let mut head = [0; 4];
+        self.socket.read_exact(&mut head).ok()?;
+        let mut frame = vec![0; u32::from_le_bytes(head) as usize];
+        self.socket.read_exact(&mut frame).ok()?;
+        Some(frame)
+    }
+}

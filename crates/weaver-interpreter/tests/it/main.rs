@@ -1,0 +1,10 @@
+//! Everything the crate promises, through its public API and real processes.
+
+mod harness;
+
+mod faces;
+mod language;
+mod limits;
+mod sandbox;
+mod sessions;
+mod snapshots;

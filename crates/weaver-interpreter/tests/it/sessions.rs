@@ -1,0 +1,135 @@
+use std::sync::Arc;
+
+use weaver_interpreter::{CallRequest, Session, Step};
+
+use crate::harness::*;
+
+const COUNTER: &str = "count = 0\ndef bump():\n    global count\n    count += 1\n    return count\n\
+    def wait():\n    import time\n    time.sleep(1)\n    return bump()\n";
+
+async fn bump(session: &Session) -> String {
+    Host::default().run(session.call(request("bump", &[]))).await.json()
+}
+
+#[tokio::test]
+async fn calls_of_a_session_share_the_module() {
+    let session = session(COUNTER);
+    assert_eq!(bump(&session).await, "1");
+    assert_eq!(bump(&session).await, "2");
+}
+
+#[tokio::test]
+async fn sessions_share_nothing() {
+    let pool = pool();
+    let program = Arc::new(program(COUNTER));
+    for (tenant, execution) in [("a", "1"), ("a", "2"), ("b", "1")] {
+        let session = pool.session(program.clone(), binding(tenant, execution));
+        assert_eq!(bump(&session).await, "1", "{tenant} {execution}");
+        assert_eq!(bump(&session).await, "2", "{tenant} {execution}");
+    }
+}
+
+#[tokio::test]
+async fn another_tenant_gets_another_process() {
+    let pool = pool();
+    let program = Arc::new(program(COUNTER));
+    let mut processes = Vec::new();
+    for tenant in ["a", "a", "b"] {
+        let session = pool.session(program.clone(), binding(tenant, "e"));
+        let mut call = session.call(request("wait", &[]));
+        assert!(matches!(call.next().await, Step::HostCall(_)));
+        processes.push(call.process_id().unwrap());
+    }
+    assert_eq!(processes[0], processes[1], "one tenant's process is used again");
+    assert_ne!(processes[1], processes[2]);
+}
+
+#[tokio::test]
+async fn an_exception_keeps_the_module() {
+    let session = session(&format!("{COUNTER}def bad():\n    bump()\n    raise ValueError('x')\n"));
+    assert_eq!(bump(&session).await, "1");
+    Host::default().run(session.call(request("bad", &[]))).await.raised();
+    assert_eq!(bump(&session).await, "3");
+}
+
+#[tokio::test]
+async fn a_call_beside_another_has_a_module_of_its_own() {
+    let session = session(COUNTER);
+    assert_eq!(bump(&session).await, "1");
+    let mut first = session.call(request("wait", &[]));
+    let Step::HostCall(asked) = first.next().await else { panic!("it sleeps") };
+    assert_eq!(bump(&session).await, "1", "made from the template");
+    first.resume(asked.id, Ok(value("null")));
+    assert!(matches!(first.next().await, Step::Returned(n) if n == value("2")));
+    assert_eq!(bump(&session).await, "3", "the session's own module went on");
+}
+
+#[tokio::test]
+async fn many_calls_at_once() {
+    let pool = pool_with(KEY, 4);
+    let program = Arc::new(program("def f(n):\n    return sum(range(n))\n"));
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..40 {
+        let session =
+            pool.session(program.clone(), binding(&format!("t{}", n % 3), &n.to_string()));
+        tasks.spawn(async move {
+            let call = session.call(CallRequest { args: vec![value("1000")], ..request("f", &[]) });
+            Host::default().run(call).await.json()
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        assert_eq!(result.unwrap(), "499500");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_session_gives_its_worker_up_and_keeps_its_module() {
+    let pool = pool_with(KEY, 1);
+    let program = Arc::new(program(COUNTER));
+    let (a, b) = (
+        pool.session(program.clone(), binding("a", "1")),
+        pool.session(program.clone(), binding("b", "1")),
+    );
+    assert_eq!(bump(&a).await, "1");
+    assert_eq!(bump(&b).await, "1");
+    assert_eq!(bump(&a).await, "2");
+    assert_eq!(bump(&b).await, "2");
+}
+
+#[tokio::test]
+async fn a_killed_worker_is_noticed_and_replaced() {
+    let session = session(&format!("{COUNTER}def spin():\n    while True:\n        pass\n"));
+    assert_eq!(bump(&session).await, "1");
+    let mut call = session.call(request("wait", &[]));
+    let Step::HostCall(asked) = call.next().await else { panic!("it sleeps") };
+    kill(call.process_id().unwrap());
+    call.resume(asked.id, Ok(value("null")));
+    let Step::Crashed(failure) = call.next().await else { panic!("its process is dead") };
+    assert_eq!(failure.code, "interpreter_crashed");
+    assert!(failure.retryable && failure.message.contains("SIGKILL"), "{}", failure.message);
+    assert_eq!(bump(&session).await, "1", "the module is made anew");
+}
+
+#[tokio::test]
+async fn a_call_may_be_dropped_at_any_step() {
+    let session = session(COUNTER);
+    drop(session.call(request("wait", &[])));
+    let mut call = session.call(request("wait", &[]));
+    assert!(matches!(call.next().await, Step::HostCall(_)));
+    drop(call);
+    assert_eq!(bump(&session).await, "1");
+    let mut call = session.call(request("wait", &[]));
+    // Polled once and dropped: cut off in the middle.
+    let waker = std::task::Waker::noop();
+    let _ = std::future::Future::poll(
+        std::pin::pin!(call.next()),
+        &mut std::task::Context::from_waker(waker),
+    );
+    drop(call);
+    assert_eq!(bump(&session).await, "1");
+}
+
+fn kill(process: u32) {
+    let status = std::process::Command::new("kill").args(["-9", &process.to_string()]).status();
+    assert!(status.unwrap().success());
+}

@@ -1,0 +1,192 @@
+//! What an error of the dialect means. Servers agree on the status more than on
+//! the body, and on the body's `code` more than on its words.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::http::Endpoint;
+use crate::model::ModelRef;
+
+/// The error of a response that is no success.
+pub(super) fn of_status(
+    endpoint: &Endpoint,
+    status: u16,
+    reset: Option<Duration>,
+    body: &[u8],
+) -> Error {
+    let text = String::from_utf8_lossy(body);
+    let json: Option<Value> = serde_json::from_str(&text).ok();
+    let said = json.as_ref().map(Said::of).unwrap_or_default();
+    let message = match &json {
+        Some(_) if !said.message.is_empty() => endpoint.scrub(&said.message),
+        _ if text.trim_start().starts_with('<') => {
+            format!("a web page came instead of an answer (status {status})")
+        }
+        _ if text.trim().is_empty() => format!("no reason was given (status {status})"),
+        _ => endpoint.scrub(&text),
+    };
+    classify(&endpoint.model, status, &said, message, reset)
+}
+
+/// The error object inside an answer that began well. There is no status then, so
+/// the object's own numbers and words decide.
+pub(super) fn of_object(model: &ModelRef, object: &Value) -> Error {
+    let said = Said::of(object);
+    let by_number = said.code.parse::<u16>().ok().filter(|code| (400..600).contains(code));
+    let words = format!("{} {}", said.code, said.kind);
+    let status = by_number.unwrap_or(match () {
+        () if words.contains("rate_limit") => 429,
+        () if words.contains("overloaded") || words.contains("unavailable") => 503,
+        () if words.contains("server_error") || words.contains("internal") => 500,
+        () if words.contains("auth") || words.contains("api_key") => 401,
+        () if words.contains("invalid") || words.contains("failed") => 400,
+        () => 500,
+    });
+    let message = match said.message.is_empty() {
+        true => object.to_string(),
+        false => said.message.clone(),
+    };
+    classify(model, status, &said, message, None)
+}
+
+/// The members that servers put into an error, whatever the shape around them.
+#[derive(Default)]
+struct Said {
+    message: String,
+    code: String,
+    kind: String,
+}
+
+impl Said {
+    fn of(body: &Value) -> Self {
+        // Google wraps its errors into a list.
+        let body = body.as_array().and_then(|list| list.first()).unwrap_or(body);
+        let inner = match &body["error"] {
+            Value::Null => body,
+            inner => inner,
+        };
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => String::new(),
+        };
+        let message = match (inner, &inner["message"], &inner["detail"]) {
+            (Value::String(text), ..) => text.clone(),
+            (_, Value::String(text), _) | (_, _, Value::String(text)) => text.clone(),
+            // A list of the fields that do not fit.
+            (_, Value::Null, Value::Null) => String::new(),
+            (_, Value::Null, detail) => detail.to_string(),
+            (_, message, _) => message.to_string(),
+        };
+        let status = text(&inner["status"]);
+        let kind = format!("{} {status}", text(&inner["type"])).to_lowercase();
+        Said { message, code: text(&inner["code"]).to_lowercase(), kind }
+    }
+}
+
+fn classify(
+    model: &ModelRef,
+    status: u16,
+    said: &Said,
+    message: String,
+    reset: Option<Duration>,
+) -> Error {
+    let provider = model.title.clone();
+    let lower = message.to_lowercase();
+    let code = said.code.as_str();
+    let any = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if code == "insufficient_quota"
+        || said.kind.contains("insufficient_quota")
+        || status == 402
+        || (status == 429 && (QUOTA_CODES.contains(&code) || any(QUOTA_WORDS)))
+    {
+        return Error::Quota { provider, message };
+    }
+    if code == "context_length_exceeded" || (status < 500 && any(CONTEXT_WORDS)) {
+        return Error::ContextTooLong { provider, message: sentence(message) };
+    }
+    if code == "content_filter" || code == "1301" || any(&["content management policy"]) {
+        return Error::ContentFiltered { provider, message };
+    }
+    let key_words = ["invalid_api_key", "api key not valid", "invalid api key"];
+    if status == 401 || code == "invalid_api_key" || (status == 400 && any(&key_words)) {
+        let variable = match model.key_variable {
+            "" => "its key".into(),
+            variable => variable.into(),
+        };
+        return Error::Auth { provider, message, variable };
+    }
+    match status {
+        403 => Error::Forbidden { provider, message },
+        404 if any(&["model"]) || code == "model_not_found" => {
+            let model_name = model.model.clone();
+            let message = match model.provider.as_str() {
+                "ollama" => format!("{message} (get it with `ollama pull {model_name}`)"),
+                _ => message,
+            };
+            Error::ModelNotFound { provider, model: model_name, message }
+        }
+        429 => Error::RateLimited { provider, message, reset },
+        408 | 500.. => Error::Overloaded { provider, message, status, reset },
+        _ => Error::BadRequest { provider, message, status: Some(status) },
+    }
+}
+
+/// Zhipu's codes for an account that is empty or in arrears.
+const QUOTA_CODES: &[&str] = &["1113", "1112", "billing_hard_limit_reached"];
+const QUOTA_WORDS: &[&str] =
+    &["insufficient balance", "exceeded your current quota, please check your plan", "余额不足"];
+const CONTEXT_WORDS: &[&str] = &[
+    "maximum context length",
+    "context length exceeded",
+    "context window",
+    "exceeds the available context size",
+    "prompt is too long",
+    "input token count exceeds",
+    "too many input tokens",
+];
+
+fn sentence(mut message: String) -> String {
+    if !message.ends_with(['.', '!', '?']) {
+        message.push('.');
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+
+    fn code(status: u16, body: &str) -> &'static str {
+        let model = crate::model::resolve("ollama/m", &Options::default()).unwrap();
+        let said = Said::of(&serde_json::from_str(body).unwrap());
+        let message = said.message.clone();
+        classify(&model, status, &said, message, None).code()
+    }
+
+    #[test]
+    fn statuses_codes_and_words() {
+        for (status, body, expected) in [
+            (401, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, "model_auth"),
+            (400, r#"[{"error":{"code":400,"message":"API key not valid."}}]"#, "model_auth"),
+            (403, r#"{"error":"no"}"#, "model_forbidden"),
+            (402, r#"{"message":"pay"}"#, "model_quota"),
+            (429, r#"{"error":{"code":"insufficient_quota","message":"x"}}"#, "model_quota"),
+            (429, r#"{"error":{"code":"1113","message":"x"}}"#, "model_quota"),
+            (429, r#"{"error":{"type":"tokens","message":"slow down"}}"#, "model_rate_limited"),
+            (404, r#"{"error":{"message":"model 'm' not found"}}"#, "model_not_found"),
+            (404, r#"{"detail":"Not Found"}"#, "model_bad_request"),
+            (400, r#"{"error":{"code":"context_length_exceeded"}}"#, "model_context_too_long"),
+            (400, r#"{"message":"maximum context length is 8"}"#, "model_context_too_long"),
+            (400, r#"{"error":{"code":"content_filter","message":"x"}}"#, "model_content_filtered"),
+            (422, r#"{"detail":[{"loc":["body","n"],"msg":"bad"}]}"#, "model_bad_request"),
+            (503, r#"{"error":{"message":"busy"}}"#, "model_overloaded"),
+            (529, r#"{"error":{"message":"busy"}}"#, "model_overloaded"),
+        ] {
+            assert_eq!(code(status, body), expected, "{status} {body}");
+        }
+    }
+}

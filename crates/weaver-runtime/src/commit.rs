@@ -1,0 +1,259 @@
+//! [`Committer`]: checkpoints and pending writes on their way to disk.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use weaver_core::{EventKind, Value};
+use weaver_engine::checkpoint::{Change, Stored};
+use weaver_engine::{CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, TaskId};
+use weaver_store::{
+    ExecutionId, Interrupt, Lane, Record, SnapshotMeter, State, Store, Ticket, crash_point,
+};
+
+use crate::codec;
+use crate::error::Error;
+use crate::journal::{Journal, now};
+use crate::request::Durability;
+
+/// Writes what the engine commits, as early as the durability asks and never
+/// out of order.
+pub struct Committer {
+    pub thread: Arc<str>,
+    pub execution: ExecutionId,
+    pub store: Option<Store>,
+    pub journal: Journal,
+    pub durability: Durability,
+    /// The namespaces that were loaded or written.
+    lanes: HashMap<Arc<str>, LaneState>,
+    /// Questions that the log holds already, by id.
+    pub known_questions: HashMap<String, Interrupt>,
+    /// Suspended functions, by task, until their question is saved.
+    pub snapshots: HashMap<String, Vec<u8>>,
+    tickets: VecDeque<Ticket>,
+    /// Checkpoints committed so far.
+    pub steps: u64,
+    /// The root graph's last one.
+    pub last: Option<CheckpointId>,
+}
+
+/// One namespace: its state at the last commit, to be saved whole when that is
+/// due. Lists grow in it as they grow in the engine, at the cost of what is added.
+struct LaneState {
+    state: CheckpointState<Value>,
+    meter: SnapshotMeter,
+    /// Durability `exit`: the last commit, on the parent that is on disk.
+    held: Option<Commit<Value>>,
+}
+
+impl Committer {
+    pub fn new(
+        thread: Arc<str>,
+        execution: ExecutionId,
+        store: Option<Store>,
+        journal: Journal,
+        durability: Durability,
+    ) -> Self {
+        Committer {
+            thread,
+            execution,
+            store,
+            journal,
+            durability,
+            lanes: HashMap::new(),
+            known_questions: HashMap::new(),
+            snapshots: HashMap::new(),
+            tickets: VecDeque::new(),
+            steps: 0,
+            last: None,
+        }
+    }
+
+    /// Notes the state that a namespace goes on from.
+    pub fn loaded(&mut self, state: &CheckpointState<Value>, meter: SnapshotMeter) {
+        let lane = LaneState { state: state.clone(), meter, held: None };
+        self.lanes.insert(state.namespace.clone(), lane);
+    }
+
+    /// Takes a commit of the engine.
+    pub async fn commit(&mut self, commit: Commit<Value>) -> Result<(), Error> {
+        self.steps += 1;
+        if commit.namespace.is_empty() {
+            self.last = Some(commit.id);
+        }
+        self.show(&commit);
+        let Some(store) = self.store.clone() else { return Ok(()) };
+        let lane = advance(&mut self.lanes, &commit);
+        if self.durability == Durability::Exit {
+            let parent = lane.held.as_ref().map_or(commit.parent, |held| held.parent);
+            lane.held = Some(Commit { parent, ..commit });
+            return Ok(());
+        }
+        crash_point!("before_insert");
+        let delta = codec::encode(&commit);
+        let mut whole = None;
+        let wants_full =
+            lane.meter.wants_full(delta.len(), || whole.insert(codec::encode(&lane.state)).len());
+        let state = match whole.filter(|_| wants_full) {
+            Some(whole) => State::Full(whole),
+            None => State::Delta(delta),
+        };
+        let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
+        self.journal.record(Record::Checkpoint(row));
+        let ticket = self.journal.flush();
+        match self.durability {
+            Durability::Sync => ticket.await?,
+            _ => {
+                self.tickets.push_back(ticket);
+                self.settle_ready()?;
+                store.room().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what a task of an open superstep has come to.
+    pub fn save_writes(&mut self, writes: &SaveWrites<Value>) {
+        if let PendingRecord::Task(record) = &writes.record {
+            for question in &record.interrupts {
+                let id = question.id.to_string();
+                if self.known_questions.contains_key(&id) {
+                    continue;
+                }
+                let lane = Lane::new(self.thread.clone(), writes.namespace.clone());
+                let row = Interrupt {
+                    lane,
+                    id: id.as_str().into(),
+                    checkpoint: codec::row_id(writes.checkpoint),
+                    task: record.task.id.to_string().into(),
+                    execution: self.execution,
+                    value: codec::encode(&question.value),
+                    snapshot: self.snapshots.remove(&record.task.id.to_string()),
+                    time: now(),
+                    answer: None,
+                };
+                self.known_questions.insert(id.clone(), row.clone());
+                self.journal.record(Record::Interrupt(row));
+                self.show_question(
+                    record.task.id,
+                    &record.task.node,
+                    &writes.namespace,
+                    &id,
+                    &question.value,
+                );
+            }
+        }
+        let row = codec::pending_row(&self.thread, writes);
+        self.journal.record(Record::PendingWrite(row));
+        if self.durability != Durability::Exit {
+            self.tickets.push_back(self.journal.flush());
+        }
+    }
+
+    /// Notes the answer to a question.
+    pub fn answer(&mut self, id: &str, answer: &Value) {
+        let Some(question) = self.known_questions.get(id).filter(|q| q.answer.is_none()) else {
+            return;
+        };
+        self.journal.record(Record::Answer {
+            lane: question.lane.clone(),
+            interrupt: question.id.clone(),
+            answer: codec::encode(answer),
+            time: now(),
+        });
+    }
+
+    /// Waits until everything is on disk.
+    pub async fn barrier(&mut self) -> Result<(), Error> {
+        for lane in self.lanes.values_mut() {
+            let Some(commit) = lane.held.take() else { continue };
+            let state = State::Full(codec::encode(&lane.state));
+            let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
+            self.journal.record(Record::Checkpoint(row));
+        }
+        self.tickets.push_back(self.journal.flush());
+        while let Some(ticket) = self.tickets.pop_front() {
+            ticket.await?;
+        }
+        crash_point!("after_commit");
+        Ok(())
+    }
+
+    /// Notices a failed write as soon as it is known.
+    fn settle_ready(&mut self) -> Result<(), Error> {
+        while let Some(ticket) = self.tickets.front_mut() {
+            match ticket.now_or_never() {
+                Some(result) => {
+                    self.tickets.pop_front();
+                    result?;
+                }
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, commit: &Commit<Value>) {
+        if !self.journal.is_watched() {
+            return;
+        }
+        let mut values = Vec::new();
+        for change in &commit.changes {
+            let value = match &change.change {
+                Change::Set(Stored::Value(value)) => value.clone(),
+                Change::Append(items) => {
+                    Value::tagged("append", [("items", Value::list(items.iter().cloned()))])
+                }
+                _ => continue,
+            };
+            values.push((change.channel.clone(), value));
+        }
+        let next = commit.next.iter().map(|task| Value::Str(task.node.clone()));
+        let checkpoint = commit.id.to_string();
+        let emit = |kind, data: Value| {
+            let mut event = weaver_core::Event::new(kind).with_data(data);
+            event.step = Some(commit.step);
+            event.namespace = crate::task::split_namespace(&commit.namespace);
+            event.checkpoint = Some(checkpoint.clone());
+            self.journal.emit(event);
+        };
+        if !values.is_empty() {
+            emit(EventKind::StateUpdate, Value::map([("values", Value::map(values))]));
+        }
+        let source = serde_json::to_value(commit.source).expect("a source is a word");
+        let data = Value::map([
+            ("checkpoint", Value::str(&*checkpoint)),
+            ("source", Value::from(&source)),
+            ("next", Value::list(next)),
+        ]);
+        emit(EventKind::CheckpointSave, data);
+    }
+
+    fn show_question(&self, task: TaskId, node: &str, namespace: &str, id: &str, value: &Value) {
+        let data = Value::map([("id", Value::str(id)), ("value", value.clone())]);
+        let mut event = weaver_core::Event::new(EventKind::Interrupt).with_data(data);
+        event.namespace = crate::task::split_namespace(namespace);
+        event.node = Some(node.to_string());
+        event.task = Some(task.to_string());
+        self.journal.emit(event);
+    }
+}
+
+/// Moves a namespace's state on by one commit.
+fn advance<'a>(
+    lanes: &'a mut HashMap<Arc<str>, LaneState>,
+    commit: &Commit<Value>,
+) -> &'a mut LaneState {
+    let lane = lanes.entry(commit.namespace.clone()).or_insert_with(|| LaneState {
+        state: CheckpointState::from_first(commit),
+        meter: SnapshotMeter::default(),
+        held: None,
+    });
+    if lane.state.id != commit.id {
+        match commit.parent {
+            None => lane.state = CheckpointState::from_first(commit),
+            Some(_) => lane.state.apply(commit),
+        }
+    }
+    lane
+}

@@ -1,0 +1,538 @@
+//! [`drive`]: the loop between the engine, the handler and the log.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::{AbortHandle, Abortable, BoxFuture};
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use weaver_core::{Event, EventKind, Failure, Hash, Value};
+use weaver_engine::effect::CacheKey;
+use weaver_engine::{
+    Answer, Call, CallId, CallKind, Effect, Happened, Input, Invoked, Load, NodeOutput, Origin,
+    Outcome, Resume, Run, SavedWrite, TaskInfo,
+};
+use weaver_store::{
+    CacheEntry, Execution, ExecutionChange, ExecutionId, ExecutionStatus, Lane, Record, Store,
+};
+
+use crate::commit::Committer;
+use crate::effects::TaskEffects;
+use crate::error::Error;
+use crate::journal::{Journal, now};
+use crate::request::{Durability, Report, RunRequest};
+use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
+use crate::{codec, thread};
+
+/// Takes a run to its end, its wait or its failure. Without a store nothing is
+/// kept and nothing can be resumed.
+///
+/// Errors are about the log and the request; a failing node is an outcome.
+pub async fn drive(
+    store: Option<Store>,
+    handler: Arc<dyn Handler>,
+    request: RunRequest,
+) -> Result<Report, Error> {
+    let began = Instant::now();
+    let mut driver = Driver::start(store, handler, request).await?;
+    let outcome = match driver.turn().await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            driver.running.clear();
+            return Err(error);
+        }
+    };
+    driver.finish(&outcome, began.elapsed()).await?;
+    Ok(Report {
+        execution: driver.committer.execution,
+        thread: driver.context.thread.clone(),
+        checkpoint: driver.committer.last,
+        totals: driver.context.journal.totals(),
+        steps: driver.committer.steps,
+        duration: began.elapsed(),
+        outcome,
+    })
+}
+
+type CallResult = (CallId, Option<Answer<Value>>);
+
+struct Driver {
+    run: Run<Value>,
+    handler: Arc<dyn Handler>,
+    request: RunRequest,
+    context: Arc<RunContext>,
+    committer: Committer,
+    running: FuturesUnordered<BoxFuture<'static, CallResult>>,
+    calls: HashMap<CallId, RunningCall>,
+    /// Calls of tasks of open supersteps, for further attempts.
+    effects: HashMap<String, TaskEffects>,
+    /// Namespaces that this run has committed to: nothing of their tasks can be
+    /// in the log before.
+    fresh: HashSet<Arc<str>>,
+    resumed: bool,
+    requests: mpsc::UnboundedReceiver<TaskRequest>,
+    request_sender: mpsc::UnboundedSender<TaskRequest>,
+    invocations: HashMap<(CallId, u32), oneshot::Sender<Invoked<Value>>>,
+    /// Taken away once they have fired.
+    cancel: Option<CancellationToken>,
+    drain: Option<CancellationToken>,
+}
+
+struct RunningCall {
+    task: Arc<TaskInfo>,
+    kind: CallKind,
+    began: Instant,
+    abort: AbortHandle,
+}
+
+impl Driver {
+    async fn start(
+        store: Option<Store>,
+        handler: Arc<dyn Handler>,
+        request: RunRequest,
+    ) -> Result<Self, Error> {
+        let execution = ExecutionId::generate();
+        let journal = Journal::new(store.clone(), execution, 0, request.listener.clone());
+        let mut committer = Committer::new(
+            request.thread.clone(),
+            execution,
+            store.clone(),
+            journal.clone(),
+            request.durability,
+        );
+        let origin = load_origin(store.as_ref(), &request, &mut committer).await?;
+        let resumed = origin.saved.is_some();
+        begin(&journal, execution, &request);
+        if let (Some(store), Input::Command(command)) = (&store, &request.input) {
+            note_answers(store, &mut committer, command.resume.as_ref()).await?;
+        }
+        let context = Arc::new(RunContext {
+            thread: request.thread.clone(),
+            tenant: request.tenant.clone(),
+            context: request.context.clone(),
+            config: request.config.clone(),
+            store: store.clone(),
+            journal,
+            cancel: request.cancel.clone(),
+        });
+        let mut options = request.options.clone();
+        options.checkpoints = store.is_some();
+        let (graph, input) = (request.graph.clone(), request.input.clone());
+        let run = Run::start(graph, origin, input, options, now());
+        let (request_sender, requests) = mpsc::unbounded_channel();
+        Ok(Driver {
+            run,
+            handler,
+            cancel: Some(request.cancel.clone()),
+            drain: Some(request.drain.clone()),
+            request,
+            context,
+            committer,
+            running: FuturesUnordered::new(),
+            calls: HashMap::new(),
+            effects: HashMap::new(),
+            fresh: HashSet::new(),
+            resumed,
+            requests,
+            request_sender,
+            invocations: HashMap::new(),
+        })
+    }
+
+    async fn turn(&mut self) -> Result<Outcome<Value>, Error> {
+        loop {
+            while let Some(effect) = self.run.poll_effect() {
+                if let Some(outcome) = self.act(effect).await? {
+                    return Ok(outcome);
+                }
+            }
+            self.wait().await?;
+        }
+    }
+
+    async fn act(&mut self, effect: Effect<Value>) -> Result<Option<Outcome<Value>>, Error> {
+        match effect {
+            Effect::Call(call) => self.start_call(call).await?,
+            Effect::Stop(id) => {
+                if let Some(call) = self.calls.remove(&id) {
+                    call.abort.abort();
+                }
+            }
+            Effect::Commit(commit) => {
+                self.fresh.insert(commit.namespace.clone());
+                self.committer.commit(commit).await?;
+                // What ran is part of the checkpoint now: only running tasks have calls to keep.
+                let open: HashSet<String> =
+                    self.calls.values().map(|call| call.task.id.to_string()).collect();
+                self.effects.retain(|name, _| open.iter().any(|task| name.starts_with(task)));
+            }
+            Effect::SaveWrites(writes) => self.committer.save_writes(&writes),
+            Effect::Load(load) => self.load(load).await?,
+            Effect::CacheGet { id, key } => {
+                let writes = self.cached(&key).await?;
+                self.run.handle(now(), Happened::Cached { id, writes });
+            }
+            Effect::CachePut { key, ttl, writes } => self.cache(&key, ttl, &writes),
+            Effect::Invoked { call, ordinal, result } => {
+                if let Some(reply) = self.invocations.remove(&(call, ordinal)) {
+                    let _ = reply.send(result);
+                }
+            }
+            Effect::Retry { task, failure, delay } => {
+                let data = Value::map([
+                    ("error", failure_value(&failure)),
+                    ("attempt", task.attempt.into()),
+                    ("delay_ms", Value::from(delay.as_millis() as i64)),
+                ]);
+                self.context.journal.emit(task_event(&task, EventKind::NodeRetry).with_data(data));
+            }
+            Effect::Emit(emit) => {
+                if let Some(chunks) = &self.request.chunks {
+                    chunks(&emit);
+                }
+            }
+            Effect::Notice(notice) => {
+                let data = Value::map([
+                    ("code", Value::str(notice.code)),
+                    ("message", notice.message.into()),
+                ]);
+                let mut event = Event::new(EventKind::Notice).with_data(data);
+                event.node = Some(notice.node.to_string());
+                self.context.journal.emit(event);
+            }
+            Effect::Finish(outcome) => return Ok(Some(outcome)),
+        }
+        Ok(None)
+    }
+
+    async fn start_call(&mut self, call: Call<Value>) -> Result<(), Error> {
+        let task = Arc::new(call.task.clone());
+        let effects = self.task_effects(&call).await?;
+        if call.kind == CallKind::Node && self.context.journal.is_watched() {
+            let mut event = task_event(&task, EventKind::NodeEnter);
+            event.data =
+                Value::map([("input", call.input.to_value()), ("attempt", task.attempt.into())]);
+            self.context.journal.emit(event);
+        }
+        let suspended = (!call.answers.is_empty()).then(|| {
+            let answered = call.answers.len() - 1;
+            let id = weaver_engine::InterruptId::of(&task.task_namespace(), answered);
+            self.committer.known_questions.get(&id.to_string()).cloned().map(Arc::new)
+        });
+        let context = TaskContext {
+            run: self.context.clone(),
+            task: task.clone(),
+            call: call.id,
+            effects,
+            requests: self.request_sender.clone(),
+            suspended: suspended.flatten(),
+        };
+        let (abort, registration) = AbortHandle::new_pair();
+        let (id, kind) = (call.id, call.kind);
+        self.calls.insert(id, RunningCall { task, kind, began: Instant::now(), abort });
+        let future = Abortable::new(self.handler.call(call, context), registration);
+        self.running.push(Box::pin(async move { (id, future.await.ok()) }));
+        Ok(())
+    }
+
+    /// The recorded calls of a task: from this run, or from the log when the
+    /// task may have started before.
+    async fn task_effects(&mut self, call: &Call<Value>) -> Result<TaskEffects, Error> {
+        let task = &call.task;
+        let name = match call.kind {
+            CallKind::Node => task.id.to_string(),
+            kind => format!("{}/{kind:?}:{}", task.id, call.what),
+        };
+        let lane = Lane::new(self.request.thread.clone(), task.namespace.clone());
+        let recorded = match (self.effects.get(&name), &self.context.store) {
+            (Some(effects), _) => effects.recorded(),
+            (None, Some(store)) if self.resumed && !self.fresh.contains(&task.namespace) => {
+                store.effects(lane.clone(), name.as_str().into()).await?
+            }
+            _ => Vec::new(),
+        };
+        let effects = TaskEffects::new(
+            lane,
+            name.as_str().into(),
+            self.committer.execution,
+            task.step,
+            task.attempt,
+            recorded,
+            self.context.journal.clone(),
+        );
+        self.effects.insert(name, effects.clone());
+        Ok(effects)
+    }
+
+    async fn load(&mut self, load: Load) -> Result<(), Error> {
+        let saved = match &self.context.store {
+            None => None,
+            Some(store) => thread::load_below(store, &self.request.thread, &load).await?,
+        };
+        let saved = saved.map(|(saved, meter)| {
+            self.committer.loaded(&saved.state, meter);
+            self.resumed = true;
+            saved
+        });
+        self.run.handle(now(), Happened::Loaded { id: load.id, saved });
+        Ok(())
+    }
+
+    async fn cached(&self, key: &CacheKey) -> Result<Option<Vec<SavedWrite<Value>>>, Error> {
+        let Some(store) = &self.context.store else { return Ok(None) };
+        let found = store.cached(cache_hash(key), now()).await?;
+        Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    fn cache(&self, key: &CacheKey, ttl: Option<Duration>, writes: &[SavedWrite<Value>]) {
+        self.context.journal.record(Record::Cache(CacheEntry {
+            key: cache_hash(key),
+            payload: codec::encode(&writes),
+            expires: ttl.map(|ttl| now().after(ttl)),
+        }));
+    }
+
+    /// Waits for the next thing to happen, and takes it in.
+    async fn wait(&mut self) -> Result<(), Error> {
+        let timeout = self.run.poll_timeout();
+        if self.running.is_empty() && timeout.is_none() && self.requests.is_empty() {
+            return Err(Error::Stalled);
+        }
+        let pause = timeout.map(|at| Duration::from_micros((at.0 - now().0).max(0) as u64));
+        tokio::select! {
+            biased;
+            Some((id, answer)) = self.running.next() => self.returned(id, answer),
+            Some(request) = self.requests.recv() => self.take_request(request),
+            () = cancelled(self.cancel.as_ref()) => {
+                self.cancel = None;
+                self.run.cancel();
+            }
+            () = cancelled(self.drain.as_ref()) => {
+                self.drain = None;
+                self.run.drain();
+            }
+            () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
+                self.run.handle(now(), Happened::Timeout);
+            }
+        }
+        Ok(())
+    }
+
+    fn returned(&mut self, id: CallId, answer: Option<Answer<Value>>) {
+        // A suspension is sent before the question that it belongs to.
+        while let Ok(request) = self.requests.try_recv() {
+            self.take_request(request);
+        }
+        let (Some(answer), Some(call)) = (answer, self.calls.remove(&id)) else { return };
+        if matches!(call.kind, CallKind::Node | CallKind::ErrorHandler) {
+            self.show_exit(&call, &answer);
+        }
+        self.run.handle(now(), Happened::Returned { id, answer });
+    }
+
+    fn take_request(&mut self, request: TaskRequest) {
+        match request {
+            TaskRequest::Progress(call) => self.run.handle(now(), Happened::Progress(call)),
+            TaskRequest::Suspend { task, snapshot } => {
+                self.committer.snapshots.insert(task, snapshot);
+            }
+            TaskRequest::Invoke { call, ordinal, graph, input, reply } => {
+                self.invocations.insert((call, ordinal), reply);
+                self.run.handle(now(), Happened::Invoke { call, ordinal, graph, input });
+            }
+        }
+    }
+
+    fn show_exit(&self, call: &RunningCall, answer: &Answer<Value>) {
+        let data = match answer {
+            Answer::Node(output) => Value::map([("update", output_value(output))]),
+            Answer::Failed(failure) => Value::map([("error", failure_value(failure))]),
+            Answer::Parent(command) => Value::map([("update", fields_value(&command.update))]),
+            Answer::Interrupted(_) => return,
+            Answer::Routes(_) | Answer::Value(_) => return,
+        };
+        let mut event = task_event(&call.task, EventKind::NodeExit).with_data(data);
+        event.duration_us = Some(call.began.elapsed().as_micros() as u64);
+        self.context.journal.emit(event);
+    }
+
+    async fn finish(&mut self, outcome: &Outcome<Value>, took: Duration) -> Result<(), Error> {
+        let (status, word) = match outcome {
+            Outcome::Done { .. } => (ExecutionStatus::Completed, "completed"),
+            Outcome::Interrupted { .. } => (ExecutionStatus::Waiting, "interrupted"),
+            Outcome::Failed(_) => (ExecutionStatus::Failed, "failed"),
+            Outcome::Drained => (ExecutionStatus::Waiting, "drained"),
+            Outcome::Cancelled => (ExecutionStatus::Cancelled, "cancelled"),
+        };
+        let journal = &self.context.journal;
+        let mut error = None;
+        if let Outcome::Failed(failure) = outcome {
+            error = Some(codec::encode(failure));
+            let mut event = Event::new(EventKind::Error).with_data(failure_value(failure));
+            event.node.clone_from(&failure.node);
+            journal.emit(event);
+        }
+        let values = match outcome {
+            Outcome::Done { output: values } | Outcome::Interrupted { values, .. } => {
+                values.clone()
+            }
+            _ => Value::Null,
+        };
+        let data = Value::map([("status", Value::str(word)), ("values", values)]);
+        let mut event = Event::new(EventKind::Done).with_data(data);
+        event.duration_us = Some(took.as_micros() as u64);
+        let totals = journal.totals();
+        event.usage = (totals.usage != Default::default()).then_some(totals.usage);
+        event.cost_micros = (totals.cost_micros > 0).then_some(totals.cost_micros);
+        event.checkpoint = self.committer.last.map(|id| id.to_string());
+        journal.emit(event);
+        journal.record(Record::ExecutionChange(ExecutionChange {
+            id: self.committer.execution,
+            status,
+            ended: Some(now()),
+            error,
+            totals,
+        }));
+        self.committer.barrier().await
+    }
+}
+
+/// Ends when the token is cancelled; a token that was taken in already never does.
+async fn cancelled(token: Option<&CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn load_origin(
+    store: Option<&Store>,
+    request: &RunRequest,
+    committer: &mut Committer,
+) -> Result<Origin<Value>, Error> {
+    let Some(store) = store else { return Ok(Origin::default()) };
+    let loaded = thread::load(store, &request.thread, "", request.at).await?;
+    let Some((saved, meter)) = loaded else {
+        return match request.at {
+            None => Ok(Origin::default()),
+            Some(id) => Err(Error::NotFound(format!(
+                "the thread `{}` has no checkpoint {id}",
+                request.thread
+            ))),
+        };
+    };
+    committer.loaded(&saved.state, meter);
+    match request.at {
+        None => Ok(Origin::latest(Some(saved))),
+        Some(id) => {
+            let superseded = thread::is_superseded(store, &request.thread, id).await?;
+            Ok(Origin::chosen(saved, superseded))
+        }
+    }
+}
+
+/// Reads the open questions, and notes the answers that this run brings.
+async fn note_answers(
+    store: &Store,
+    committer: &mut Committer,
+    resume: Option<&Resume<Value>>,
+) -> Result<(), Error> {
+    let rows = store.interrupts(committer.thread.clone(), false).await?;
+    committer.known_questions = rows.into_iter().map(|row| (row.id.to_string(), row)).collect();
+    match resume {
+        Some(Resume::ById(answers)) => {
+            for (id, answer) in answers {
+                committer.answer(&id.to_string(), answer);
+            }
+        }
+        Some(Resume::Bare(answer)) => {
+            let open: Vec<String> = committer
+                .known_questions
+                .values()
+                .filter(|question| question.answer.is_none())
+                .map(|question| question.id.to_string())
+                .collect();
+            if let [only] = open.as_slice() {
+                committer.answer(only, answer);
+            }
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+fn begin(journal: &Journal, execution: ExecutionId, request: &RunRequest) {
+    if let Some(version) = &request.version {
+        journal.record(Record::Version(version.clone()));
+    }
+    let input = input_value(&request.input);
+    journal.record(Record::Execution(Execution {
+        id: execution,
+        parent: None,
+        thread: request.thread.clone(),
+        version: request.version.as_ref().map(|version| version.hash),
+        status: ExecutionStatus::Running,
+        input: input.to_json().into_bytes(),
+        started: now(),
+        ended: None,
+        error: None,
+        totals: Default::default(),
+    }));
+    let data = Value::map([
+        ("thread", Value::Str(request.thread.clone())),
+        ("execution", execution.to_string().into()),
+        ("input", input),
+        ("file", request.version.as_ref().map(|version| version.file.clone()).into()),
+    ]);
+    journal.emit(Event::new(EventKind::Start).with_data(data));
+    if request.durability == Durability::Sync {
+        drop(journal.flush());
+    }
+}
+
+fn input_value(input: &Input<Value>) -> Value {
+    match input {
+        Input::Value(value) => value.clone(),
+        Input::Continue => Value::Null,
+        Input::Command(command) => {
+            let resume = match &command.resume {
+                None => Value::Null,
+                Some(Resume::Bare(value)) => value.clone(),
+                Some(Resume::ById(answers)) => {
+                    Value::map(answers.iter().map(|(id, value)| (id.to_string(), value.clone())))
+                }
+            };
+            Value::tagged(
+                "command",
+                [("resume", resume), ("update", fields_value(&command.update))],
+            )
+        }
+        Input::Update(_) => Value::str("update"),
+    }
+}
+
+fn cache_hash(key: &CacheKey) -> Hash {
+    Hash::of_parts([key.node.as_bytes(), key.key.as_bytes()])
+}
+
+fn failure_value(failure: &Failure) -> Value {
+    let json = serde_json::to_value(failure).expect("a failure has a JSON form");
+    Value::from(&json)
+}
+
+/// What a node wrote, for people.
+fn output_value(output: &NodeOutput<Value>) -> Value {
+    match output {
+        NodeOutput::Nothing | NodeOutput::Send(_) => Value::Null,
+        NodeOutput::Update(value) => value.clone(),
+        NodeOutput::Fields(fields) => fields_value(fields),
+        NodeOutput::Command(command) => fields_value(&command.update),
+        NodeOutput::Many(outputs) => Value::list(outputs.iter().map(output_value)),
+    }
+}
+
+fn fields_value(fields: &[(Arc<str>, Value)]) -> Value {
+    Value::map(fields.iter().map(|(key, value)| (key.clone(), value.clone())))
+}

@@ -1,0 +1,229 @@
+//! [`Journal`]: the one way by which a run's events and records reach the log
+//! and those who watch.
+
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use weaver_core::event::Usage;
+use weaver_core::{Event, EventKind, Timestamp, Value};
+use weaver_store::{Batch, Entry, ExecutionId, Record, Store, Ticket, Totals};
+
+/// Is shown every event as it happens, live-only ones included.
+pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Event data above this size is not repeated in the log: values stand in
+/// checkpoints, messages in the records of effects.
+const DATA_BYTES_MAX: usize = 512;
+
+/// Orders the events of one execution, shows them, and gathers what is to be
+/// written until the next [`Journal::flush`].
+#[derive(Clone)]
+pub struct Journal(Arc<Mutex<Inner>>);
+
+struct Inner {
+    store: Option<Store>,
+    execution: ExecutionId,
+    sequence: u64,
+    batch: Batch,
+    totals: Totals,
+    listener: Option<Listener>,
+}
+
+impl Journal {
+    /// A journal that goes on after `sequence`. Without a store nothing is kept.
+    pub fn new(
+        store: Option<Store>,
+        execution: ExecutionId,
+        sequence: u64,
+        listener: Option<Listener>,
+    ) -> Self {
+        let batch = Batch::of(execution);
+        let totals = Totals::default();
+        Journal(Arc::new(Mutex::new(Inner { store, execution, sequence, batch, totals, listener })))
+    }
+
+    /// Numbers and times an event, shows it, and keeps it unless it is live only.
+    pub fn emit(&self, mut event: Event) {
+        let inner = &mut *self.lock();
+        if inner.store.is_none() && inner.listener.is_none() {
+            return;
+        }
+        event.time = now();
+        if !event.kind.is_live_only() {
+            inner.sequence += 1;
+        }
+        event.sequence = inner.sequence;
+        if event.kind == EventKind::LlmResponse {
+            inner.totals.usage += event.usage.unwrap_or_default();
+            inner.totals.cost_micros += event.cost_micros.unwrap_or_default();
+        }
+        if inner.store.is_some() && !event.kind.is_live_only() {
+            let entry = to_entry(inner.execution, &event);
+            inner.batch.push(Record::Entry(entry));
+        }
+        if let Some(listener) = inner.listener.clone() {
+            listener(&event);
+        }
+    }
+
+    /// Adds a record to what is written next.
+    pub fn record(&self, record: Record) {
+        let inner = &mut *self.lock();
+        if inner.store.is_some() {
+            inner.batch.push(record);
+        }
+    }
+
+    /// Hands everything gathered to the store. The ticket of an empty batch is a
+    /// barrier for all that went before.
+    pub fn flush(&self) -> Ticket {
+        let inner = &mut *self.lock();
+        let Some(store) = &inner.store else { return Ticket::ready(Ok(())) };
+        let batch = std::mem::replace(&mut inner.batch, Batch::of(inner.execution));
+        store.append(batch)
+    }
+
+    /// Whether anybody looks at events as they happen.
+    pub fn is_watched(&self) -> bool {
+        self.lock().listener.is_some()
+    }
+
+    /// Tokens and money so far.
+    pub fn totals(&self) -> Totals {
+        self.lock().totals
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().expect("no listener panics while the journal is held")
+    }
+}
+
+/// The wall clock.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// What an [`Entry`] holds besides its columns. A promise: fields are only added.
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    task: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    duration_us: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cost_micros: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    data: Value,
+}
+
+fn to_entry(execution: ExecutionId, event: &Event) -> Entry {
+    let payload = Payload {
+        node: event.node.clone(),
+        task: event.task.clone(),
+        duration_us: event.duration_us,
+        usage: event.usage,
+        cost_micros: event.cost_micros,
+        checkpoint: event.checkpoint.clone(),
+        data: small(event.kind, &event.data),
+    };
+    Entry {
+        execution,
+        sequence: event.sequence,
+        kind: kind_word(event.kind).into(),
+        namespace: event.namespace.join("|").into(),
+        step: event.step,
+        time: event.time,
+        payload: serde_json::to_vec(&payload).expect("a payload has a JSON form"),
+    }
+}
+
+/// The event that an entry was made of; an unknown kind gives nothing.
+pub fn from_entry(entry: &Entry) -> Option<Event> {
+    let kind = serde_json::from_value(serde_json::Value::String(entry.kind.to_string())).ok()?;
+    let payload: Payload = serde_json::from_slice(&entry.payload).ok()?;
+    let namespace = entry.namespace.split('|').filter(|part| !part.is_empty());
+    Some(Event {
+        sequence: entry.sequence,
+        time: entry.time,
+        kind,
+        step: entry.step,
+        namespace: namespace.map(String::from).collect(),
+        node: payload.node,
+        task: payload.task,
+        duration_us: payload.duration_us,
+        usage: payload.usage,
+        cost_micros: payload.cost_micros,
+        checkpoint: payload.checkpoint,
+        data: payload.data,
+    })
+}
+
+fn kind_word(kind: EventKind) -> String {
+    match serde_json::to_value(kind) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => unreachable!("an event kind is a word"),
+    }
+}
+
+/// Large parts of event data stand elsewhere in the log: only their size is kept here.
+fn small(kind: EventKind, data: &Value) -> Value {
+    let whole = matches!(kind, EventKind::Error | EventKind::Interrupt | EventKind::Notice);
+    if whole || data.approximate_size() <= DATA_BYTES_MAX {
+        return data.clone();
+    }
+    match data {
+        Value::Map(map) => Value::map(map.iter().map(|(key, value)| {
+            let size = value.approximate_size();
+            let kept = if size <= DATA_BYTES_MAX / 4 { value.clone() } else { elided(size) };
+            (key.clone(), kept)
+        })),
+        other => elided(other.approximate_size()),
+    }
+}
+
+fn elided(bytes: usize) -> Value {
+    Value::tagged("elided", [("bytes", Value::from(bytes))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_gives_its_event_back_without_large_data() {
+        let mut event = Event::new(EventKind::NodeExit);
+        event.namespace = vec!["a:1".into(), "b:2".into()];
+        event.node = Some("n".into());
+        event.data = Value::map([("update", Value::str("x".repeat(4000))), ("ok", true.into())]);
+        let back = from_entry(&to_entry(ExecutionId::generate(), &event)).unwrap();
+        assert_eq!(back.namespace, event.namespace);
+        assert_eq!(back.data.get("ok"), Some(&true.into()));
+        assert_eq!(back.data.get("update").unwrap().tag(), Some("elided"));
+    }
+
+    #[test]
+    fn only_durable_events_are_numbered() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = seen.clone();
+        let listener: Listener = Arc::new(move |event: &Event| {
+            sink.lock().unwrap().push((event.kind, event.sequence));
+        });
+        let journal = Journal::new(None, ExecutionId::generate(), 0, Some(listener));
+        for kind in [EventKind::Start, EventKind::LlmStreamChunk, EventKind::Done] {
+            journal.emit(Event::new(kind));
+        }
+        let seen = seen.lock().unwrap();
+        assert_eq!(
+            *seen,
+            [(EventKind::Start, 1), (EventKind::LlmStreamChunk, 1), (EventKind::Done, 2)]
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! [`RunRequest`]: what to run, and [`Report`]: what came of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use weaver_core::Value;
+use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
+use weaver_store::{ExecutionId, Totals, WorkflowVersion};
+
+use crate::journal::Listener;
+
+/// When checkpoints must be on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Each superstep before the next starts.
+    Sync,
+    /// In order, while the next supersteps run; all before the run is reported.
+    #[default]
+    Async,
+    /// Only the last one; a killed process leaves nothing.
+    Exit,
+}
+
+/// Is given the chunks of the stream modes that were asked for.
+pub type ChunkListener = Arc<dyn Fn(&Emit<Value>) + Send + Sync>;
+
+/// One run.
+#[derive(Clone)]
+pub struct RunRequest {
+    /// The thread to run on.
+    pub thread: Arc<str>,
+    /// Whose data this is.
+    pub tenant: Arc<str>,
+    /// The graph.
+    pub graph: Graph<Value>,
+    /// The source that the run is pinned to.
+    pub version: Option<WorkflowVersion>,
+    /// What to do.
+    pub input: Input<Value>,
+    /// The checkpoint to start from; absent: the thread's latest.
+    pub at: Option<CheckpointId>,
+    /// `context=`.
+    pub context: Value,
+    /// What nodes see as `config`, a map.
+    pub config: Value,
+    /// Limits, breakpoints, stream modes.
+    pub options: RunOptions,
+    /// When checkpoints must be on disk.
+    pub durability: Durability,
+    /// Is shown every event.
+    pub listener: Option<Listener>,
+    /// Is shown every chunk.
+    pub chunks: Option<ChunkListener>,
+    /// Ends the run at once.
+    pub cancel: CancellationToken,
+    /// Ends the run before its next superstep.
+    pub drain: CancellationToken,
+}
+
+impl RunRequest {
+    /// A run with default options on a thread's latest checkpoint.
+    pub fn new(thread: impl Into<Arc<str>>, graph: Graph<Value>, input: Input<Value>) -> Self {
+        RunRequest {
+            thread: thread.into(),
+            tenant: "local".into(),
+            graph,
+            version: None,
+            input,
+            at: None,
+            context: Value::Null,
+            config: Value::map::<&str>([]),
+            options: RunOptions::default(),
+            durability: Durability::default(),
+            listener: None,
+            chunks: None,
+            cancel: CancellationToken::new(),
+            drain: CancellationToken::new(),
+        }
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The run's name in the log.
+    pub execution: ExecutionId,
+    /// The thread.
+    pub thread: Arc<str>,
+    /// How it ended.
+    pub outcome: Outcome<Value>,
+    /// The root graph's last checkpoint, if this run committed one.
+    pub checkpoint: Option<CheckpointId>,
+    /// Tokens and money.
+    pub totals: Totals,
+    /// Supersteps that were committed, subgraphs included.
+    pub steps: u64,
+    /// Wall time.
+    pub duration: Duration,
+}

@@ -1,0 +1,136 @@
+//! Reading threads: checkpoints, states, questions.
+
+use std::sync::Arc;
+
+use weaver_core::{Timestamp, Value};
+use weaver_engine::{CheckpointId, Load, Saved};
+use weaver_store::{CheckpointInfo, Lane, SnapshotMeter, Store};
+
+use crate::codec;
+use crate::error::Error;
+
+/// A checkpoint in a list.
+#[derive(Clone, Debug)]
+pub struct HistoryEntry {
+    /// Its id.
+    pub id: CheckpointId,
+    /// What it builds on.
+    pub parent: Option<CheckpointId>,
+    /// The superstep that it ends.
+    pub step: i64,
+    /// `input`, `loop`, `update` or `fork`.
+    pub source: &'static str,
+    /// When it was taken.
+    pub time: Timestamp,
+    /// Nodes that run next.
+    pub next: Vec<String>,
+    /// The execution that made it.
+    pub execution: String,
+}
+
+/// The state at a checkpoint of a namespace (empty: the root graph), or at the
+/// latest one; nothing when there is none.
+pub async fn load(
+    store: &Store,
+    thread: &str,
+    namespace: &str,
+    at: Option<CheckpointId>,
+) -> Result<Option<(Saved<Value>, SnapshotMeter)>, Error> {
+    let lane = Lane::new(thread, namespace);
+    let Some(chain) = store.chain(lane.clone(), at.map(codec::row_id)).await? else {
+        return Ok(None);
+    };
+    let pending = store.pending_writes(lane, chain.checkpoint.id).await?;
+    Ok(Some((codec::saved(&chain, &pending)?, chain.meter())))
+}
+
+/// What a subgraph goes on from: the newest checkpoint made while the graph above
+/// stood at `under`, else the one that it came to earlier in this branch of history.
+pub(crate) async fn load_below(
+    store: &Store,
+    thread: &str,
+    load: &Load,
+) -> Result<Option<(Saved<Value>, SnapshotMeter)>, Error> {
+    let lane = Lane::new(thread, load.namespace.clone());
+    let mut last = None;
+    let found = loop {
+        let page = store.checkpoints(lane.clone(), last, PAGE).await?;
+        let own = page.iter().find(|info| codec::meta(info).under == Some(load.under));
+        // Ids grow with time: what is older than `under` cannot be below it.
+        let passed = page.last().is_none_or(|info| codec::engine_id(info.id) < load.under);
+        match (own, passed) {
+            (Some(own), _) => break Some(codec::engine_id(own.id)),
+            (None, true) => break load.at,
+            (None, false) => last = page.last().map(|info| info.id),
+        }
+    };
+    match found {
+        Some(id) => self::load(store, thread, &load.namespace, Some(id)).await,
+        None => Ok(None),
+    }
+}
+
+const PAGE: usize = 256;
+
+/// Checkpoints of a thread's root graph, newest first.
+pub async fn history(
+    store: &Store,
+    thread: &str,
+    namespace: &str,
+    limit: usize,
+) -> Result<Vec<HistoryEntry>, Error> {
+    let rows = store.checkpoints(Lane::new(thread, namespace), None, limit).await?;
+    Ok(rows.into_iter().map(entry).collect())
+}
+
+/// The checkpoint that a text names: its id, or the beginning of exactly one id.
+pub async fn find_checkpoint(
+    store: &Store,
+    thread: &str,
+    text: &str,
+) -> Result<CheckpointId, Error> {
+    let text = text.replace('-', "");
+    let all = store.checkpoints(Lane::root(thread), None, usize::MAX >> 1).await?;
+    let found: Vec<CheckpointId> = all
+        .iter()
+        .map(|info| codec::engine_id(info.id))
+        .filter(|id| {
+            !text.is_empty() && id.to_string().ends_with(&text) || id.to_string().starts_with(&text)
+        })
+        .collect();
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Error::NotFound(format!("the thread `{thread}` has no checkpoint `{text}`"))),
+        many => Err(Error::Invalid(format!(
+            "`{text}` may be {} checkpoints of the thread `{thread}`; write more of it",
+            many.len()
+        ))),
+    }
+}
+
+/// Whether a thread has a checkpoint newer than the given one.
+pub(crate) async fn is_superseded(
+    store: &Store,
+    thread: &str,
+    id: CheckpointId,
+) -> Result<bool, Error> {
+    let latest = store.checkpoint(Lane::root(thread), None).await?;
+    Ok(latest.is_some_and(|info| codec::engine_id(info.id) != id))
+}
+
+fn entry(info: CheckpointInfo) -> HistoryEntry {
+    HistoryEntry {
+        id: codec::engine_id(info.id),
+        parent: info.parent.map(codec::engine_id),
+        step: info.step,
+        source: info.source.as_str(),
+        time: info.time,
+        next: codec::meta(&info).next,
+        execution: info.execution.to_string(),
+    }
+}
+
+/// Names a new thread.
+pub fn new_thread_id() -> Arc<str> {
+    uuid::Uuid::now_v7().to_string().into()
+}

@@ -1,0 +1,249 @@
+//! The command line, as data.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Write agent workflows as Python graph files, see them, run them durably.
+#[derive(Debug, Parser)]
+#[command(name = "agentweaver", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Start with `agentweaver demo`, then `agentweaver run examples/triage.py`.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Directory of the log [default: .agentweaver]
+    #[arg(long, global = true, value_name = "DIR", env = "AGENTWEAVER_DATA")]
+    pub data: Option<PathBuf>,
+    /// Settings file [default: agentweaver.toml, when there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "AGENTWEAVER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: clap::ColorChoice,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a workflow file, or go on with a thread
+    Run(RunArgs),
+    /// Show a file's graph
+    Graph(GraphArgs),
+    /// Find every problem in workflow files without running them
+    Check(CheckArgs),
+    /// Show a thread's checkpoints, a past state, or run on from one
+    History(HistoryArgs),
+    /// Look at this machine, the settings and the data directory
+    Doctor(DoctorArgs),
+    /// Run an example on real documents, offline, step by step
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The sandboxed interpreter process; started by `agentweaver` itself
+    #[command(name = "__pyworker", hide = true)]
+    PyWorker,
+    /// Execute a differential scenario and print its canonical result
+    #[command(name = "__scenario", hide = true)]
+    Scenario {
+        /// Scenario JSON files
+        files: Vec<PathBuf>,
+    },
+    /// Time a graph file and print one JSON line
+    #[command(name = "__bench", hide = true)]
+    Bench(BenchArgs),
+}
+
+/// `agentweaver run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Workflow file; may be left out when --thread names an earlier run
+    #[arg(required_unless_present = "thread")]
+    pub file: Option<PathBuf>,
+    /// Input as JSON, or @FILE [default: NAME.input.json beside the file, when there is one]
+    #[arg(long, value_name = "JSON|@FILE", conflicts_with_all = ["message", "resume"])]
+    pub input: Option<String>,
+    /// Input as one chat message of the user
+    #[arg(long, value_name = "TEXT", conflicts_with = "resume")]
+    pub message: Option<String>,
+    /// Thread to run on; without --input it goes on from its last checkpoint
+    #[arg(long, value_name = "ID")]
+    pub thread: Option<String>,
+    /// Answer to what the thread waits for: JSON, plain text, or a map by interrupt id
+    #[arg(long, value_name = "JSON", requires = "thread")]
+    pub resume: Option<String>,
+    /// What to print of the run [default: updates]
+    #[arg(long, value_name = "WHAT")]
+    pub stream: Option<StreamArg>,
+    /// One JSON event a line on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Model for every model call: openai/gpt-4o, ollama/llama3.2, http://host:port/v1#name, scripted, scripted:FILE
+    #[arg(long, value_name = "NAME", env = "AGENTWEAVER_MODEL")]
+    pub model: Option<String>,
+    /// Which compiled graph of the file to run [default: the last one]
+    #[arg(long, value_name = "NAME")]
+    pub graph: Option<String>,
+    /// Values for the graph's context schema, as JSON
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub context: Option<String>,
+    /// Superstep limit of this run
+    #[arg(long, value_name = "N")]
+    pub recursion_limit: Option<u32>,
+    /// When checkpoints must be on disk
+    #[arg(long, value_enum, default_value = "async")]
+    pub durability: DurabilityArg,
+    /// Node tasks at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_concurrency: Option<u32>,
+    /// Stop before these nodes (`*` for all)
+    #[arg(long, value_name = "NODES", value_delimiter = ',')]
+    pub interrupt_before: Vec<String>,
+    /// Stop after these nodes (`*` for all)
+    #[arg(long, value_name = "NODES", value_delimiter = ',')]
+    pub interrupt_after: Vec<String>,
+    /// Never ask on the terminal; exit with 3 when a person is needed
+    #[arg(long)]
+    pub no_prompt: bool,
+}
+
+/// What to print of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StreamArg {
+    /// The whole state after each superstep
+    Values,
+    /// What each node wrote
+    Updates,
+    /// Model tokens and messages
+    Messages,
+    /// Every event
+    Events,
+}
+
+/// When checkpoints must be on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DurabilityArg {
+    /// Each superstep before the next starts
+    Sync,
+    /// In order, while the next supersteps run
+    Async,
+    /// Only the last one
+    Exit,
+}
+
+/// `agentweaver graph`
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// Workflow file
+    pub file: PathBuf,
+    /// Format
+    #[arg(long, value_enum, default_value = "mermaid")]
+    pub format: GraphFormat,
+    /// Which graph of the file [default: all for json, else the last compiled one]
+    #[arg(long, value_name = "NAME")]
+    pub graph: Option<String>,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Formats of `agentweaver graph`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Mermaid flowchart
+    Mermaid,
+    /// Everything the parser knows
+    Json,
+    /// Graphviz
+    Dot,
+    /// A picture
+    Svg,
+}
+
+/// `agentweaver check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Workflow files
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Print problems and plan as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `agentweaver history`
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Thread; without one, the threads of the data directory are listed
+    pub thread: Option<String>,
+    /// Print the state at a checkpoint
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub at: Option<String>,
+    /// Run on from a checkpoint
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "at")]
+    pub fork: Option<String>,
+    /// With --fork: state to change first, as JSON
+    #[arg(long, value_name = "JSON|@FILE", requires = "fork")]
+    pub update: Option<String>,
+    /// Model for a fork's model calls
+    #[arg(long, value_name = "NAME", env = "AGENTWEAVER_MODEL")]
+    pub model: Option<String>,
+    /// How many checkpoints to show
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print the events of the log instead of checkpoints
+    #[arg(long, conflicts_with_all = ["at", "fork"])]
+    pub events: bool,
+}
+
+/// `agentweaver doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `agentweaver demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The question [default: the one of the example]
+    #[arg(long, value_name = "TEXT")]
+    pub question: Option<String>,
+    /// Model to use instead of the offline script
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+}
+
+/// `agentweaver __bench`
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Workflow file
+    pub file: PathBuf,
+    /// Input as JSON, or @FILE
+    #[arg(long)]
+    pub input: Option<String>,
+    /// Runs
+    #[arg(long, default_value_t = 1)]
+    pub repeat: u32,
+    /// sync, async, exit, or none for no log at all
+    #[arg(long, default_value = "async")]
+    pub durability: String,
+    /// All runs on one thread, one after another, as a conversation
+    #[arg(long)]
+    pub one_thread: bool,
+}

@@ -1,0 +1,108 @@
+//! `agentweaver check`: every problem of workflow files, without running them.
+
+use serde_json::json;
+use weaver_agent::plan::{Way, choose, ways};
+use weaver_core::{Diagnostic, Severity};
+use weaver_studio::Analysis;
+
+use crate::cli::CheckArgs;
+use crate::error::{CliError, exit};
+use crate::render::source;
+use crate::workflow::{compile, read_source};
+
+/// Prints all problems, and how each node of a good file will run.
+pub fn run(args: &CheckArgs) -> Result<(), CliError> {
+    let mut failed = false;
+    let mut reports = Vec::new();
+    for path in &args.files {
+        let text = read_source(path)?;
+        let file = path.display().to_string();
+        let analysis = weaver_studio::parse(&file, &text);
+        let problems = problems_of(&analysis);
+        failed |= problems.iter().any(|problem| problem.severity == Severity::Error);
+        match args.json {
+            true => reports.push(report(&analysis, &problems)),
+            false => print(&analysis, &problems),
+        }
+    }
+    if args.json {
+        let text = serde_json::to_string_pretty(&reports).expect("a report has a JSON form");
+        anstream::println!("{text}");
+    }
+    if failed { Err(CliError::shown(exit::FAILED)) } else { Ok(()) }
+}
+
+/// Problems of the parser, then those that only compiling finds.
+fn problems_of(analysis: &Analysis) -> Vec<Diagnostic> {
+    let mut problems = analysis.spec.problems.clone();
+    for graph in &analysis.spec.graphs {
+        for problem in compile(analysis, Some(&graph.name)).err().into_iter().flatten() {
+            let known = problems.iter().any(|old| {
+                old.span == problem.span
+                    && (old.code == problem.code || old.severity == Severity::Error)
+            });
+            if !known {
+                problems.push(problem);
+            }
+        }
+    }
+    if analysis.spec.graphs.is_empty() && !problems.iter().any(|p| p.severity == Severity::Error) {
+        problems.extend(choose(&analysis.spec, None).err().into_iter().flatten());
+    }
+    problems
+}
+
+fn report(analysis: &Analysis, problems: &[Diagnostic]) -> serde_json::Value {
+    let graphs = analysis.spec.graphs.iter().map(|graph| {
+        let nodes = ways(&analysis.spec, graph).into_iter().map(|(name, way)| {
+            let (word, reasons) = words(&way);
+            json!({ "name": name, "runs": word, "reasons": reasons })
+        });
+        json!({ "name": graph.name, "nodes": nodes.collect::<Vec<_>>() })
+    });
+    json!({
+        "file": &*analysis.file,
+        "problems": problems,
+        "graphs": graphs.collect::<Vec<_>>(),
+    })
+}
+
+fn words(way: &Way) -> (&'static str, &[String]) {
+    match way {
+        Way::Native => ("native", &[]),
+        Way::Embedded => ("embedded Python", &[]),
+        Way::Subgraph => ("subgraph", &[]),
+        Way::Worker(reasons) => ("Python worker", reasons),
+    }
+}
+
+fn print(analysis: &Analysis, problems: &[Diagnostic]) {
+    for problem in problems {
+        anstream::println!("{}\n", source::diagnostic(&analysis.file, &analysis.source, problem));
+    }
+    for graph in &analysis.spec.graphs {
+        let ways = ways(&analysis.spec, graph);
+        let count = |wanted: &str| ways.iter().filter(|(_, way)| words(way).0 == wanted).count();
+        let parts: Vec<String> = ["native", "embedded Python", "subgraph", "Python worker"]
+            .iter()
+            .filter(|word| count(word) > 0)
+            .map(|word| format!("{} {word}", count(word)))
+            .collect();
+        anstream::println!(
+            "{}: graph `{}`, {} nodes ({})",
+            analysis.file,
+            graph.name,
+            graph.nodes.len(),
+            parts.join(", ")
+        );
+        for (name, way) in &ways {
+            if let Way::Worker(reasons) = way {
+                anstream::println!("  `{name}` needs a Python worker: {}", reasons.join("; "));
+            }
+        }
+    }
+    match source::tally(problems) {
+        tally if tally.is_empty() => anstream::println!("{}: no problems", analysis.file),
+        tally => anstream::println!("{}: {tally}", analysis.file),
+    }
+}

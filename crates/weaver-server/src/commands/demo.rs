@@ -1,0 +1,47 @@
+//! `agentweaver demo`: an example on real documents, offline, step by step.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::{DemoArgs, DurabilityArg, RunArgs};
+use crate::commands::run;
+use crate::error::CliError;
+use crate::render::term;
+use crate::settings::Settings;
+
+/// The example that the demo runs.
+const EXAMPLE: &str = "examples/research.py";
+
+/// Runs the research example over the documents of the current directory.
+pub async fn run(args: &DemoArgs, settings: Settings) -> Result<(), CliError> {
+    let file = Path::new(EXAMPLE);
+    if !file.is_file() {
+        return Err(CliError::usage(format!("there is no {EXAMPLE} here"))
+            .with_help("run the demo in a clone of the repository"));
+    }
+    term::note(
+        "A research agent over the documents of this directory. It plans its searches, reads",
+    );
+    term::note("what it finds, writes an answer with its sources, and checks that they exist.\n");
+    let input = args.question.as_ref().map(|question| {
+        weaver_core::Value::map([("question", weaver_core::Value::str(&**question))]).to_json()
+    });
+    let run_args = RunArgs {
+        file: Some(PathBuf::from(EXAMPLE)),
+        input,
+        message: None,
+        thread: None,
+        resume: None,
+        stream: None,
+        json: false,
+        model: args.model.clone(),
+        graph: None,
+        context: None,
+        recursion_limit: None,
+        durability: DurabilityArg::Async,
+        max_concurrency: None,
+        interrupt_before: Vec::new(),
+        interrupt_after: Vec::new(),
+        no_prompt: false,
+    };
+    run::run(&run_args, settings).await
+}

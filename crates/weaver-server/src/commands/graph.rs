@@ -1,0 +1,47 @@
+//! `agentweaver graph`: a file's graph as Mermaid, JSON, Graphviz or SVG.
+
+use std::io::Write;
+
+use weaver_agent::plan::choose;
+
+use crate::cli::{GraphArgs, GraphFormat};
+use crate::error::CliError;
+use crate::render::{graph as pictures, source};
+use crate::workflow::read_source;
+
+/// Draws the graph; a broken file is drawn as far as it is understood.
+pub fn run(args: &GraphArgs) -> Result<(), CliError> {
+    let text = read_source(&args.file)?;
+    let file = args.file.display().to_string();
+    let analysis = weaver_studio::parse(&file, &text);
+    let drawn = match args.format {
+        GraphFormat::Json => {
+            let mut json =
+                serde_json::to_string_pretty(&analysis.spec).expect("a spec has a JSON form");
+            json.push('\n');
+            json
+        }
+        format => {
+            let graph = choose(&analysis.spec, args.graph.as_deref()).map_err(|problems| {
+                for problem in analysis.spec.problems.iter().chain(&problems) {
+                    anstream::eprintln!("{}\n", source::diagnostic(&file, &text, problem));
+                }
+                CliError::usage(format!("there is nothing to draw in {file}"))
+            })?;
+            match format {
+                GraphFormat::Mermaid => pictures::mermaid(graph),
+                GraphFormat::Dot => pictures::dot(graph),
+                _ => pictures::svg(graph),
+            }
+        }
+    };
+    match &args.output {
+        Some(path) => std::fs::write(path, drawn)
+            .map_err(|error| CliError::usage(format!("cannot write {}: {error}", path.display()))),
+        None => {
+            // A reader that has seen enough is no error.
+            let _ = std::io::stdout().write_all(drawn.as_bytes());
+            Ok(())
+        }
+    }
+}

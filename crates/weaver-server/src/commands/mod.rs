@@ -1,0 +1,11 @@
+//! One file for each command.
+
+pub mod bench;
+pub mod check;
+pub mod completions;
+pub mod demo;
+pub mod doctor;
+pub mod graph;
+pub mod history;
+pub mod run;
+pub mod scenario;

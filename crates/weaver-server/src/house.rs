@@ -1,0 +1,158 @@
+//! [`House`]: the parts that a run needs, made from the settings.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use weaver_agent::{Host, Plan, Services};
+use weaver_interpreter::{Binding, Pool, PoolOptions};
+use weaver_llm::Gateway;
+use weaver_store::{OpenOptions, Store};
+use weaver_tools::{Registry, Toolbox, WebSearchOptions};
+
+use crate::error::CliError;
+use crate::settings::Settings;
+use crate::workflow::Workflow;
+
+/// The tenant of a run from the command line.
+pub const LOCAL_TENANT: &str = "local";
+
+/// The parts that a run needs.
+pub struct House {
+    /// Models.
+    pub gateway: Gateway,
+    /// What every model call is answered by, when it is not what the file says.
+    pub model_note: Option<String>,
+    tools: Registry,
+    pool: Pool,
+    environment: Arc<HashMap<String, String>>,
+}
+
+impl House {
+    /// Makes the parts for a workflow. Needs a tokio runtime.
+    pub fn new(
+        settings: &Settings,
+        workflow: &Workflow,
+        model: Option<&str>,
+        key: [u8; 32],
+    ) -> Result<Self, CliError> {
+        let (gateway, model_note) = gateway(settings, workflow, model)?;
+        let program = std::env::current_exe()
+            .map_err(|error| CliError::failed(format!("cannot find this program: {error}")))?;
+        let pool = Pool::new(PoolOptions::new(program, vec!["__pyworker".into()], key));
+        Ok(House {
+            gateway,
+            model_note,
+            tools: tools(settings)?,
+            pool,
+            environment: Arc::new(settings.environment.clone().into_iter().collect()),
+        })
+    }
+
+    /// What runs the nodes of a plan on a thread.
+    pub fn host(&self, workflow: &Workflow, plan: &Plan, thread: &str) -> Host {
+        let schemas = workflow.analysis.spec.schemas.iter();
+        let services = Services {
+            file: workflow.file.as_str().into(),
+            gateway: self.gateway.clone(),
+            tools: self.tools.clone(),
+            file_tools: plan.tools.clone(),
+            graphs: plan.graphs.clone(),
+            schemas: Arc::new(
+                schemas.map(|schema| (schema.name.clone(), schema.clone())).collect(),
+            ),
+            environment: self.environment.clone(),
+        };
+        let binding = Binding { tenant: LOCAL_TENANT.into(), execution: thread.into() };
+        Host::new(plan, services, self.pool.session(plan.program.clone(), binding))
+    }
+}
+
+/// Opens the log in the data directory.
+pub fn open_store(settings: &Settings) -> Result<Store, CliError> {
+    Ok(Store::open_sqlite(&settings.data, OpenOptions::default())?)
+}
+
+/// The key that seals suspended functions: made once for each data directory.
+pub fn snapshot_key(data: &Path) -> Result<[u8; 32], CliError> {
+    let path = data.join("snapshot.key");
+    let wrong = |error: std::io::Error| {
+        CliError::usage(format!("cannot read or write {}: {error}", path.display()))
+    };
+    match std::fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map_err(|_| {
+            CliError::usage(format!("{} is not a key of 32 bytes", path.display()))
+                .with_help("remove it; waiting functions then start again from their top")
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = random_key();
+            write_private(&path, &key).map_err(wrong)?;
+            Ok(key)
+        }
+        Err(error) => Err(wrong(error)),
+    }
+}
+
+/// A key for a run that keeps nothing.
+pub fn random_key() -> [u8; 32] {
+    let halves = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
+    let more = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
+    let mut key = [0; 32];
+    for (i, byte) in key.iter_mut().enumerate() {
+        let (one, other) = (halves[i / 16].as_bytes()[i % 16], more[i / 16].as_bytes()[i % 16]);
+        *byte = one ^ other.rotate_left(4);
+    }
+    key
+}
+
+fn write_private(path: &PathBuf, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// The models of a run. `--model` wins; else a script beside the file stands in
+/// for providers that have no key; else the file's own models are asked.
+fn gateway(
+    settings: &Settings,
+    workflow: &Workflow,
+    model: Option<&str>,
+) -> Result<(Gateway, Option<String>), CliError> {
+    let mut options = settings.models.clone();
+    let script = workflow.beside("script.yaml").or_else(|| workflow.beside("script.json"));
+    let model = model.map(String::from).or_else(|| settings.model.clone());
+    let has_key = options.providers.values().any(|provider| provider.api_key.is_some());
+    let model = model.or_else(|| (script.is_some() && !has_key).then(|| "scripted".to_string()));
+    options.script = script.clone();
+    options.override_model.clone_from(&model);
+    let gateway = Gateway::new(options).map_err(|error| CliError::usage(error.to_string()))?;
+    let Some(model) = model else { return Ok((gateway, None)) };
+    let resolved = gateway.resolve(&model).map_err(|error| CliError::usage(error.to_string()))?;
+    let note = match resolved.offline {
+        true if resolved.model.is_empty() => {
+            "scripted: an offline stand-in that follows simple rules, no real model".to_string()
+        }
+        true => {
+            format!("scripted: answers written beforehand in {}, no real model", resolved.model)
+        }
+        false => resolved.to_string(),
+    };
+    Ok((gateway, Some(note)))
+}
+
+fn tools(settings: &Settings) -> Result<Registry, CliError> {
+    let workspace = std::env::current_dir()
+        .map_err(|error| CliError::usage(format!("the current directory is gone: {error}")))?;
+    let mut options = weaver_tools::Options::new(workspace);
+    options.http.allow.clone_from(&settings.http_allow);
+    options.database.allow_write = settings.database_write;
+    if let Some(url) = &settings.searxng {
+        options.web_search = WebSearchOptions::SearXng { url: url.clone() };
+    }
+    let toolbox = Toolbox::new(&options)
+        .map_err(|error| CliError::usage(format!("the tools cannot be set up: {error}")))?;
+    Ok(toolbox.registry())
+}

@@ -1,0 +1,6 @@
+//! How things look on a terminal, in a pipe and as JSON.
+
+pub mod graph;
+pub mod progress;
+pub mod source;
+pub mod term;

@@ -1,0 +1,237 @@
+//! [`Progress`]: a run as it happens, for people. On a terminal nodes at work
+//! spin at the bottom and finished ones stay above; elsewhere every finished
+//! node is a plain line.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use console::{Term, style};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use weaver_core::{Event, EventKind, Value};
+
+use super::term;
+
+/// Shows the events of a run on standard error.
+pub struct Progress {
+    live: Option<MultiProgress>,
+    running: BTreeMap<String, Running>,
+    width: usize,
+    tokens: u64,
+    cost_micros: u64,
+}
+
+struct Running {
+    bar: ProgressBar,
+    /// The end of what the model is saying.
+    text: String,
+    began: Instant,
+}
+
+/// Characters of a streaming answer that are kept for the line at the bottom.
+const TAIL: usize = 400;
+
+impl Progress {
+    /// Live on a terminal, plain lines elsewhere.
+    pub fn new() -> Self {
+        let term = Term::stderr();
+        let live = term.is_term().then(MultiProgress::new);
+        let width = if live.is_some() { term.size().1 as usize } else { 160 };
+        Progress { live, running: BTreeMap::new(), width, tokens: 0, cost_micros: 0 }
+    }
+
+    /// Whether somebody watches a terminal.
+    pub fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Shows one event.
+    pub fn event(&mut self, event: &Event) {
+        match event.kind {
+            EventKind::NodeEnter => self.enter(event),
+            EventKind::NodeExit => self.exit(event),
+            EventKind::NodeRetry => self.retry(event),
+            EventKind::LlmStreamChunk => self.stream(event),
+            EventKind::LlmResponse => {
+                let usage = event.usage.unwrap_or_default();
+                self.tokens += usage.input + usage.output;
+                self.cost_micros += event.cost_micros.unwrap_or_default();
+            }
+            EventKind::ToolCall => self.tool(event),
+            EventKind::Print => {
+                let text = event.data.get("text").and_then(Value::as_str).unwrap_or_default();
+                for line in text.lines() {
+                    self.line(&format!("{} {line}", style("│").dim().for_stderr()));
+                }
+            }
+            EventKind::Custom => {
+                let text =
+                    term::one_line(&event.data.plain().to_json(), self.width.saturating_sub(6));
+                self.line(&format!("{} {text}", style("»").cyan().for_stderr()));
+            }
+            EventKind::Notice => {
+                let message = event.data.get("message").and_then(Value::as_str).unwrap_or_default();
+                self.line(&format!("{} {message}", style("!").yellow().bold().for_stderr()));
+            }
+            EventKind::Interrupt => self.interrupted(event),
+            _ => {}
+        }
+    }
+
+    /// Takes the moving lines away and prints the closing one.
+    pub fn close(&mut self, mark: &str, words: &str, event: &Event, steps: u64) {
+        self.clear();
+        let mut parts = vec![words.to_string()];
+        if let Some(duration) = event.duration_us {
+            parts.push(format!("in {}", term::duration(duration)));
+        }
+        parts.push(format!("· {steps} {}", if steps == 1 { "step" } else { "steps" }));
+        if self.tokens > 0 {
+            parts.push(format!("· {} tokens", term::thousands(self.tokens)));
+        }
+        if let Some(cost) = term::cost(self.cost_micros) {
+            parts.push(format!("· {cost}"));
+        }
+        self.line(&format!("{mark} {}", parts.join(" ")));
+    }
+
+    /// Takes the moving lines away.
+    pub fn clear(&mut self) {
+        for (_, running) in std::mem::take(&mut self.running) {
+            running.bar.finish_and_clear();
+        }
+    }
+
+    /// Prints a line above the moving ones.
+    pub fn line(&self, text: &str) {
+        match &self.live {
+            Some(live) => {
+                let _ = live.println(text);
+            }
+            None => anstream::eprintln!("{text}"),
+        }
+    }
+
+    fn enter(&mut self, event: &Event) {
+        let Some(live) = &self.live else { return };
+        let bar = live.add(ProgressBar::new_spinner());
+        let style = ProgressStyle::with_template("{spinner:.cyan} {msg}")
+            .expect("the template is constant")
+            .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ");
+        bar.set_style(style);
+        bar.set_message(name_of(event));
+        bar.enable_steady_tick(Duration::from_millis(90));
+        let running = Running { bar, text: String::new(), began: Instant::now() };
+        if let Some(before) = self.running.insert(key_of(event), running) {
+            before.bar.finish_and_clear();
+        }
+    }
+
+    fn exit(&mut self, event: &Event) {
+        if let Some(running) = self.running.remove(&key_of(event)) {
+            running.bar.finish_and_clear();
+        }
+        let failed = event.data.get("error").is_some();
+        let mark = match failed {
+            true => style("✘").red().bold().for_stderr(),
+            false => style("✔").green().for_stderr(),
+        };
+        let took = event.duration_us.map(term::duration).unwrap_or_default();
+        let name = name_of(event);
+        let head = format!("{mark} {name:<22} {:>8}", style(took).dim().for_stderr());
+        let room = self.width.saturating_sub(console::measure_text_width(&head) + 2);
+        let what = match event.data.get("error") {
+            Some(error) => error.get("message").and_then(Value::as_str).unwrap_or("").to_string(),
+            None => event.data.get("update").map(summary).unwrap_or_default(),
+        };
+        self.line(&format!("{head}  {}", style(term::one_line(&what, room)).dim().for_stderr()));
+    }
+
+    fn retry(&mut self, event: &Event) {
+        let error = event.data.get("error").and_then(|error| error.get("message"));
+        let reason = error.and_then(Value::as_str).unwrap_or_default();
+        let delay = event.data.get("delay_ms").and_then(Value::as_int).unwrap_or(0) as u64;
+        let text = format!(
+            "{} {} again in {}: {reason}",
+            style("↻").yellow().for_stderr(),
+            name_of(event),
+            term::duration(delay * 1000)
+        );
+        self.line(&text);
+    }
+
+    fn stream(&mut self, event: &Event) {
+        let width = self.width;
+        let Some(running) = self.running.get_mut(&key_of(event)) else { return };
+        let Some(text) = event.data.get("text").and_then(Value::as_str) else { return };
+        running.text.push_str(text);
+        if running.text.len() > TAIL {
+            let cut = running.text.len() - TAIL / 2;
+            let cut = (cut..).find(|at| running.text.is_char_boundary(*at)).unwrap_or(0);
+            running.text.drain(..cut);
+        }
+        let name = name_of(event);
+        let room = width.saturating_sub(console::measure_text_width(&name) + 8);
+        let chars: Vec<char> = running.text.chars().collect();
+        let tail: String = chars[chars.len().saturating_sub(room.max(1))..].iter().collect();
+        running.bar.set_message(format!(
+            "{name} {}",
+            style(term::one_line(&tail, room)).dim().for_stderr()
+        ));
+        let _ = running.began;
+    }
+
+    fn tool(&self, event: &Event) {
+        let tool = event.data.get("tool").and_then(Value::as_str).unwrap_or("tool");
+        let args = event.data.get("args").map(|args| args.plain().to_json()).unwrap_or_default();
+        let room = self.width.saturating_sub(tool.len() + 8);
+        let args = style(term::one_line(&args, room)).dim().for_stderr();
+        self.line(&format!("  {} {tool} {args}", style("⚒").cyan().for_stderr()));
+    }
+
+    fn interrupted(&mut self, event: &Event) {
+        if let Some(running) = self.running.remove(&key_of(event)) {
+            running.bar.finish_and_clear();
+        }
+        let mark = style("◆").yellow().bold().for_stderr();
+        self.line(&format!("{mark} {} waits for a person", name_of(event)));
+    }
+}
+
+fn key_of(event: &Event) -> String {
+    event.task.clone().unwrap_or_default()
+}
+
+/// `write`, `team › write` in a subgraph.
+fn name_of(event: &Event) -> String {
+    let path = event.namespace.iter().filter_map(|part| part.split(':').next());
+    let names: Vec<&str> = path.chain(event.node.as_deref()).collect();
+    names.join(" › ")
+}
+
+/// What a node wrote, in a few words.
+fn summary(update: &Value) -> String {
+    let plain = update.plain();
+    match &plain {
+        Value::Null => String::new(),
+        Value::Map(map) => {
+            let parts = map.iter().map(|(key, value)| match value {
+                Value::Str(text) => format!("{key}: {text}"),
+                Value::List(items) => match items.last().and_then(|item| item.get("content")) {
+                    Some(content) => format!("{key}: {}", text_of(content)),
+                    None => format!("{key}: {}", value.to_json()),
+                },
+                Value::Map(_) => match value.get("content") {
+                    Some(content) => format!("{key}: {}", text_of(content)),
+                    None => format!("{key}: {}", value.to_json()),
+                },
+                other => format!("{key}: {}", other.to_json()),
+            });
+            parts.collect::<Vec<_>>().join("  ")
+        }
+        other => other.to_json(),
+    }
+}
+
+fn text_of(content: &Value) -> String {
+    content.as_str().map_or_else(|| content.to_json(), String::from)
+}

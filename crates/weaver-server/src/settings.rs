@@ -1,0 +1,127 @@
+//! [`Settings`]: `agentweaver.toml`, then `AGENTWEAVER_*` variables, then flags.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::cli::Global;
+use crate::error::CliError;
+
+/// The settings file that is read when there is one.
+const FILE: &str = "agentweaver.toml";
+
+/// What a process is set to. Only this crate reads files of settings and the
+/// environment; everything below gets its own options by value.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The settings file that was read.
+    pub file: Option<PathBuf>,
+    /// Model for every model call.
+    pub model: Option<String>,
+    /// Providers and keys.
+    pub models: weaver_llm::Options,
+    /// Hosts that the guarded HTTP client may reach although they are private.
+    pub http_allow: Vec<String>,
+    /// Address of a SearXNG server for `web_search`.
+    pub searxng: Option<String>,
+    /// Whether `query_db` may write.
+    pub database_write: bool,
+    /// Variables that nodes may read.
+    pub environment: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    /// Data directory.
+    data: Option<PathBuf>,
+    /// Model for every model call.
+    model: Option<String>,
+    /// `[providers.NAME]`.
+    providers: BTreeMap<String, Provider>,
+    /// `[http]`.
+    http: Http,
+    /// `[search]`.
+    search: Search,
+    /// `[database]`.
+    database: Database,
+    /// `[environment]`: what `os.getenv` answers in nodes.
+    environment: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Provider {
+    base_url: Option<String>,
+    api_key: Option<String>,
+    headers: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Http {
+    allow: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Search {
+    searxng: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Database {
+    write: bool,
+}
+
+impl Settings {
+    /// Reads everything; an unknown setting is an error with its line.
+    pub fn read(global: &Global) -> Result<Self, CliError> {
+        let (file, path) = read_file(global.config.as_deref())?;
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let mut models = weaver_llm::Options::from_vars(variable);
+        for (name, provider) in file.providers {
+            let known = models.providers.entry(name).or_default();
+            // A variable wins over the file.
+            known.base_url = known.base_url.take().or(provider.base_url);
+            known.api_key = known.api_key.take().or(provider.api_key);
+            known.headers.extend(provider.headers);
+        }
+        let allow = variable("AGENTWEAVER_HTTP_ALLOW");
+        let http_allow = match allow {
+            Some(list) => list.split(',').map(|host| host.trim().to_string()).collect(),
+            None => file.http.allow,
+        };
+        let data = global.data.clone().or(file.data).unwrap_or_else(|| ".agentweaver".into());
+        Ok(Settings {
+            data,
+            file: path,
+            model: variable("AGENTWEAVER_MODEL").or(file.model),
+            models,
+            http_allow,
+            searxng: variable("AGENTWEAVER_SEARXNG").or(file.search.searxng),
+            database_write: file.database.write,
+            environment: file.environment,
+        })
+    }
+}
+
+fn read_file(given: Option<&Path>) -> Result<(File, Option<PathBuf>), CliError> {
+    let path = given.unwrap_or(Path::new(FILE));
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && given.is_none() => {
+            return Ok((File::default(), None));
+        }
+        Err(error) => {
+            return Err(CliError::usage(format!("cannot read {}: {error}", path.display())));
+        }
+    };
+    let file = toml::from_str(&text)
+        .map_err(|error| CliError::usage(format!("{} is wrong\n{error}", path.display())))?;
+    Ok((file, Some(path.to_path_buf())))
+}

@@ -1,0 +1,115 @@
+//! [`Backend`]: what every kind of store can do.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use weaver_core::{Hash, Timestamp};
+
+use crate::batch::Batch;
+use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
+use crate::query::{
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
+};
+use crate::record::{Effect, Entry, Execution, Interrupt, PendingWrite, WorkflowVersion};
+use crate::{CheckpointId, ExecutionId, Lane, Result, Ticket};
+
+/// An answer that may have to be waited for. Needs no particular runtime.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// One kind of store. Reads see what is durable: a batch is visible to all of
+/// them once its ticket has said `Ok`, whole.
+pub trait Backend: Send + Sync {
+    /// Hands a batch over to be written. Never waits; the order of calls is the
+    /// order on disk. Once this returns, the batch is on its way whatever happens
+    /// to the ticket. Between batches await [`Backend::room`].
+    fn append(&self, batch: Batch) -> Ticket;
+
+    /// Waits until the queue of unwritten batches is below its bound, so that a
+    /// fast producer cannot fill the memory. At once, mostly.
+    fn room(&self) -> Pending<'_, ()>;
+
+    /// Takes batches of an execution again after one of them failed. Call it when
+    /// no batch of the execution is on its way, and read the log's end again
+    /// before appending.
+    fn recover(&self, execution: ExecutionId) -> Pending<'_, ()>;
+
+    /// A version of a source.
+    fn version(&self, hash: Hash) -> Pending<'_, Option<WorkflowVersion>>;
+
+    /// One execution.
+    fn execution(&self, id: ExecutionId) -> Pending<'_, Option<Execution>>;
+
+    /// Executions, newest first.
+    fn executions(&self, query: ExecutionQuery) -> Pending<'_, Vec<Execution>>;
+
+    /// Threads, those with the newest execution first; limit 0 means 100.
+    fn threads(&self, limit: usize) -> Pending<'_, Vec<ThreadInfo>>;
+
+    /// Where an execution's log ends; sequence 0 when it has no entry.
+    fn head(&self, execution: ExecutionId) -> Pending<'_, Head>;
+
+    /// Entries with a sequence above `after`, in order; limit 0 means all.
+    fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>>;
+
+    /// The last appended checkpoint of a lane, or the one with the given id.
+    fn checkpoint(
+        &self,
+        lane: Lane,
+        id: Option<CheckpointId>,
+    ) -> Pending<'_, Option<CheckpointInfo>>;
+
+    /// Checkpoints of a lane, the last appended first, starting after `before`; limit
+    /// 0 means all.
+    fn checkpoints(
+        &self,
+        lane: Lane,
+        before: Option<CheckpointId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<CheckpointInfo>>;
+
+    /// What builds the state at the last appended checkpoint, or at the given one.
+    fn chain(&self, lane: Lane, id: Option<CheckpointId>) -> Pending<'_, Option<Chain>>;
+
+    /// The namespaces of a thread that have checkpoints, in order of their first.
+    fn namespaces(&self, thread: Arc<str>) -> Pending<'_, Vec<Arc<str>>>;
+
+    /// Pending writes of a checkpoint, by task.
+    fn pending_writes(
+        &self,
+        lane: Lane,
+        checkpoint: CheckpointId,
+    ) -> Pending<'_, Vec<PendingWrite>>;
+
+    /// The calls of one task, by ordinal.
+    fn effects(&self, lane: Lane, task: Arc<str>) -> Pending<'_, Vec<Effect>>;
+
+    /// Calls of a thread that were announced and have no result, in the order of
+    /// their record.
+    fn open_effects(&self, thread: Arc<str>) -> Pending<'_, Vec<Effect>>;
+
+    /// Interrupts of a thread, oldest first; with `open_only` those without answer.
+    fn interrupts(&self, thread: Arc<str>, open_only: bool) -> Pending<'_, Vec<Interrupt>>;
+
+    /// A memory, unless its time is over at `now`.
+    fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>>;
+
+    /// Memories, the last updated first.
+    fn search_items(&self, search: ItemSearch, now: Timestamp) -> Pending<'_, Vec<Item>>;
+
+    /// Namespaces that hold memories, in order.
+    fn item_namespaces(
+        &self,
+        search: NamespaceSearch,
+        now: Timestamp,
+    ) -> Pending<'_, Vec<Vec<String>>>;
+
+    /// What the node cache holds for a key, unless its time is over at `now`.
+    fn cached(&self, key: Hash, now: Timestamp) -> Pending<'_, Option<Vec<u8>>>;
+
+    /// Frees what nothing names and what is over at `now`.
+    fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage>;
+
+    /// Checks everything: the file, every hash chain, every blob. Slow.
+    fn verify(&self) -> Pending<'_, Verification>;
+}

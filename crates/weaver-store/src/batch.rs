@@ -1,0 +1,153 @@
+//! [`Batch`]: what is written together.
+
+use std::sync::Arc;
+
+use weaver_core::Timestamp;
+
+use crate::item::{Item, ItemKey};
+use crate::record::{
+    CacheEntry, Checkpoint, Effect, Entry, Execution, ExecutionChange, Interrupt, PendingWrite,
+    State, WorkflowVersion,
+};
+use crate::{CheckpointId, ExecutionId, Lane};
+
+/// Records that become durable together, in order, or not at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Whose batch it is. When a batch of an execution fails, the later ones of
+    /// that execution fail as well, until [`crate::Backend::recover`]. A batch of
+    /// no execution stands alone.
+    pub execution: Option<ExecutionId>,
+    /// What to write.
+    pub records: Vec<Record>,
+}
+
+/// One thing to write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// Keep a version of a source.
+    Version(WorkflowVersion),
+    /// An execution begins.
+    Execution(Execution),
+    /// An execution stands otherwise now.
+    ExecutionChange(ExecutionChange),
+    /// A line of an execution's log.
+    Entry(Entry),
+    /// A checkpoint.
+    Checkpoint(Checkpoint),
+    /// A task has ended, its superstep has not.
+    PendingWrite(PendingWrite),
+    /// The unfinished tasks of a checkpoint are dropped (new input came).
+    DropPendingWrites(Lane, CheckpointId),
+    /// A call to the outside.
+    Effect(Effect),
+    /// A task waits.
+    Interrupt(Interrupt),
+    /// A wait ends.
+    Answer {
+        /// Whose.
+        lane: Lane,
+        /// [`Interrupt::id`].
+        interrupt: Arc<str>,
+        /// The answer.
+        answer: Vec<u8>,
+        /// When it came.
+        time: Timestamp,
+    },
+    /// Put a long-term memory; a second put of the same key keeps `created`.
+    Item(Item),
+    /// Forget a long-term memory.
+    ForgetItem(ItemKey),
+    /// Put into the node cache.
+    Cache(CacheEntry),
+    /// Forget all of the node cache.
+    ClearCache,
+    /// Forget a thread with everything that belongs to it.
+    ForgetThread(Arc<str>),
+}
+
+impl Batch {
+    /// A batch of an execution.
+    pub fn of(execution: ExecutionId) -> Self {
+        Batch { execution: Some(execution), records: Vec::new() }
+    }
+
+    /// A batch that belongs to no execution.
+    pub fn standalone() -> Self {
+        Batch::default()
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, record: impl Into<Record>) {
+        self.records.push(record.into());
+    }
+
+    /// The same with one more record.
+    pub fn with(mut self, record: impl Into<Record>) -> Self {
+        self.push(record);
+        self
+    }
+
+    /// Whether there is nothing to write. An empty batch is a barrier: its ticket
+    /// resolves when everything appended before is durable.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Roughly how many bytes the batch takes in memory.
+    pub fn size(&self) -> usize {
+        64 + self.records.iter().map(Record::size).sum::<usize>()
+    }
+}
+
+impl Record {
+    fn size(&self) -> usize {
+        let payload = match self {
+            Record::Version(version) => version.source.len(),
+            Record::Execution(execution) => execution.input.len(),
+            Record::ExecutionChange(change) => change.error.as_ref().map_or(0, Vec::len),
+            Record::Entry(entry) => entry.payload.len(),
+            Record::Checkpoint(checkpoint) => {
+                let (State::Delta(bytes) | State::Full(bytes)) = &checkpoint.state;
+                bytes.len() + checkpoint.meta.len()
+            }
+            Record::PendingWrite(write) => write.payload.len(),
+            Record::Effect(effect) => effect.result.len(),
+            Record::Interrupt(interrupt) => {
+                interrupt.value.len() + interrupt.snapshot.as_ref().map_or(0, Vec::len)
+            }
+            Record::Answer { answer, .. } => answer.len(),
+            Record::Item(item) => item.value.approximate_size(),
+            Record::Cache(entry) => entry.payload.len(),
+            Record::DropPendingWrites(..)
+            | Record::ForgetItem(_)
+            | Record::ClearCache
+            | Record::ForgetThread(_) => 0,
+        };
+        payload + 256
+    }
+}
+
+macro_rules! record_from {
+    ($($variant:ident),* $(,)?) => {$(
+        impl From<$variant> for Record {
+            fn from(record: $variant) -> Self {
+                Record::$variant(record)
+            }
+        }
+    )*};
+}
+
+record_from! { Execution, ExecutionChange, Entry, Checkpoint, PendingWrite, Effect, Interrupt, Item }
+
+impl From<WorkflowVersion> for Record {
+    fn from(version: WorkflowVersion) -> Self {
+        Record::Version(version)
+    }
+}
+
+impl From<CacheEntry> for Record {
+    fn from(entry: CacheEntry) -> Self {
+        Record::Cache(entry)
+    }
+}

@@ -1,0 +1,192 @@
+//! The store in memory: for tests, for runs that keep nothing, and as the model
+//! that the others are compared with.
+
+mod apply;
+mod tables;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use weaver_core::{Hash, Timestamp};
+
+use self::tables::Tables;
+use crate::backend::{Backend, Pending};
+use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch, cut_namespaces, path_text};
+use crate::query::{
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
+};
+use crate::record::{Effect, Entry, Execution, Interrupt, PendingWrite, WorkflowVersion};
+use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, Result, Ticket};
+
+/// A store that is gone when dropped.
+#[derive(Default)]
+pub(crate) struct Memory {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    tables: Tables,
+    failed: HashMap<ExecutionId, Arc<Error>>,
+}
+
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T: Send + 'static>(&self, query: impl FnOnce(&Tables) -> T) -> Pending<'static, T> {
+        ready(Ok(query(&self.lock().tables)))
+    }
+}
+
+fn ready<T: Send + 'static>(result: Result<T>) -> Pending<'static, T> {
+    Box::pin(std::future::ready(result))
+}
+
+impl Inner {
+    fn append(&mut self, batch: Batch) -> Result<()> {
+        let cause = batch.execution.and_then(|id| self.failed.get(&id));
+        if let Some(cause) = cause {
+            return Err(Error::Aborted { cause: cause.clone() });
+        }
+        let execution = batch.execution;
+        self.tables.apply(batch).inspect_err(|error| {
+            if let Some(id) = execution {
+                self.failed.insert(id, Arc::new(error.clone()));
+            }
+        })
+    }
+}
+
+impl Backend for Memory {
+    fn append(&self, batch: Batch) -> Ticket {
+        Ticket::ready(self.lock().append(batch))
+    }
+
+    fn room(&self) -> Pending<'_, ()> {
+        ready(Ok(()))
+    }
+
+    fn recover(&self, execution: ExecutionId) -> Pending<'_, ()> {
+        self.lock().failed.remove(&execution);
+        ready(Ok(()))
+    }
+
+    fn version(&self, hash: Hash) -> Pending<'_, Option<WorkflowVersion>> {
+        self.read(|tables| tables.versions.get(&hash).cloned())
+    }
+
+    fn execution(&self, id: ExecutionId) -> Pending<'_, Option<Execution>> {
+        self.read(|tables| tables.executions.get(&id).cloned())
+    }
+
+    fn executions(&self, query: ExecutionQuery) -> Pending<'_, Vec<Execution>> {
+        self.read(|tables| tables.list_executions(&query))
+    }
+
+    fn threads(&self, limit: usize) -> Pending<'_, Vec<ThreadInfo>> {
+        self.read(|tables| tables.list_threads(limit))
+    }
+
+    fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
+        self.read(|tables| tables.head(execution))
+    }
+
+    fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>> {
+        self.read(|tables| tables.list_entries(execution, after, limit))
+    }
+
+    fn checkpoint(
+        &self,
+        lane: Lane,
+        id: Option<CheckpointId>,
+    ) -> Pending<'_, Option<CheckpointInfo>> {
+        self.read(|tables| tables.stored(&lane, id).map(|(info, _)| info.clone()))
+    }
+
+    fn checkpoints(
+        &self,
+        lane: Lane,
+        before: Option<CheckpointId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<CheckpointInfo>> {
+        self.read(|tables| tables.list_checkpoints(&lane, before, limit))
+    }
+
+    fn chain(&self, lane: Lane, id: Option<CheckpointId>) -> Pending<'_, Option<Chain>> {
+        self.read(|tables| tables.chain(&lane, id))
+    }
+
+    fn namespaces(&self, thread: Arc<str>) -> Pending<'_, Vec<Arc<str>>> {
+        self.read(|tables| tables.list_namespaces(&thread))
+    }
+
+    fn pending_writes(
+        &self,
+        lane: Lane,
+        checkpoint: CheckpointId,
+    ) -> Pending<'_, Vec<PendingWrite>> {
+        self.read(|tables| {
+            let writes = tables.pending.get(&(lane, checkpoint));
+            writes.map(|writes| writes.values().cloned().collect()).unwrap_or_default()
+        })
+    }
+
+    fn effects(&self, lane: Lane, task: Arc<str>) -> Pending<'_, Vec<Effect>> {
+        self.read(|tables| tables.effects_of(&lane, &task))
+    }
+
+    fn open_effects(&self, thread: Arc<str>) -> Pending<'_, Vec<Effect>> {
+        self.read(|tables| tables.open_effects(&thread))
+    }
+
+    fn interrupts(&self, thread: Arc<str>, open_only: bool) -> Pending<'_, Vec<Interrupt>> {
+        self.read(|tables| {
+            let wanted = |interrupt: &&Interrupt| {
+                interrupt.lane.thread == thread && !(open_only && interrupt.answer.is_some())
+            };
+            tables.interrupts.iter().filter(wanted).cloned().collect()
+        })
+    }
+
+    fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>> {
+        if let Err(error) = path_text(&key.namespace) {
+            return ready(Err(error));
+        }
+        self.read(|tables| tables.live_items(now).find(|item| item.key == key).cloned())
+    }
+
+    fn search_items(&self, search: ItemSearch, now: Timestamp) -> Pending<'_, Vec<Item>> {
+        if let Err(error) = path_text(&search.prefix) {
+            return ready(Err(error));
+        }
+        self.read(|tables| tables.search_items(&search, now))
+    }
+
+    fn item_namespaces(
+        &self,
+        search: NamespaceSearch,
+        now: Timestamp,
+    ) -> Pending<'_, Vec<Vec<String>>> {
+        self.read(|tables| {
+            let namespaces = tables.live_items(now).map(|item| item.key.namespace.clone());
+            cut_namespaces(&search, namespaces)
+        })
+    }
+
+    fn cached(&self, key: Hash, now: Timestamp) -> Pending<'_, Option<Vec<u8>>> {
+        self.read(|tables| {
+            let entry = tables.cache.get(&key)?;
+            tables::is_live(entry.expires, now).then(|| entry.payload.clone())
+        })
+    }
+
+    fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage> {
+        ready(Ok(self.lock().tables.collect_garbage(now)))
+    }
+
+    fn verify(&self) -> Pending<'_, Verification> {
+        self.read(Tables::verify)
+    }
+}

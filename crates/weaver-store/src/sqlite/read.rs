@@ -1,0 +1,309 @@
+//! Reading executions, their logs, and checkpoints.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+use weaver_core::event::Usage;
+use weaver_core::{Hash, Timestamp};
+
+use super::fault::Fault;
+use super::pack::{self, Packed};
+use super::rows::{TENANT, limit_or, optional_payload_at, payload_at, uuid_bytes, word};
+use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, ThreadInfo};
+use crate::record::{Entry, Execution, ExecutionStatus, Source, Totals, WorkflowVersion};
+use crate::{CheckpointId, ExecutionId, Lane, hash};
+
+type Read<T> = Result<T, Fault>;
+
+/// A payload column, or the content of the blob that its `_blob` column names.
+macro_rules! payload_sql {
+    ($table:literal, $column:literal) => {
+        concat!(
+            "coalesce(",
+            $table,
+            ".",
+            $column,
+            ", (SELECT content FROM blobs WHERE tenant_id = ",
+            $table,
+            ".tenant_id AND hash = ",
+            $table,
+            ".",
+            $column,
+            "_blob))"
+        )
+    };
+}
+pub(super) use payload_sql;
+
+pub(super) fn version(connection: &Connection, hash: Hash) -> Read<Option<WorkflowVersion>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT file, source, created_at FROM workflow_versions
+             WHERE tenant_id = ?1 AND hash = ?2",
+        )?
+        .query_row(params![TENANT, &hash.0[..]], |row| {
+            Ok(WorkflowVersion {
+                hash,
+                file: row.get(0)?,
+                source: row.get(1)?,
+                created: Timestamp(row.get(2)?),
+            })
+        });
+    Ok(found.optional()?)
+}
+
+const EXECUTION: &str = concat!(
+    "SELECT e.id, e.parent, e.thread, e.version, e.status, ",
+    payload_sql!("e", "input"),
+    ", e.started_at, e.ended_at, ",
+    payload_sql!("e", "error"),
+    ", e.tokens_input, e.tokens_cached_read, e.tokens_cached_write, e.tokens_output,
+       e.tokens_reasoning, e.cost_micros
+     FROM executions e WHERE e.tenant_id = ?1"
+);
+
+fn execution_row(row: &Row<'_>) -> rusqlite::Result<Execution> {
+    let tokens = |column| row.get::<_, i64>(column).map(|n| n as u64);
+    Ok(Execution {
+        id: ExecutionId(Uuid::from_bytes(row.get(0)?)),
+        parent: row.get::<_, Option<_>>(1)?.map(|bytes| ExecutionId(Uuid::from_bytes(bytes))),
+        thread: row.get(2)?,
+        version: row.get::<_, Option<_>>(3)?.map(Hash),
+        status: word(row, 4, ExecutionStatus::parse)?,
+        input: payload_at(row, 5)?,
+        started: Timestamp(row.get(6)?),
+        ended: row.get::<_, Option<_>>(7)?.map(Timestamp),
+        error: optional_payload_at(row, 8)?,
+        totals: Totals {
+            usage: Usage {
+                input: tokens(9)?,
+                cached_read: tokens(10)?,
+                cached_write: tokens(11)?,
+                output: tokens(12)?,
+                reasoning: tokens(13)?,
+            },
+            cost_micros: tokens(14)?,
+        },
+    })
+}
+
+pub(super) fn execution(connection: &Connection, id: ExecutionId) -> Read<Option<Execution>> {
+    let found = connection
+        .prepare_cached(&format!("{EXECUTION} AND e.id = ?2"))?
+        .query_row(params![TENANT, uuid_bytes(&id.0)], execution_row);
+    Ok(found.optional()?)
+}
+
+pub(super) fn executions(connection: &Connection, query: &ExecutionQuery) -> Read<Vec<Execution>> {
+    let mut sql = EXECUTION.to_string();
+    if query.thread.is_some() {
+        sql.push_str(" AND e.thread = ?2");
+    }
+    if let Some(status) = query.status {
+        // Written out: a partial index serves only conditions known beforehand.
+        sql.push_str(&format!(" AND e.status = '{}'", status.as_str()));
+    }
+    if query.before.is_some() {
+        sql.push_str(
+            " AND e.number < (SELECT number FROM executions WHERE tenant_id = ?1 AND id = ?3)",
+        );
+    }
+    sql.push_str(" ORDER BY e.number DESC LIMIT ?4");
+    let before = query.before.as_ref().map(|id| uuid_bytes(&id.0));
+    let executions = connection
+        .prepare_cached(&sql)?
+        .query_map(
+            params![TENANT, query.thread, before, limit_or(query.limit, 100)],
+            execution_row,
+        )?
+        .collect::<Result<_, _>>()?;
+    Ok(executions)
+}
+
+pub(super) fn threads(connection: &Connection, limit: usize) -> Read<Vec<ThreadInfo>> {
+    let threads = connection
+        .prepare_cached(
+            "SELECT e.thread, t.executions, e.id, e.status, e.started_at
+             FROM (SELECT count(*) AS executions, max(number) AS last FROM executions
+                   WHERE tenant_id = ?1 GROUP BY thread ORDER BY last DESC LIMIT ?2) t
+             JOIN executions e ON e.number = t.last ORDER BY t.last DESC",
+        )?
+        .query_map(params![TENANT, limit_or(limit, 100)], |row| {
+            Ok(ThreadInfo {
+                thread: row.get(0)?,
+                executions: row.get::<_, i64>(1)? as u64,
+                last_execution: ExecutionId(Uuid::from_bytes(row.get(2)?)),
+                status: word(row, 3, ExecutionStatus::parse)?,
+                started: Timestamp(row.get(4)?),
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(threads)
+}
+
+pub(super) fn head(connection: &Connection, execution: ExecutionId) -> Read<Head> {
+    let found = connection
+        .prepare_cached(
+            "SELECT n.last_sequence, n.hash FROM entries n
+             WHERE n.tenant_id = ?1 AND n.execution =
+                (SELECT number FROM executions WHERE tenant_id = ?1 AND id = ?2)
+             ORDER BY n.last_sequence DESC LIMIT 1",
+        )?
+        .query_row(params![TENANT, uuid_bytes(&execution.0)], |row| {
+            Ok(Head { sequence: row.get::<_, i64>(0)? as u64, hash: Hash(row.get(1)?) })
+        })
+        .optional()?;
+    Ok(found.unwrap_or(Head { sequence: 0, hash: hash::ROOT }))
+}
+
+pub(super) fn entries(
+    connection: &Connection,
+    execution: ExecutionId,
+    after: u64,
+    limit: usize,
+) -> Read<Vec<Entry>> {
+    let after_stored = i64::try_from(after).unwrap_or(i64::MAX);
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    let mut statement = connection.prepare_cached(
+        "SELECT n.first_sequence, n.packed FROM entries n
+         WHERE n.tenant_id = ?1 AND n.last_sequence > ?3 AND n.execution =
+            (SELECT number FROM executions WHERE tenant_id = ?1 AND id = ?2)
+         ORDER BY n.last_sequence",
+    )?;
+    let mut rows = statement.query(params![TENANT, uuid_bytes(&execution.0), after_stored])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()?
+        && entries.len() < limit
+    {
+        let first = row.get::<_, i64>(0)? as u64;
+        for packed in pack::unpack(execution, first, &payload_at(row, 1)?)? {
+            if packed.entry.sequence > after && entries.len() < limit {
+                entries.push(with_blob(connection, packed)?);
+            }
+        }
+    }
+    Ok(entries)
+}
+
+fn with_blob(connection: &Connection, packed: Packed) -> Read<Entry> {
+    let Some(hash) = packed.blob else { return Ok(packed.entry) };
+    let payload = connection
+        .prepare_cached("SELECT content FROM blobs WHERE tenant_id = ?1 AND hash = ?2")?
+        .query_row(params![TENANT, &hash.0[..]], |row| payload_at(row, 0))?;
+    Ok(Entry { payload, ..packed.entry })
+}
+
+const CHECKPOINT: &str = "SELECT c.id, p.id, c.step, c.source, e.id, c.time, c.meta, c.hash,
+        c.number
+     FROM checkpoints c
+     LEFT JOIN checkpoints p ON p.number = c.parent
+     JOIN executions e ON e.number = c.execution
+     WHERE c.tenant_id = ?1 AND c.lane =
+        (SELECT number FROM lanes WHERE tenant_id = ?1 AND thread = ?2 AND namespace = ?3)";
+
+fn checkpoint_row(lane: &Lane, row: &Row<'_>) -> rusqlite::Result<CheckpointInfo> {
+    Ok(CheckpointInfo {
+        lane: lane.clone(),
+        id: CheckpointId(Uuid::from_bytes(row.get(0)?)),
+        parent: row.get::<_, Option<_>>(1)?.map(|bytes| CheckpointId(Uuid::from_bytes(bytes))),
+        step: row.get(2)?,
+        source: word(row, 3, Source::parse)?,
+        execution: ExecutionId(Uuid::from_bytes(row.get(4)?)),
+        time: Timestamp(row.get(5)?),
+        meta: row.get(6)?,
+        hash: Hash(row.get(7)?),
+    })
+}
+
+pub(super) fn checkpoint(
+    connection: &Connection,
+    lane: &Lane,
+    id: Option<CheckpointId>,
+) -> Read<Option<CheckpointInfo>> {
+    Ok(numbered_checkpoint(connection, lane, id)?.map(|(_, checkpoint)| checkpoint))
+}
+
+fn numbered_checkpoint(
+    connection: &Connection,
+    lane: &Lane,
+    id: Option<CheckpointId>,
+) -> Read<Option<(i64, CheckpointInfo)>> {
+    let (sql, id) = match &id {
+        Some(id) => (format!("{CHECKPOINT} AND c.id = ?4"), Some(uuid_bytes(&id.0))),
+        None => (format!("{CHECKPOINT} AND ?4 IS NULL ORDER BY c.number DESC LIMIT 1"), None),
+    };
+    let found = connection
+        .prepare_cached(&sql)?
+        .query_row(params![TENANT, lane.thread, lane.namespace, id], |row| {
+            Ok((row.get(8)?, checkpoint_row(lane, row)?))
+        });
+    Ok(found.optional()?)
+}
+
+pub(super) fn checkpoints(
+    connection: &Connection,
+    lane: &Lane,
+    before: Option<CheckpointId>,
+    limit: usize,
+) -> Read<Vec<CheckpointInfo>> {
+    let before = match before {
+        Some(id) => match numbered_checkpoint(connection, lane, Some(id))? {
+            Some((number, _)) => number,
+            None => return Ok(Vec::new()),
+        },
+        None => i64::MAX,
+    };
+    let sql = format!("{CHECKPOINT} AND c.number < ?4 ORDER BY c.number DESC LIMIT ?5");
+    let values = params![TENANT, lane.thread, lane.namespace, before, limit_or(limit, 0)];
+    let checkpoints = connection
+        .prepare_cached(&sql)?
+        .query_map(values, |row| checkpoint_row(lane, row))?
+        .collect::<Result<_, _>>()?;
+    Ok(checkpoints)
+}
+
+pub(super) fn chain(
+    connection: &Connection,
+    lane: &Lane,
+    id: Option<CheckpointId>,
+) -> Read<Option<Chain>> {
+    let Some((number, checkpoint)) = numbered_checkpoint(connection, lane, id)? else {
+        return Ok(None);
+    };
+    let sql = concat!(
+        "SELECT c.is_full, ",
+        payload_sql!("c", "state"),
+        ", c.parent FROM checkpoints c WHERE c.number = ?1"
+    );
+    let mut statement = connection.prepare_cached(sql)?;
+    let (mut full, mut deltas, mut next) = (None, Vec::new(), Some(number));
+    while let Some(number) = next {
+        let (is_full, state, parent) = statement.query_row([number], |row| {
+            Ok((row.get::<_, bool>(0)?, payload_at(row, 1)?, row.get(2)?))
+        })?;
+        if is_full {
+            full = Some(state);
+            break;
+        }
+        deltas.push(state);
+        next = parent;
+    }
+    deltas.reverse();
+    Ok(Some(Chain { checkpoint, full, deltas }))
+}
+
+pub(super) fn namespaces(connection: &Connection, thread: &str) -> Read<Vec<Arc<str>>> {
+    let namespaces = connection
+        .prepare_cached(
+            "SELECT l.namespace FROM lanes l
+             JOIN (SELECT lane, min(number) AS first FROM checkpoints
+                   WHERE tenant_id = ?1 AND lane IN
+                      (SELECT number FROM lanes WHERE tenant_id = ?1 AND thread = ?2)
+                   GROUP BY lane) c ON c.lane = l.number
+             ORDER BY c.first",
+        )?
+        .query_map(params![TENANT, thread], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(namespaces)
+}

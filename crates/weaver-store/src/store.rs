@@ -1,0 +1,72 @@
+//! [`Store`]: the handle that everybody holds.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::memory::Memory;
+use crate::sqlite::Sqlite;
+use crate::{Backend, Result};
+
+/// A handle to a store of any kind; clones share it. What it can do is
+/// documented at [`Backend`], to which it dereferences.
+///
+/// When the last handle of a SQLite store is dropped, what was appended is
+/// still written, the file is tidied and the lock let go; dropping waits for that.
+#[derive(Clone)]
+pub struct Store(Arc<dyn Backend>);
+
+/// How to open a SQLite store.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// [`Backend::room`] waits while more than this many bytes are queued.
+    pub queue_bytes_max: usize,
+    /// The file grows to about this many bytes; beyond, writes fail with
+    /// [`crate::Error::Full`]. `None` for as much as the disk holds.
+    pub file_bytes_max: Option<u64>,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        OpenOptions { queue_bytes_max: 16 * 1024 * 1024, file_bytes_max: None }
+    }
+}
+
+impl Store {
+    /// Opens the store in a data directory, and makes both if need be. One
+    /// process at a time can have it; opening it again in this process gives the
+    /// same store.
+    pub fn open_sqlite(dir: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
+        Ok(Store(Sqlite::open(dir.as_ref(), &options)?))
+    }
+
+    /// Opens the store in a data directory for reading, beside whoever has it
+    /// open for writing. Appending fails.
+    pub fn open_sqlite_read_only(dir: impl AsRef<Path>) -> Result<Self> {
+        Ok(Store(Sqlite::open_read_only(dir.as_ref())?))
+    }
+
+    /// A store that is gone with its last handle.
+    pub fn in_memory() -> Self {
+        Store::from_backend(Memory::default())
+    }
+
+    /// Any other kind of store.
+    pub fn from_backend(backend: impl Backend + 'static) -> Self {
+        Store(Arc::new(backend))
+    }
+}
+
+impl Deref for Store {
+    type Target = dyn Backend;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}

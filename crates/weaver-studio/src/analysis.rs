@@ -1,0 +1,560 @@
+//! From a text to an [`Analysis`]: chunks, facts, evaluation, graphs, checks.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use ruff_python_ast::{Expr, Stmt};
+use weaver_core::spec::{FileSpec, FunctionSpec, Runs, SchemaKind, SchemaSpec, ToolSpec};
+use weaver_core::{Hash, LineIndex, Program, Severity};
+
+use crate::assemble;
+use crate::checks;
+use crate::chunk;
+use crate::cut;
+use crate::eval::value::Abs;
+use crate::eval::{Evaluator, FunctionDraft, FunctionExpression};
+use crate::facts::{self, Item, ItemKind};
+use crate::problem::{Problems, span};
+use crate::schema::Schemas;
+use crate::syntax::{self, Tree};
+use crate::tools;
+use crate::units::{Closure, Known, Reason, Units};
+
+/// What the parser knows of one text.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// The file as the user named it, for tracebacks.
+    pub file: Arc<str>,
+    /// The text.
+    pub source: Arc<str>,
+    /// Graphs, schemas, functions, tools and problems, the latter in order of place.
+    pub spec: FileSpec,
+    /// The program of each function, by its id.
+    parts: Arc<Parts>,
+}
+
+/// What [`program`] needs later.
+#[derive(Debug, Default)]
+struct Parts {
+    functions: BTreeMap<String, Part>,
+    /// Cut out of the text: statements and what is blanked in them.
+    cutter: Cutter,
+}
+
+/// What one function needs.
+#[derive(Debug)]
+struct Part {
+    closure: Closure,
+    expression: Option<String>,
+    embedded: bool,
+}
+
+/// The statements of the text, kept with their chunks.
+#[derive(Debug, Default)]
+struct Cutter {
+    chunks: Vec<(usize, Arc<Chunk>)>,
+    graph_statements: BTreeSet<(usize, usize)>,
+    known: HashMap<String, Known>,
+    graph_names: Vec<String>,
+}
+
+/// A chunk that was read; it stays the same while its text does.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub tree: Tree,
+    pub items: Vec<Item>,
+    /// Nested too deeply: not read.
+    pub too_deep: bool,
+}
+
+/// Chunks by the hash of their text.
+pub(crate) type Cache = HashMap<Hash, Arc<Chunk>>;
+
+impl Analysis {
+    /// Whether any problem is an error: such a file does not run as it is meant.
+    pub fn has_errors(&self) -> bool {
+        self.spec.problems.iter().any(|p| p.severity == Severity::Error)
+    }
+}
+
+/// Reads a text of Python. A text from 4 GiB on is read as empty, with a problem.
+pub fn parse(file_name: &str, source: &str) -> Analysis {
+    analyse(file_name.into(), source.into(), &mut Cache::new())
+}
+
+/// The part of a file that the embedded interpreter runs: everything that the
+/// functions of one graph (by [`weaver_core::spec::GraphSpec::name`]) or of the
+/// whole file need. Functions that only a worker can run are left out, and so is
+/// what only they need.
+///
+/// - The source is as long as the file, byte for byte, with the same line ends.
+/// - All imports are blanked, those of the standard library too;
+///   [`Program::imports`] lists the ones that are needed.
+/// - [`Program::lambdas`] holds, by id, an expression for every function whose id
+///   is not its global name: lambdas, partials, bound methods (`agent.plan`),
+///   results of factories (`make("a")`), functions defined inside others.
+/// - Functions that were defined inside a function are global here.
+pub fn program(analysis: &Analysis, graph: Option<&str>) -> Program {
+    let parts = &analysis.parts;
+    let wanted: Vec<(&String, &Part)> = parts
+        .functions
+        .iter()
+        .filter(|(id, part)| part.embedded && graph.is_none_or(|name| uses(analysis, name, id)))
+        .collect();
+    let all = cut::union(wanted.iter().map(|(_, part)| &part.closure));
+    let cutter = &parts.cutter;
+    let units = cutter.units();
+    Program {
+        file: analysis.file.to_string(),
+        source: cut::source(&analysis.source, &units, &all.units),
+        imports: cut::host_imports(&all.imports),
+        schemas: analysis
+            .spec
+            .schemas
+            .iter()
+            .filter(|schema| all.schemas.contains(&schema.name))
+            .cloned()
+            .collect(),
+        tools: analysis
+            .spec
+            .tools
+            .iter()
+            .filter(|tool| wanted.iter().any(|(id, _)| **id == tool.function))
+            .cloned()
+            .collect(),
+        graphs: all
+            .graphs
+            .iter()
+            .filter_map(|(local, index)| {
+                Some((local.clone(), cutter.graph_names.get(*index)?.clone()))
+            })
+            .collect(),
+        lambdas: wanted
+            .iter()
+            .filter_map(|(id, part)| Some(((*id).clone(), part.expression.clone()?)))
+            .collect(),
+    }
+}
+
+impl Cutter {
+    fn units(&self) -> Units<'_> {
+        Units::new(items(&self.chunks), &self.graph_statements, self.known.clone())
+    }
+}
+
+/// Whether a function belongs to a graph or to no graph alone. Tools and reducers
+/// are small and shared: they always belong.
+fn uses(analysis: &Analysis, graph: &str, id: &str) -> bool {
+    let in_graph = |spec: &weaver_core::spec::GraphSpec| {
+        spec.nodes.iter().any(|node| {
+            matches!(&node.kind, weaver_core::spec::NodeKind::Function { id: used } if used == id)
+        })
+    };
+    let graphs = &analysis.spec.graphs;
+    graphs.iter().any(|g| g.name == graph && in_graph(g)) || !graphs.iter().any(in_graph)
+}
+
+fn items(chunks: &[(usize, Arc<Chunk>)]) -> impl Iterator<Item = (usize, &Item, bool)> {
+    chunks.iter().flat_map(|(base, chunk)| {
+        let broken = !chunk.tree.errors.is_empty();
+        chunk.items.iter().map(move |item| (*base, item, broken))
+    })
+}
+
+/// Reads a text; chunks that are in the cache are not read again. Afterwards the
+/// cache holds the chunks of this text.
+pub(crate) fn analyse(file: Arc<str>, source: Arc<str>, cache: &mut Cache) -> Analysis {
+    let text: &str = if source.len() < u32::MAX as usize { &source } else { "" };
+    let lines = LineIndex::new(text);
+    let (chunks, ranges) = read_chunks(text, cache);
+    let broken: Vec<Range<usize>> = ranges
+        .iter()
+        .zip(&chunks)
+        .filter(|(_, (_, chunk))| chunk.too_deep || !chunk.tree.errors.is_empty())
+        .map(|(range, _)| range.clone())
+        .collect();
+    let mut evaluator = Evaluator::new(text, &lines, broken);
+    for (base, chunk) in &chunks {
+        for stmt in &chunk.tree.body {
+            evaluator.module_statement(stmt, *base);
+        }
+    }
+    for (base, chunk) in &chunks {
+        for (stmt, item) in chunk.tree.body.iter().zip(&chunk.items) {
+            if item.builds_graph {
+                evaluator.enter_uncalled(stmt, *base);
+            }
+        }
+    }
+    let mut schemas = Schemas::default();
+    let schema_specs = all_schemas(&mut evaluator, &mut schemas);
+    let tools = all_tools(&chunks, &mut evaluator, &mut schemas);
+    let by_name: HashMap<String, SchemaSpec> =
+        schema_specs.iter().map(|schema| (schema.name.clone(), schema.clone())).collect();
+    let tool_names: HashMap<String, String> =
+        tools.iter().map(|tool| (tool.function.clone(), tool.name.clone())).collect();
+    let assembled = assemble::graphs(&mut evaluator, &by_name, &tool_names);
+    let mut problems = std::mem::take(&mut evaluator.problems);
+    syntax_problems(&chunks, &ranges, &mut problems);
+    let broken = std::mem::take(&mut evaluator.broken);
+    for graph in &assembled {
+        checks::check(graph, &by_name, &broken, &mut problems);
+    }
+    evaluator.broken = broken;
+    let graph_names: Vec<String> = assembled.iter().map(|graph| graph.spec.name.clone()).collect();
+    let mut graphs: Vec<_> = assembled.into_iter().map(|graph| graph.spec).collect();
+    graphs.extend(functional_graphs(&chunks, &mut evaluator));
+    graphs.sort_by_key(|graph| graph.span.start);
+
+    let known = known_names(&evaluator, &schema_specs);
+    let graph_statements = std::mem::take(&mut evaluator.graph_statements);
+    let drafts = std::mem::take(&mut evaluator.functions);
+    let cutter = Cutter { chunks: chunks.clone(), graph_statements, known, graph_names };
+    let (functions, parts) = {
+        let units = cutter.units();
+        Functions { text, lines: &lines, units: &units, evaluator: &evaluator, schemas: &by_name }
+            .all(&drafts, &mut problems)
+    };
+    drop(drafts);
+    drop(evaluator);
+    let problems = problems.into_diagnostics(text, &lines);
+    let spec = FileSpec { graphs, schemas: schema_specs, functions, tools, problems };
+    Analysis { file, source, spec, parts: Arc::new(Parts { functions: parts, cutter }) }
+}
+
+fn read_chunks(text: &str, cache: &mut Cache) -> (Vec<(usize, Arc<Chunk>)>, Vec<Range<usize>>) {
+    let mut kept = Cache::with_capacity(cache.len());
+    let mut chunks = Vec::new();
+    let mut ranges = Vec::new();
+    for found in chunk::split(text) {
+        let chunk_text = &text[found.range.clone()];
+        let hash = Hash::of(chunk_text.as_bytes());
+        let known = kept.get(&hash).or_else(|| cache.get(&hash)).cloned();
+        let chunk = known.unwrap_or_else(|| Arc::new(read_chunk(chunk_text, found.too_deep)));
+        kept.insert(hash, chunk.clone());
+        chunks.push((found.range.start, chunk));
+        ranges.push(found.range);
+    }
+    *cache = kept;
+    (chunks, ranges)
+}
+
+fn read_chunk(text: &str, too_deep: bool) -> Chunk {
+    if too_deep {
+        let tree = Tree { body: Default::default(), errors: Vec::new() };
+        return Chunk { tree, items: Vec::new(), too_deep };
+    }
+    let tree = syntax::parse_chunk(text);
+    let items = tree.body.iter().map(|stmt| facts::item(stmt, text)).collect();
+    Chunk { tree, items, too_deep }
+}
+
+fn syntax_problems(
+    chunks: &[(usize, Arc<Chunk>)],
+    ranges: &[Range<usize>],
+    problems: &mut Problems,
+) {
+    for ((base, chunk), range) in chunks.iter().zip(ranges) {
+        for error in &chunk.tree.errors {
+            let place = base + error.range.start..base + error.range.end;
+            problems.error(
+                "syntax_error",
+                &place,
+                error.message.clone(),
+                "the rest of the file is read",
+            );
+        }
+        if chunk.too_deep {
+            let message = "this statement is nested too deeply to be read";
+            let place = range.start..range.start + 1;
+            problems.error("syntax_error", &place, message, "split it into smaller parts");
+        }
+    }
+}
+
+fn all_schemas(evaluator: &mut Evaluator<'_>, schemas: &mut Schemas) -> Vec<SchemaSpec> {
+    let classes = evaluator.classes.clone();
+    let mut specs: Vec<SchemaSpec> = Vec::new();
+    for class in &classes {
+        if let Some(spec) = schemas.get(class, evaluator, 0) {
+            match specs.iter_mut().find(|known| known.name == spec.name) {
+                Some(known) => *known = spec,
+                None => specs.push(spec),
+            }
+        }
+    }
+    specs
+}
+
+fn all_tools<'a>(
+    chunks: &'a [(usize, Arc<Chunk>)],
+    evaluator: &mut Evaluator<'a>,
+    schemas: &mut Schemas,
+) -> Vec<ToolSpec> {
+    let mut functions = Vec::new();
+    for (_, chunk) in chunks {
+        for stmt in &chunk.tree.body {
+            if let Stmt::FunctionDef(def) = stmt
+                && !def.decorator_list.is_empty()
+                && tools::is_tool(def, evaluator)
+                && let Some(value) = evaluator.final_value(def.name.as_str())
+                && let Abs::Function(function) = value.abs
+            {
+                functions.push(function);
+            }
+        }
+    }
+    functions.extend(evaluator.tool_functions.clone());
+    let mut specs: Vec<ToolSpec> = Vec::new();
+    for function in &functions {
+        if let Some(spec) = tools::tool_spec(function, evaluator, schemas)
+            && !specs.iter().any(|known| known.function == spec.function)
+        {
+            specs.push(spec);
+        }
+    }
+    specs
+}
+
+/// Graphs of the functional API.
+fn functional_graphs<'a>(
+    chunks: &'a [(usize, Arc<Chunk>)],
+    evaluator: &mut Evaluator<'a>,
+) -> Vec<weaver_core::spec::GraphSpec> {
+    let mut graphs = Vec::new();
+    for (base, chunk) in chunks {
+        for stmt in &chunk.tree.body {
+            let Stmt::FunctionDef(def) = stmt else { continue };
+            let is_entry = def.decorator_list.iter().any(|decorator| {
+                let head = match &decorator.expression {
+                    Expr::Call(call) => &*call.func,
+                    other => other,
+                };
+                let module = evaluator.module.clone();
+                matches!(
+                    crate::schema::resolve(head, &module, evaluator),
+                    Some(Abs::Import(path)) if path.starts_with("langgraph.func") && path.ends_with(".entrypoint")
+                )
+            });
+            if is_entry {
+                let range = syntax::range_of(&def.name);
+                let place = base + range.start..base + range.end;
+                let place = span(evaluator.text, evaluator.lines, &place);
+                graphs.push(assemble::functional_graph(def.name.as_str(), place));
+            }
+        }
+    }
+    graphs
+}
+
+/// Module variables that are graphs or classes the host makes.
+fn known_names(evaluator: &Evaluator<'_>, schemas: &[SchemaSpec]) -> HashMap<String, Known> {
+    let mut known = HashMap::new();
+    for (name, value) in evaluator.module.names.borrow().iter() {
+        match &value.abs {
+            Abs::Compiled(index, _) | Abs::Builder(index) => {
+                known.insert(name.to_string(), Known::Graph(*index));
+            }
+            Abs::Class(class) => {
+                let spec = schemas.iter().find(|schema| schema.name == class.class.name.as_str());
+                let plain = spec.is_some_and(|spec| {
+                    spec.kind == SchemaKind::Dataclass
+                        && class.class.arguments.as_ref().is_none_or(|a| a.args.is_empty())
+                });
+                if spec.is_some() && !plain {
+                    known.insert(name.to_string(), Known::Schema);
+                }
+            }
+            _ => {}
+        }
+    }
+    known
+}
+
+/// Turns drafts of functions into specs: what each needs and whether it runs.
+struct Functions<'f, 'a> {
+    text: &'a str,
+    lines: &'f LineIndex,
+    units: &'f Units<'f>,
+    evaluator: &'f Evaluator<'a>,
+    schemas: &'f HashMap<String, SchemaSpec>,
+}
+
+impl<'a> Functions<'_, 'a> {
+    fn all(
+        &self,
+        drafts: &[FunctionDraft<'a>],
+        problems: &mut Problems,
+    ) -> (Vec<FunctionSpec>, BTreeMap<String, Part>) {
+        let mut specs = Vec::with_capacity(drafts.len());
+        let mut parts = BTreeMap::new();
+        // One problem for each place, naming every function that it keeps from running.
+        let mut blamed: BTreeMap<(usize, String), (Reason, Vec<String>)> = BTreeMap::new();
+        // Functions defined inside others become global under their own names.
+        let mut globals: HashMap<&str, &str> = HashMap::new();
+        for draft in drafts {
+            let (expression, mut closure) = self.closure(draft);
+            if let Some(FunctionExpression::Nested(name)) = &draft.expression {
+                let taken = self.evaluator.final_value(name).is_some();
+                let owner = *globals.entry(name).or_insert(&draft.id);
+                if taken || owner != draft.id {
+                    closure.reasons.push(Reason {
+                        code: "embedded_subset",
+                        range: draft.span.clone(),
+                        what: format!("there is another function `{name}` in the file"),
+                        instead: "give one of them another name".into(),
+                    });
+                }
+            }
+            let mut reasons: Vec<String> = Vec::new();
+            for reason in std::mem::take(&mut closure.reasons) {
+                let text = format!("{}; {}", reason.what, reason.instead);
+                if !reasons.contains(&text) {
+                    reasons.push(text);
+                }
+                let key = (reason.range.start, reason.what.clone());
+                let entry = blamed.entry(key).or_insert_with(|| (reason, Vec::new()));
+                if !entry.1.contains(&draft.id) {
+                    entry.1.push(draft.id.clone());
+                }
+            }
+            self.global_writes(draft, &closure, problems);
+            let embedded = reasons.is_empty();
+            specs.push(FunctionSpec {
+                id: draft.id.clone(),
+                runs: if embedded { Runs::Embedded } else { Runs::Worker { reasons } },
+                is_async: draft.callable.is_async(),
+                parameters: draft.callable.parameters(self.text),
+                doc: draft.callable.doc(),
+                code_hash: self.code_hash(draft, expression.as_deref(), &closure).to_hex(),
+                span: span(self.text, self.lines, &draft.span),
+            });
+            parts.insert(draft.id.clone(), Part { closure, expression, embedded });
+        }
+        for (reason, ids) in blamed.into_values() {
+            let names: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+            if reason.code == "syntax_error" {
+                continue; // it is a problem of its own already
+            }
+            let message = format!("{} (needed by {})", reason.what, names.join(", "));
+            problems.error(reason.code, &reason.range, message, reason.instead);
+        }
+        (specs, parts)
+    }
+
+    fn closure(&self, draft: &FunctionDraft<'a>) -> (Option<String>, Closure) {
+        let own = |path: &str| path.split('.').next().unwrap_or(path).into();
+        match &draft.expression {
+            None => (None, self.units.closure(&[own(&draft.id)], None)),
+            Some(FunctionExpression::Nested(name)) => match self.units.by_path(&draft.id) {
+                Some(id) => {
+                    let parent = self.units.all[id as usize].parent;
+                    (Some(name.clone()), self.units.closure(&[name.as_str().into()], parent))
+                }
+                None => (None, self.unreachable(draft, "it is defined inside a method")),
+            },
+            Some(FunctionExpression::Method(object, method)) => match &*object.variable.borrow() {
+                Some(variable) => {
+                    let closure = self.units.closure(&[variable.clone()], None);
+                    (Some(format!("{variable}{method}")), closure)
+                }
+                None => (None, self.unreachable(draft, "its object is no variable of the module")),
+            },
+            Some(FunctionExpression::Text(_)) if self.evaluator.is_broken(&draft.span) => {
+                let mut closure = Closure::default();
+                closure.reasons.push(Reason {
+                    code: "syntax_error",
+                    range: draft.span.clone(),
+                    what: "it does not parse".into(),
+                    instead: "mend the syntax error".into(),
+                });
+                (None, closure)
+            }
+            Some(FunctionExpression::Text(text)) => {
+                let Some(expr) = syntax::parse_annotation(text) else {
+                    return (
+                        None,
+                        self.unreachable(draft, "its expression cannot be read on its own"),
+                    );
+                };
+                let (uses, violations) = facts::expression(&expr);
+                let scope = self.scope_of(draft);
+                let mut closure = self.units.closure(&uses, scope);
+                closure.reasons.extend(violations.into_iter().map(|violation| Reason {
+                    code: "embedded_subset",
+                    range: draft.span.clone(),
+                    what: format!("{} does not run in the embedded interpreter", violation.what),
+                    instead: violation.instead.to_string(),
+                }));
+                (Some(text.clone()), closure)
+            }
+        }
+    }
+
+    /// The function of the module in whose body a lambda or partial stands.
+    fn scope_of(&self, draft: &FunctionDraft<'a>) -> Option<u32> {
+        let path = draft.callable.scope()?.path.clone()?;
+        self.units.by_path(&path)
+    }
+
+    fn unreachable(&self, draft: &FunctionDraft<'a>, why: &str) -> Closure {
+        let mut closure = Closure::default();
+        closure.reasons.push(Reason {
+            code: "embedded_subset",
+            range: draft.span.clone(),
+            what: format!("`{}` cannot be reached from the module: {why}", draft.id),
+            instead: "make it a function of the module, or its object a variable of the module"
+                .into(),
+        });
+        closure
+    }
+
+    /// State that a node keeps outside the graph is lost with the process.
+    fn global_writes(&self, draft: &FunctionDraft<'a>, closure: &Closure, problems: &mut Problems) {
+        for id in &closure.units {
+            let unit = &self.units.all[*id as usize];
+            if !matches!(unit.item.kind, ItemKind::Function { .. }) {
+                continue;
+            }
+            for (range, name) in &unit.item.global_writes {
+                let is_data = self.evaluator.final_value(name).is_some_and(|value| {
+                    !matches!(value.abs, Abs::Import(_) | Abs::Builder(_) | Abs::Compiled(..))
+                });
+                if is_data {
+                    let place = unit.base + range.start..unit.base + range.end;
+                    let message = format!(
+                        "`{name}` is changed inside `{}`: it lives in one process only and is not saved",
+                        draft.id
+                    );
+                    let help = "return it as an update of the state instead".to_string();
+                    problems.add("global_state", Severity::Info, place, message, Some(help));
+                }
+            }
+        }
+    }
+
+    fn code_hash(
+        &self,
+        draft: &FunctionDraft<'a>,
+        expression: Option<&str>,
+        closure: &Closure,
+    ) -> Hash {
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        parts.push(expression.unwrap_or(&draft.id).as_bytes().to_vec());
+        let mut hashes: Vec<[u8; 32]> =
+            closure.units.iter().map(|id| self.units.all[*id as usize].item.hash.0).collect();
+        hashes.sort_unstable();
+        parts.extend(hashes.into_iter().map(|hash| hash.to_vec()));
+        for (local, (module, name)) in &closure.imports {
+            parts.push(format!("{local}={module}:{}", name.as_deref().unwrap_or("")).into_bytes());
+        }
+        for name in &closure.schemas {
+            if let Some(schema) = self.schemas.get(name) {
+                parts.push(schema.json_schema.to_json().into_bytes());
+            }
+        }
+        parts.extend(closure.graphs.keys().map(|name| name.as_bytes().to_vec()));
+        Hash::of_parts(parts.iter().map(Vec::as_slice))
+    }
+}

@@ -1,0 +1,260 @@
+//! Problems of whole graphs: ends that do not exist, nodes that nothing reaches,
+//! writes that collide.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use weaver_core::Severity;
+use weaver_core::spec::{END, EdgeKind, NodeKind, START, SchemaSpec};
+
+use crate::assemble::{Assembled, is_end};
+use crate::problem::{Problems, suggestion};
+
+/// Checks one graph. `broken` are the chunks that do not parse: what is missing
+/// there is not reported as missing.
+pub(crate) fn check(
+    graph: &Assembled,
+    schemas: &HashMap<String, SchemaSpec>,
+    broken: &[Range<usize>],
+    problems: &mut Problems,
+) {
+    let incomplete = !broken.is_empty() || !graph.spec.dynamic.is_empty();
+    names(graph, problems);
+    ends(graph, incomplete, broken, problems);
+    interrupts(graph, incomplete, problems);
+    duplicates(graph, problems);
+    if !incomplete {
+        reach(graph, problems);
+    }
+    if graph.spec.compile.span.is_none() && broken.is_empty() {
+        let message = format!("graph `{}` is never compiled", graph.spec.name);
+        problems.warning("not_compiled", &graph.place, message, "add `app = graph.compile()`");
+    }
+    state_keys(graph, schemas, problems);
+    writers(graph, problems);
+}
+
+fn names(graph: &Assembled, problems: &mut Problems) {
+    for (node, place) in graph.spec.nodes.iter().zip(&graph.node_places) {
+        let reserved = is_end(&node.name);
+        let bad = node.name.chars().find(|c| matches!(c, '|' | ':'));
+        if reserved || node.name.is_empty() || bad.is_some() {
+            let message = match bad {
+                Some(bad) => format!("the node name `{}` contains `{bad}`", node.name),
+                None if node.name.is_empty() => "the node name is empty".to_string(),
+                None => format!("the node name `{}` is reserved", node.name),
+            };
+            let help = "choose another name, without `|` and `:`";
+            problems.error("invalid_node_name", place, message, help);
+        }
+    }
+}
+
+fn ends(graph: &Assembled, incomplete: bool, broken: &[Range<usize>], problems: &mut Problems) {
+    let mut known: Vec<&str> = graph.spec.nodes.iter().map(|node| node.name.as_str()).collect();
+    let mut set: HashSet<&str> = HashSet::new();
+    known.retain(|name| set.insert(name));
+    // A node that is only known when the graph is built could be the one that is meant.
+    let open = graph.spec.dynamic.iter().any(|d| d.reason.contains("node's name"));
+    let sure = !open && !(incomplete && known.is_empty());
+    let mut unknown = |name: &str, place: &Range<usize>, what: &str| {
+        let half_typed = broken.iter().any(|b| b.start <= place.start && place.start < b.end);
+        if !set.contains(name) && !is_end(name) && sure && !half_typed {
+            let message = format!("{what} `{name}` is no node of this graph");
+            problems.error("unknown_node", place, message, suggestion(name, "node", &known));
+        }
+    };
+    let mut wrong_ends: Vec<(&'static str, Range<usize>, String)> = Vec::new();
+    for (edge, (source, target)) in graph.spec.edges.iter().zip(&graph.edge_places) {
+        unknown(&edge.source, source, "the source");
+        unknown(&edge.target, target, "the target");
+        if edge.source == END {
+            wrong_ends.push(("edge_from_end", source.clone(), "an edge cannot leave END".into()));
+        }
+        if edge.target == START {
+            wrong_ends.push(("edge_to_start", target.clone(), "an edge cannot go to START".into()));
+        }
+    }
+    for (branch, place) in
+        graph.spec.branches.iter().map(|b| (b, b.span.start as usize..b.span.end as usize))
+    {
+        unknown(&branch.source, &place, "the source");
+    }
+    for (code, place, message) in wrong_ends {
+        problems.error(code, &place, message, "swap source and target, or choose another node");
+    }
+}
+
+fn interrupts(graph: &Assembled, incomplete: bool, problems: &mut Problems) {
+    let compile = &graph.spec.compile;
+    let Some(span) = compile.span else { return };
+    let known: Vec<&str> = graph.spec.nodes.iter().map(|node| node.name.as_str()).collect();
+    for name in compile.interrupt_before.iter().chain(&compile.interrupt_after) {
+        if name != "*" && !known.contains(&name.as_str()) && !incomplete {
+            let place = span.start as usize..span.end as usize;
+            let message = format!("`{name}` to interrupt at is no node of this graph");
+            problems.error("unknown_node", &place, message, suggestion(name, "node", &known));
+        }
+    }
+}
+
+fn duplicates(graph: &Assembled, problems: &mut Problems) {
+    let mut seen: HashMap<&str, u32> = HashMap::new();
+    for (node, place) in graph.spec.nodes.iter().zip(&graph.node_places) {
+        match seen.get(node.name.as_str()) {
+            Some(line) => {
+                let message = format!("node `{}` was already added in line {line}", node.name);
+                problems.error("duplicate_node", place, message, "give one of them another name");
+            }
+            None => {
+                seen.insert(&node.name, node.line);
+            }
+        }
+    }
+    let mut edges: HashSet<(&str, &str)> = HashSet::new();
+    for edge in graph.spec.edges.iter().filter(|edge| edge.kind == EdgeKind::Plain) {
+        if !edges.insert((&edge.source, &edge.target)) {
+            let place = edge.span.start as usize..edge.span.end as usize;
+            let message =
+                format!("the edge from `{}` to `{}` is there twice", edge.source, edge.target);
+            problems.warning("duplicate_edge", &place, message, "remove one: it changes nothing");
+        }
+    }
+}
+
+/// No entry, nodes that nothing reaches, nodes that nothing follows.
+fn reach(graph: &Assembled, problems: &mut Problems) {
+    let spec = &graph.spec;
+    if spec.nodes.is_empty() {
+        return;
+    }
+    let mut following: HashMap<&str, Vec<&str>> = HashMap::new();
+    for edge in &spec.edges {
+        following.entry(&edge.source).or_default().push(&edge.target);
+    }
+    let branching: HashSet<&str> = spec.branches.iter().map(|b| b.source.as_str()).collect();
+    if !following.contains_key(START) && !branching.contains(START) {
+        let message = format!("graph `{}` has no entry", spec.name);
+        let first = &spec.nodes[0].name;
+        let help = format!("add an edge from START, such as `add_edge(START, \"{first}\")`");
+        problems.error("no_entry", &graph.place, message, help);
+        return;
+    }
+    let mut reached: HashSet<&str> = HashSet::new();
+    let mut open = vec![START];
+    while let Some(name) = open.pop() {
+        if reached.insert(name) {
+            open.extend(following.get(name).into_iter().flatten());
+        }
+    }
+    let anywhere = graph.open_sources.iter().any(|source| reached.contains(source.as_str()));
+    for (index, (node, place)) in spec.nodes.iter().zip(&graph.node_places).enumerate() {
+        if !anywhere && !reached.contains(node.name.as_str()) {
+            let message = format!("nothing leads to node `{}`", node.name);
+            problems.warning("unreachable_node", place, message, "add an edge to it or remove it");
+        }
+        let decides = graph.outcomes[index].as_ref().is_some_and(|o| o.uses_command());
+        if !following.contains_key(node.name.as_str())
+            && !branching.contains(node.name.as_str())
+            && !decides
+        {
+            let message = format!("nothing follows node `{}`: the run ends there", node.name);
+            let help = format!("add `add_edge(\"{}\", END)` to say so", node.name);
+            problems.add("dead_end", Severity::Info, place.clone(), message, Some(help));
+        }
+    }
+}
+
+/// Keys that nodes write and the state does not have.
+fn state_keys(graph: &Assembled, schemas: &HashMap<String, SchemaSpec>, problems: &mut Problems) {
+    let spec = &graph.spec;
+    let mut known: Vec<&str> = spec.state.fields.iter().map(|field| field.name.as_str()).collect();
+    if known.is_empty() {
+        return;
+    }
+    let private = spec.nodes.iter().filter_map(|node| node.input_schema.as_ref());
+    let others = [&spec.input_schema, &spec.output_schema];
+    for name in private.chain(others.into_iter().flatten()) {
+        match schemas.get(name) {
+            Some(schema) => known.extend(schema.fields.iter().map(|field| field.name.as_str())),
+            None => return,
+        }
+    }
+    // A function may serve several nodes: its place counts once.
+    let mut seen: HashSet<usize> = HashSet::new();
+    let mut unknown = |key: &str, place: &Range<usize>, node: &str| {
+        if !known.contains(&key) && seen.insert(place.start) {
+            let message = format!("node `{node}` writes `{key}`, which is no key of the state");
+            let help = suggestion(key, "key", &known);
+            problems.warning("unknown_state_key", place, message, help);
+        }
+    };
+    for (node, outcomes) in spec.nodes.iter().zip(&graph.outcomes) {
+        for (key, place) in outcomes.iter().flat_map(|outcomes| &outcomes.updates) {
+            unknown(key, place, &node.name);
+        }
+        if let NodeKind::Typed(typed) = &node.kind {
+            for setting in typed
+                .settings
+                .iter()
+                .filter(|s| matches!(&*s.name, "into" | "item_key" | "index_key"))
+            {
+                let place = setting.span.start as usize..setting.span.end as usize;
+                if let Some(key) = setting.value.as_str() {
+                    unknown(key, &place, &node.name);
+                }
+            }
+        }
+    }
+}
+
+/// Two nodes that surely run in one step and surely write the same plain key.
+fn writers(graph: &Assembled, problems: &mut Problems) {
+    let spec = &graph.spec;
+    let plain: HashSet<&str> = spec
+        .state
+        .fields
+        .iter()
+        .filter(|field| field.reducer.is_none() && field.managed.is_none())
+        .map(|field| field.name.as_str())
+        .collect();
+    let index: HashMap<&str, usize> =
+        spec.nodes.iter().enumerate().map(|(i, node)| (node.name.as_str(), i)).collect();
+    let mut together: HashMap<&str, Vec<&str>> = HashMap::new();
+    for edge in spec.edges.iter().filter(|edge| edge.kind == EdgeKind::Plain && edge.target != END)
+    {
+        together.entry(&edge.source).or_default().push(&edge.target);
+    }
+    let mut groups: Vec<(&str, Vec<&str>)> = together.into_iter().collect();
+    groups.sort_unstable();
+    for (source, targets) in groups {
+        let mut writers: HashMap<&str, &str> = HashMap::new();
+        for target in targets {
+            let Some(position) = index.get(target) else { continue };
+            if spec.nodes[*position].defer {
+                continue;
+            }
+            let outcomes = graph.outcomes[*position].as_ref();
+            let surely = outcomes.filter(|outcomes| outcomes.sole_update);
+            for (key, place) in surely.iter().flat_map(|outcomes| &outcomes.updates) {
+                if !plain.contains(key.as_str()) {
+                    continue;
+                }
+                match writers.get(key.as_str()) {
+                    Some(other) if *other != target => {
+                        let message = format!(
+                            "`{other}` and `{target}` both run after `{source}` and write `{key}`, which has no reducer"
+                        );
+                        let help = format!(
+                            "give the key a reducer: `{key}: Annotated[list, operator.add]`, or write different keys"
+                        );
+                        problems.warning("two_writers", place, message, help);
+                    }
+                    _ => {
+                        writers.insert(key, target);
+                    }
+                }
+            }
+        }
+    }
+}

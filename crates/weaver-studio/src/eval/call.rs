@@ -1,0 +1,656 @@
+//! Calls and attributes.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use ruff_python_ast::name::Name;
+use ruff_python_ast::{Arguments, Expr, Stmt};
+use weaver_core::Value;
+
+use super::value::{
+    Abs, CallArgs, ClassRef, FunctionRef, Object, PartialArguments, Scope, ScopeRef, ToolNodeRef,
+    Val, snapshot,
+};
+use super::{CALLS_MAX, Evaluator, Flow, LIST_MAX, ROUNDS_MAX, expr};
+
+impl<'a> Evaluator<'a> {
+    /// A chain of attributes and calls, from its head outwards: a builder with a
+    /// hundred chained calls is a hundred levels of syntax and one level here.
+    pub(super) fn call_chain(&mut self, expr: &'a Expr, scope: &ScopeRef<'a>) -> Val<'a> {
+        let mut links = Vec::new();
+        let mut head = expr;
+        loop {
+            links.push(head);
+            head = match head {
+                Expr::Call(call) => &call.func,
+                Expr::Attribute(attribute) => &attribute.value,
+                _ => break,
+            };
+        }
+        links.pop();
+        let mut value = self.expr(head, scope);
+        for link in links.into_iter().rev() {
+            let span = self.link_span(link);
+            value = match link {
+                Expr::Call(call) => {
+                    let args = self.arguments(&call.arguments, scope);
+                    self.call(&value, args, span, scope)
+                }
+                Expr::Attribute(attribute) => self.attribute(&value, &attribute.attr.id, span),
+                _ => value,
+            };
+        }
+        value
+    }
+
+    /// A call in a chain starts at its method's name: what stands before it are
+    /// other calls.
+    fn link_span(&self, link: &'a Expr) -> Range<usize> {
+        let whole = self.span(link);
+        match link {
+            Expr::Call(call) => match &*call.func {
+                Expr::Attribute(attribute) if attribute.value.is_call_expr() => {
+                    self.span(&attribute.attr).start..whole.end
+                }
+                _ => whole,
+            },
+            _ => whole,
+        }
+    }
+
+    fn arguments(&mut self, arguments: &'a Arguments, scope: &ScopeRef<'a>) -> CallArgs<'a> {
+        let mut args = CallArgs::default();
+        for arg in &arguments.args {
+            match arg {
+                Expr::Starred(starred) => match self.expr(&starred.value, scope).items() {
+                    Some(items) => args.positional.extend(items),
+                    None => args.open = true,
+                },
+                _ => args.positional.push(self.expr(arg, scope)),
+            }
+        }
+        for keyword in &arguments.keywords {
+            let span = self.span(keyword);
+            let value = self.expr(&keyword.value, scope);
+            match &keyword.arg {
+                Some(name) => args.keywords.push((name.id.clone(), value, span)),
+                None => match value.entries() {
+                    Some(entries) => {
+                        for (key, value) in entries {
+                            match key.as_str() {
+                                Some(key) => {
+                                    args.keywords.push((Name::new(key), value, span.clone()))
+                                }
+                                None => args.open = true,
+                            }
+                        }
+                    }
+                    None => args.open = true,
+                },
+            }
+        }
+        args
+    }
+
+    fn attribute(&mut self, object: &Val<'a>, name: &Name, span: Range<usize>) -> Val<'a> {
+        let abs = match &object.abs {
+            Abs::Import(path) => expr::constant_of(Abs::Import(format!("{path}.{name}").into())),
+            Abs::Instance(instance) => {
+                let field = instance.fields.borrow().get(name).cloned();
+                match field.or_else(|| self.class_attribute(instance, name)) {
+                    Some(value) => value.abs,
+                    None => Abs::Unknown,
+                }
+            }
+            Abs::Unknown => Abs::Unknown,
+            _ => Abs::Attribute(Rc::new(object.clone()), name.clone()),
+        };
+        Val { abs, span }
+    }
+
+    /// A method bound to an object, or a constant of its class.
+    fn class_attribute(&mut self, object: &Rc<Object<'a>>, name: &Name) -> Option<Val<'a>> {
+        let class = &object.class;
+        for stmt in &class.class.body {
+            match stmt {
+                Stmt::FunctionDef(def) if def.name.id == *name => {
+                    let function = self.method(class, def);
+                    let span = class.base..class.base;
+                    return Some(Val { abs: Abs::Method(object.clone(), function), span });
+                }
+                Stmt::Assign(assign)
+                    if assign
+                        .targets
+                        .iter()
+                        .any(|t| matches!(t, Expr::Name(n) if n.id == *name)) =>
+                {
+                    return Some(self.class_value(class, &assign.value));
+                }
+                Stmt::AnnAssign(assign) if matches!(&*assign.target, Expr::Name(n) if n.id == *name) =>
+                {
+                    return assign.value.as_ref().map(|value| self.class_value(class, value));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn class_value(&mut self, class: &ClassRef<'a>, value: &'a Expr) -> Val<'a> {
+        let base = std::mem::replace(&mut self.base, class.base);
+        let scope = class.scope.clone().unwrap_or_else(|| self.module.clone());
+        let value = self.expr(value, &scope);
+        self.base = base;
+        value
+    }
+
+    pub(super) fn method(
+        &self,
+        class: &ClassRef<'a>,
+        def: &'a ruff_python_ast::StmtFunctionDef,
+    ) -> FunctionRef<'a> {
+        FunctionRef {
+            def,
+            base: class.base,
+            path: format!("{}.{}", class.class.name, def.name).into(),
+            scope: class.scope.clone(),
+            made_by: None,
+        }
+    }
+
+    /// Calls a value.
+    fn call(
+        &mut self,
+        callee: &Val<'a>,
+        args: CallArgs<'a>,
+        span: Range<usize>,
+        scope: &ScopeRef<'a>,
+    ) -> Val<'a> {
+        match &callee.abs {
+            Abs::Import(path) => {
+                let path = path.clone();
+                self.call_import(&path, args, span, scope)
+            }
+            Abs::Attribute(object, name) => {
+                let (object, name) = (object.clone(), name.clone());
+                self.call_method(&object, &name, args, span, scope)
+            }
+            Abs::Function(function) => {
+                let function = function.clone();
+                self.call_function(&function, None, &args, span)
+            }
+            Abs::Method(object, function) => {
+                let (object, function) = (object.clone(), function.clone());
+                self.call_function(&function, Some(object), &args, span)
+            }
+            Abs::Class(class) => {
+                let class = class.clone();
+                self.instantiate(&class, &args, span)
+            }
+            _ => Val::unknown(span),
+        }
+    }
+
+    fn call_import(
+        &mut self,
+        path: &Rc<str>,
+        args: CallArgs<'a>,
+        span: Range<usize>,
+        scope: &ScopeRef<'a>,
+    ) -> Val<'a> {
+        let last = path.rsplit('.').next().unwrap_or(path);
+        let langgraph = path.starts_with("langgraph.");
+        let abs = match last {
+            "StateGraph" | "MessageGraph" if langgraph => {
+                self.new_builder(last, &args, &span, scope)
+            }
+            "ToolNode" if langgraph => self.tool_node(&args),
+            "RetryPolicy" if langgraph => Abs::Retry(Rc::new(self.retry_policy(&args))),
+            "TimeoutPolicy" if langgraph => Abs::Timeout(self.timeout_policy(&args)),
+            "CachePolicy" if langgraph => Abs::Cache(self.cache_policy(&args)),
+            "RunnableLambda" | "RunnableCallable" => match args.positional.first() {
+                Some(function) => function.abs.clone(),
+                None => Abs::Unknown,
+            },
+            "partial" if &**path == "functools.partial" => {
+                let written = self.source(&span).split('(').next().unwrap_or("partial").trim();
+                let text = self.call_text(written, &args);
+                partial(&args, &span, text)
+            }
+            "timedelta" if path.starts_with("datetime.") => timedelta(&args),
+            _ if path.starts_with("agentweaver.nodes.") => self.typed_node(last, &args, &span),
+            _ if path.starts_with("builtins.") => builtin(last, &args, &span),
+            _ => Abs::Made(path.clone()),
+        };
+        Val { abs, span }
+    }
+
+    fn tool_node(&mut self, args: &CallArgs<'a>) -> Abs<'a> {
+        let tools = args.get(0, "tools").and_then(Val::items).unwrap_or_default();
+        self.remember_tools(&tools);
+        let tools = tools.iter().filter_map(|tool| match &tool.abs {
+            Abs::Function(function) => Some(function.path.to_string()),
+            _ => None,
+        });
+        let handle = args.keyword("handle_tool_errors").and_then(Val::as_bool);
+        let key = args.keyword("messages_key").and_then(Val::as_str).unwrap_or("messages");
+        Abs::ToolNode(Rc::new(ToolNodeRef {
+            tools: tools.collect(),
+            messages_key: key.to_string(),
+            handle_errors: handle.unwrap_or(true),
+        }))
+    }
+
+    fn remember_tools(&mut self, tools: &[Val<'a>]) {
+        for tool in tools {
+            if let Abs::Function(function) = &tool.abs {
+                self.tool_functions.push(function.clone());
+            }
+        }
+    }
+
+    fn call_method(
+        &mut self,
+        object: &Val<'a>,
+        name: &Name,
+        args: CallArgs<'a>,
+        span: Range<usize>,
+        scope: &ScopeRef<'a>,
+    ) -> Val<'a> {
+        match &object.abs {
+            Abs::Builder(index) => self.builder_method(*index, name, &args, span, scope),
+            // `.with_config(…)` and its kind give the same graph.
+            Abs::Compiled(..) if name.starts_with("with_") => {
+                self.touched = true;
+                Val { abs: object.abs.clone(), span }
+            }
+            Abs::Function(_) | Abs::Lambda(_) if name.starts_with("with_") => {
+                Val { abs: object.abs.clone(), span }
+            }
+            Abs::List(items) => {
+                if let (Some(item), "append" | "add") = (args.positional.first(), name.as_str()) {
+                    let item = snapshot(item);
+                    items.borrow_mut().push(item);
+                } else if name.as_str() == "extend"
+                    && let Some(more) = args.positional.first().and_then(Val::items)
+                {
+                    let mut items = items.borrow_mut();
+                    if items.len() + more.len() <= LIST_MAX {
+                        items.extend(more);
+                    }
+                }
+                Val { abs: Abs::Const(Value::Null), span }
+            }
+            Abs::Dict(entries) => dict_method(&entries.borrow(), name, &args, span),
+            Abs::Const(Value::Str(text)) => Val { abs: text_method(text, name, &args), span },
+            Abs::Made(_) if name.as_str() == "bind_tools" => {
+                let tools = args.get(0, "tools").and_then(Val::items).unwrap_or_default();
+                self.remember_tools(&tools);
+                Val { abs: object.abs.clone(), span }
+            }
+            Abs::Made(path) => Val { abs: Abs::Made(format!("{path}().{name}").into()), span },
+            _ => Val::unknown(span),
+        }
+    }
+
+    /// Reads a function's body with its parameters bound. The same function with
+    /// the same arguments is read once.
+    pub(super) fn call_function(
+        &mut self,
+        function: &FunctionRef<'a>,
+        object: Option<Rc<Object<'a>>>,
+        args: &CallArgs<'a>,
+        span: Range<usize>,
+    ) -> Val<'a> {
+        let key =
+            (function.base + usize::from(function.def.range.start()), call_key(args, &object));
+        if let Some(known) = self.memo.get(&key) {
+            let known = known.clone();
+            self.touched |= matches!(known.abs, Abs::Builder(_) | Abs::Compiled(..));
+            return known;
+        }
+        if self.calls >= CALLS_MAX {
+            return Val::unknown(span);
+        }
+        self.entered.insert(key.0);
+        let maker = match (&object, function.def.name.as_str()) {
+            (Some(object), "__init__") => Rc::from(object.class.class.name.as_str()),
+            _ => function.path.clone(),
+        };
+        let scope: ScopeRef<'a> = Rc::new(Scope {
+            names: RefCell::default(),
+            parent: function.scope.clone(),
+            path: Some(function.path.clone()),
+            maker: Some(maker),
+        });
+        self.scopes.push(scope.clone());
+        self.bind_parameters(function, object, args, &scope);
+        let base = std::mem::replace(&mut self.base, function.base);
+        let depth = std::mem::replace(&mut self.depth, 0);
+        let undecided = self.undecided.take();
+        let touched = std::mem::take(&mut self.touched);
+        self.calls += 1;
+        let flow = self.block(&function.def.body, &scope);
+        self.calls -= 1;
+        self.undecided = undecided;
+        self.depth = depth;
+        self.base = base;
+        let mut result = match flow {
+            Flow::Return(value) => Val { abs: value.abs, span },
+            _ => Val { abs: Abs::Const(Value::Null), span },
+        };
+        if let Abs::Function(made) = &mut result.abs
+            && made.scope.is_some()
+            && function.scope.is_none()
+        {
+            made.made_by = self.call_text(&function.path, args).map(Rc::from);
+        }
+        self.touched = touched
+            || matches!(result.abs, Abs::Builder(_) | Abs::Compiled(..))
+            || args.positional.iter().any(|arg| matches!(arg.abs, Abs::Builder(_)));
+        self.memo.insert(key, result.clone());
+        result
+    }
+
+    fn bind_parameters(
+        &mut self,
+        function: &FunctionRef<'a>,
+        object: Option<Rc<Object<'a>>>,
+        args: &CallArgs<'a>,
+        scope: &ScopeRef<'a>,
+    ) {
+        let parameters = &function.def.parameters;
+        let mut positional = args.positional.iter();
+        let mut receiver = object;
+        let span = function.base..function.base;
+        for parameter in parameters.posonlyargs.iter().chain(&parameters.args) {
+            let name = parameter.name();
+            let value = match receiver.take() {
+                Some(object) => Some(Val { abs: Abs::Instance(object), span: span.clone() }),
+                None => positional.next().or_else(|| args.keyword(name.as_str())).cloned(),
+            };
+            let value = value.or_else(|| self.default_of(function, parameter.default(), args));
+            self.bind(&name.id, value.unwrap_or_else(|| Val::unknown(span.clone())), scope);
+        }
+        for parameter in &parameters.kwonlyargs {
+            let name = parameter.name();
+            let value = args.keyword(name.as_str()).cloned();
+            let value = value.or_else(|| self.default_of(function, parameter.default(), args));
+            self.bind(&name.id, value.unwrap_or_else(|| Val::unknown(span.clone())), scope);
+        }
+        for parameter in parameters.vararg.iter().chain(&parameters.kwarg) {
+            self.bind(&parameter.name.id, Val::unknown(span.clone()), scope);
+        }
+    }
+
+    fn default_of(
+        &mut self,
+        function: &FunctionRef<'a>,
+        default: Option<&'a Expr>,
+        args: &CallArgs<'a>,
+    ) -> Option<Val<'a>> {
+        if args.open {
+            return None;
+        }
+        let scope = function.scope.clone().unwrap_or_else(|| self.module.clone());
+        let base = std::mem::replace(&mut self.base, function.base);
+        let value = default.map(|default| self.expr(default, &scope));
+        self.base = base;
+        value
+    }
+
+    fn instantiate(
+        &mut self,
+        class: &ClassRef<'a>,
+        args: &CallArgs<'a>,
+        span: Range<usize>,
+    ) -> Val<'a> {
+        let object = Rc::new(Object {
+            class: class.clone(),
+            fields: RefCell::new(HashMap::new()),
+            variable: RefCell::new(None),
+        });
+        self.objects.push(object.clone());
+        let init = class.class.body.iter().find_map(|stmt| match stmt {
+            Stmt::FunctionDef(def) if def.name.as_str() == "__init__" => Some(def),
+            _ => None,
+        });
+        let touched = self.touched;
+        if let Some(init) = init {
+            let function = self.method(class, init);
+            self.call_function(&function, Some(object.clone()), args, span.clone());
+        }
+        // Making the object is needed to run its methods, whatever `__init__` builds.
+        self.touched = touched;
+        Val { abs: Abs::Instance(object), span }
+    }
+
+    /// Reads the methods of a class that build graphs and that nothing has called.
+    pub(super) fn enter_class(&mut self, class: &ClassRef<'a>) {
+        let mut object = None;
+        for stmt in &class.class.body {
+            let Stmt::FunctionDef(def) = stmt else { continue };
+            let function = self.method(class, def);
+            let at = class.base + usize::from(def.range.start());
+            let text = self.source(&(at..class.base + usize::from(def.range.end())));
+            if self.entered.contains(&at) || !mentions_graph(text) {
+                continue;
+            }
+            let span = at..at;
+            let receiver = match &object {
+                Some(object) => Rc::clone(object),
+                None => {
+                    let open = CallArgs { open: true, ..CallArgs::default() };
+                    match self.instantiate(class, &open, span.clone()).abs {
+                        Abs::Instance(made) => {
+                            object = Some(made.clone());
+                            made
+                        }
+                        _ => return,
+                    }
+                }
+            };
+            if !self.entered.contains(&at) {
+                let open = CallArgs { open: true, ..CallArgs::default() };
+                self.call_function(&function, Some(receiver), &open, span);
+            }
+        }
+    }
+}
+
+fn mentions_graph(text: &str) -> bool {
+    ["StateGraph", "MessageGraph", "add_node", "add_edge"].iter().any(|word| text.contains(word))
+}
+
+/// Tells calls with different arguments apart.
+fn call_key<'a>(args: &CallArgs<'a>, object: &Option<Rc<Object<'a>>>) -> String {
+    let mut key = String::new();
+    if let Some(object) = object {
+        key.push_str(&format!("{:p};", Rc::as_ptr(object)));
+    }
+    for value in &args.positional {
+        push_key(value, &mut key);
+    }
+    for (name, value, _) in &args.keywords {
+        key.push_str(name);
+        key.push('=');
+        push_key(value, &mut key);
+    }
+    key
+}
+
+fn push_key(value: &Val<'_>, key: &mut String) {
+    match (&value.abs, value.to_value()) {
+        (Abs::Builder(index), _) => key.push_str(&format!("builder{index}")),
+        (Abs::Compiled(index, _), _) => key.push_str(&format!("graph{index}")),
+        (_, Some(known)) => key.push_str(&known.to_json()),
+        _ => key.push('?'),
+    }
+    key.push(';');
+}
+
+/// `timedelta(…)` as seconds.
+fn timedelta<'a>(args: &CallArgs<'a>) -> Abs<'a> {
+    const UNITS: [(&str, f64); 5] = [
+        ("days", 86_400.0),
+        ("hours", 3_600.0),
+        ("minutes", 60.0),
+        ("seconds", 1.0),
+        ("milliseconds", 0.001),
+    ];
+    let mut total = 0.0;
+    for (name, value, _) in &args.keywords {
+        let unit = UNITS.iter().find(|unit| unit.0 == name.as_str());
+        match (unit, &value.abs) {
+            (Some(unit), Abs::Const(value)) => total += unit.1 * value.as_f64().unwrap_or(0.0),
+            _ => return Abs::Unknown,
+        }
+    }
+    Abs::Const(Value::Float(total))
+}
+
+fn partial<'a>(args: &CallArgs<'a>, span: &Range<usize>, text: Option<String>) -> Abs<'a> {
+    let Some(function) = args.positional.first() else { return Abs::Unknown };
+    let given = PartialArguments {
+        positional: args.positional.len() - 1,
+        keywords: args.keywords.iter().map(|(name, ..)| name.to_string()).collect(),
+        span: span.clone(),
+        text,
+    };
+    Abs::Partial(Rc::new(function.clone()), Rc::new(given))
+}
+
+/// Built-in functions over known lists.
+fn builtin<'a>(name: &str, args: &CallArgs<'a>, span: &Range<usize>) -> Abs<'a> {
+    let first = args.positional.first();
+    let items = first.and_then(Val::items);
+    let list = |items: Vec<Val<'a>>| Val::list(items, span.clone()).abs;
+    match (name, items) {
+        ("list" | "tuple" | "set" | "frozenset", Some(items)) => list(items),
+        ("list" | "tuple", None) if first.is_none() => list(Vec::new()),
+        ("reversed", Some(items)) => list(items.into_iter().rev().collect()),
+        ("len", Some(items)) => Abs::Const(Value::Int(items.len() as i64)),
+        ("str", None) => {
+            first.and_then(expr::plain_text).map_or(Abs::Unknown, |t| Abs::Const(t.into()))
+        }
+        ("enumerate", Some(items)) => {
+            let start = args.get(1, "start").and_then(|v| match &v.abs {
+                Abs::Const(value) => value.as_int(),
+                _ => None,
+            });
+            let numbered = items.into_iter().enumerate().map(|(index, item)| {
+                let number =
+                    Abs::Const(Value::Int(start.unwrap_or(0).saturating_add(index as i64)));
+                let number = Val { abs: number, span: item.span.clone() };
+                Val::list(vec![number, item.clone()], item.span.clone())
+            });
+            list(numbered.collect())
+        }
+        ("zip", Some(first)) => {
+            let others: Option<Vec<Vec<Val<'a>>>> =
+                args.positional[1..].iter().map(Val::items).collect();
+            let Some(others) = others else { return Abs::Unknown };
+            let rows = first.into_iter().enumerate().map_while(|(index, item)| {
+                let span = item.span.clone();
+                let mut row = vec![item];
+                for other in &others {
+                    row.push(other.get(index)?.clone());
+                }
+                Some(Val::list(row, span))
+            });
+            list(rows.collect())
+        }
+        ("range", None) => range(args, span),
+        ("dict", _) if first.is_none() && !args.open => {
+            let entries = args
+                .keywords
+                .iter()
+                .map(|(name, value, span)| (Val::str(name.as_str(), span.clone()), value.clone()));
+            Abs::Dict(Rc::new(RefCell::new(entries.collect())))
+        }
+        ("dict", None) => first.map_or(Abs::Unknown, |value| match &value.abs {
+            Abs::Dict(entries) => Abs::Dict(Rc::new(RefCell::new(entries.borrow().clone()))),
+            _ => Abs::Unknown,
+        }),
+        _ => Abs::Unknown,
+    }
+}
+
+fn range<'a>(args: &CallArgs<'a>, span: &Range<usize>) -> Abs<'a> {
+    let numbers: Option<Vec<i64>> = args
+        .positional
+        .iter()
+        .map(|value| match &value.abs {
+            Abs::Const(value) => value.as_int(),
+            _ => None,
+        })
+        .collect();
+    let (from, to, step) = match numbers.as_deref() {
+        Some([to]) => (0, *to, 1),
+        Some([from, to]) => (*from, *to, 1),
+        Some([from, to, step]) if *step > 0 => (*from, *to, *step),
+        _ => return Abs::Unknown,
+    };
+    let items: Vec<Val<'a>> = (from..to)
+        .step_by(usize::try_from(step).unwrap_or(1))
+        .take(ROUNDS_MAX + 1)
+        .map(|int| Val { abs: Abs::Const(Value::Int(int)), span: span.clone() })
+        .collect();
+    Val::list(items, span.clone()).abs
+}
+
+fn dict_method<'a>(
+    entries: &[(Val<'a>, Val<'a>)],
+    name: &Name,
+    args: &CallArgs<'a>,
+    span: Range<usize>,
+) -> Val<'a> {
+    let items: Vec<Val<'a>> = match name.as_str() {
+        "items" => entries
+            .iter()
+            .map(|(key, value)| Val::list(vec![key.clone(), value.clone()], key.span.clone()))
+            .collect(),
+        "keys" => entries.iter().map(|(key, _)| key.clone()).collect(),
+        "values" => entries.iter().map(|(_, value)| value.clone()).collect(),
+        "get" => {
+            let key = args.positional.first().and_then(Val::as_str);
+            let found = entries.iter().find(|(known, _)| key.is_some() && known.as_str() == key);
+            return match found {
+                Some((_, value)) => value.clone(),
+                None => Val::unknown(span),
+            };
+        }
+        _ => return Val::unknown(span),
+    };
+    Val::list(items, span)
+}
+
+fn text_method<'a>(text: &str, name: &Name, args: &CallArgs<'a>) -> Abs<'a> {
+    let given = args.positional.first();
+    let result = match (name.as_str(), args.positional.len()) {
+        ("lower", 0) => text.to_lowercase(),
+        ("upper", 0) => text.to_uppercase(),
+        ("strip", 0) => text.trim().to_string(),
+        ("join", 1) => {
+            let Some(items) = given.and_then(Val::items) else { return Abs::Unknown };
+            let items: Option<Vec<String>> =
+                items.iter().map(|i| i.as_str().map(String::from)).collect();
+            let Some(items) = items else { return Abs::Unknown };
+            items.join(text)
+        }
+        ("replace", 2) => {
+            let (Some(from), Some(to)) = (args.positional[0].as_str(), args.positional[1].as_str())
+            else {
+                return Abs::Unknown;
+            };
+            if from.is_empty() {
+                return Abs::Unknown;
+            }
+            text.replace(from, to)
+        }
+        _ => return Abs::Unknown,
+    };
+    Abs::Const(Value::from(result))
+}

@@ -1,0 +1,270 @@
+//! What a function needs: the statements of the module that it uses, directly or
+//! through others, and why that may not run in the embedded interpreter.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+
+use ruff_python_ast::name::Name;
+
+use crate::facts::{Import, Item, ItemKind};
+use crate::hosts::{self, Answer};
+
+/// A statement of the module or of the body of a function that builds a graph.
+pub(crate) struct Unit<'c> {
+    pub item: &'c Item,
+    /// Offset of its chunk.
+    pub base: usize,
+    /// The function whose body it is in.
+    pub parent: Option<u32>,
+    /// Its chunk does not parse.
+    pub broken: bool,
+}
+
+impl Unit<'_> {
+    /// Its bytes in the whole text.
+    pub fn range(&self) -> Range<usize> {
+        self.base + self.item.range.start..self.base + self.item.range.end
+    }
+}
+
+/// What a module variable is at the end, as far as the cut must know.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Known {
+    /// A graph, by index.
+    Graph(usize),
+    /// A class that the host makes.
+    Schema,
+}
+
+/// All statements by the names they bind or change.
+pub(crate) struct Units<'c> {
+    pub all: Vec<Unit<'c>>,
+    names: HashMap<Option<u32>, HashMap<&'c str, Vec<u32>>>,
+    /// Simple statements that build graphs.
+    pub graph_statements: &'c BTreeSet<(usize, usize)>,
+    pub known: HashMap<String, Known>,
+}
+
+/// Everything that something needs.
+#[derive(Debug, Default)]
+pub(crate) struct Closure {
+    pub units: BTreeSet<u32>,
+    pub imports: BTreeMap<String, (String, Option<String>)>,
+    /// Module variables that hold graphs.
+    pub graphs: BTreeMap<String, usize>,
+    pub schemas: BTreeSet<String>,
+    pub reasons: Vec<Reason>,
+}
+
+/// Why something does not run in the embedded interpreter.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reason {
+    pub code: &'static str,
+    pub range: Range<usize>,
+    pub what: String,
+    pub instead: String,
+}
+
+impl<'c> Units<'c> {
+    pub fn new(
+        items: impl Iterator<Item = (usize, &'c Item, bool)>,
+        graph_statements: &'c BTreeSet<(usize, usize)>,
+        known: HashMap<String, Known>,
+    ) -> Self {
+        let mut units = Units { all: Vec::new(), names: HashMap::new(), graph_statements, known };
+        for (base, item, broken) in items {
+            units.add(item, base, broken, None);
+        }
+        units
+    }
+
+    fn add(&mut self, item: &'c Item, base: usize, broken: bool, parent: Option<u32>) {
+        let id = self.all.len() as u32;
+        let names = self.names.entry(parent).or_default();
+        for name in item.binds.iter().chain(&item.modifies) {
+            let ids = names.entry(name.as_str()).or_default();
+            if ids.last() != Some(&id) {
+                ids.push(id);
+            }
+        }
+        self.all.push(Unit { item, base, parent, broken });
+        for inner in &item.body {
+            self.add(inner, base, broken, Some(id));
+        }
+    }
+
+    /// The unit that defines a function by its path (`build.node`), if it is one
+    /// of the module or of functions of the module.
+    pub fn by_path(&self, path: &str) -> Option<u32> {
+        let mut parent = None;
+        for part in path.split('.') {
+            let ids = self.names.get(&parent)?.get(part)?;
+            let id = *ids.iter().rev().find(|id| {
+                let item = self.all[**id as usize].item;
+                matches!(item.kind, ItemKind::Function { .. } | ItemKind::Class)
+            })?;
+            parent = Some(id);
+        }
+        parent
+    }
+
+    /// What names used in a scope need.
+    pub fn closure(&self, uses: &[Name], scope: Option<u32>) -> Closure {
+        let mut closure = Closure::default();
+        let mut seen: HashSet<(Option<u32>, &str)> = HashSet::new();
+        let mut open: Vec<(&str, Option<u32>)> = Vec::new();
+        for name in uses {
+            open.push((name, scope));
+        }
+        while let Some((name, scope)) = open.pop() {
+            let Some((home, ids)) = self.resolve(name, scope) else {
+                self.captured(name, scope, &mut closure);
+                continue;
+            };
+            if !seen.insert((home, name)) {
+                continue;
+            }
+            if home.is_none() {
+                match self.known.get(name) {
+                    Some(Known::Graph(index)) => {
+                        closure.graphs.insert(name.to_string(), *index);
+                        continue;
+                    }
+                    Some(Known::Schema) => {
+                        closure.schemas.insert(name.to_string());
+                        continue;
+                    }
+                    None => {}
+                }
+            }
+            for id in ids {
+                self.need(*id, name, &mut closure, &mut |name, scope| open.push((name, scope)));
+            }
+        }
+        closure
+    }
+
+    /// Takes one unit into a closure.
+    fn need<'s>(
+        &'s self,
+        id: u32,
+        name: &str,
+        closure: &mut Closure,
+        push: &mut impl FnMut(&'s str, Option<u32>),
+    ) {
+        let unit = &self.all[id as usize];
+        if let Some(import) = unit.item.imports.iter().find(|import| import.local == *name)
+            && unit.item.kind == ItemKind::Import
+        {
+            self.import(import, unit, closure);
+            return;
+        }
+        let range = unit.range();
+        let is_graph = self.graph_statements.contains(&(range.start, range.end));
+        if unit.item.kind == ItemKind::Main || is_graph || !closure.units.insert(id) {
+            return;
+        }
+        if unit.broken {
+            closure.reasons.push(Reason {
+                code: "syntax_error",
+                range: range.clone(),
+                what: "it does not parse".into(),
+                instead: "mend the syntax error".into(),
+            });
+        }
+        let at = |inner: &Range<usize>| unit.base + inner.start..unit.base + inner.end;
+        for violation in &unit.item.violations {
+            closure.reasons.push(Reason {
+                code: "embedded_subset",
+                range: at(&violation.range),
+                what: format!("{} does not run in the embedded interpreter", violation.what),
+                instead: violation.instead.to_string(),
+            });
+        }
+        for import in &unit.item.imports {
+            self.import(import, unit, closure);
+        }
+        if matches!(unit.item.kind, ItemKind::Function { .. }) && self.builds_graph(&range) {
+            closure.reasons.push(Reason {
+                code: "embedded_subset",
+                range: range.clone(),
+                what: "building a graph inside a node does not run in the embedded interpreter"
+                    .into(),
+                instead: "build and compile the graph in the module and call it from the node"
+                    .into(),
+            });
+        }
+        for name in &unit.item.uses {
+            push(name, unit.parent);
+        }
+    }
+
+    /// The statements in a range that build graphs.
+    pub fn graph_statements_in(
+        &self,
+        range: &Range<usize>,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        let end = range.end;
+        let inside = self.graph_statements.range((range.start, 0)..(range.end, 0));
+        inside.copied().filter(move |statement| statement.1 <= end)
+    }
+
+    fn builds_graph(&self, range: &Range<usize>) -> bool {
+        self.graph_statements_in(range).next().is_some()
+    }
+
+    fn import(&self, import: &Import, unit: &Unit<'_>, closure: &mut Closure) {
+        let name = import.name.as_ref().map(|name| name.to_string());
+        let range = unit.base + import.statement.start..unit.base + import.statement.end;
+        match hosts::answer(&import.module, name.as_deref()) {
+            Answer::Here => {
+                closure.imports.insert(import.local.to_string(), (import.module.clone(), name));
+            }
+            Answer::NameMissing(instead) => closure.reasons.push(Reason {
+                code: "embedded_subset",
+                range,
+                what: format!(
+                    "`{}.{}` is not in the embedded interpreter",
+                    import.module,
+                    name.unwrap_or_default()
+                ),
+                instead: instead.to_string(),
+            }),
+            Answer::Worker => closure.reasons.push(Reason {
+                code: "needs_worker",
+                range,
+                what: format!("the package `{}` is only on a Python worker", import.module),
+                instead: "runs on a Python worker: not available yet; use a typed node or the \
+                          standard library"
+                    .into(),
+            }),
+        }
+    }
+
+    fn resolve<'s>(&'s self, name: &str, scope: Option<u32>) -> Option<(Option<u32>, &'s [u32])> {
+        let mut scope = scope;
+        loop {
+            if let Some(ids) = self.names.get(&scope).and_then(|names| names.get(name)) {
+                return Some((scope, ids));
+            }
+            scope = self.all[scope? as usize].parent;
+        }
+    }
+
+    /// A name that is a parameter of the function around.
+    fn captured(&self, name: &str, scope: Option<u32>, closure: &mut Closure) {
+        let mut scope = scope;
+        while let Some(id) = scope {
+            let unit = &self.all[id as usize];
+            if unit.item.parameters.iter().any(|parameter| parameter == name) {
+                closure.reasons.push(Reason {
+                    code: "embedded_subset",
+                    range: unit.range(),
+                    what: format!("`{name}` is a parameter of the function around and is only known when that is called"),
+                    instead: "make it a variable of the module, or give it with `functools.partial`".into(),
+                });
+            }
+            scope = unit.parent;
+        }
+    }
+}
