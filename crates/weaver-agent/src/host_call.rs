@@ -16,6 +16,8 @@ use crate::{memory, model};
 /// What nodes may call.
 #[derive(Clone)]
 pub struct Services {
+    /// The file as the user named it.
+    pub file: Arc<str>,
     /// Models.
     pub gateway: Gateway,
     /// Built-in tools.

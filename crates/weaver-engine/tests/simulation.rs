@@ -60,9 +60,11 @@ fn arrival_order_does_not_change_a_byte() {
 /// Every pair of crash points of small graphs.
 #[test]
 fn two_crashes_anywhere_change_nothing() {
-    for seed in 0..12 {
-        let plan = Plan::small(seed);
+    let small = (0..).map(Plan::small).zip(0..).map(|(plan, seed)| {
         let calm = Sim::new(&plan, Trouble::none()).run();
+        (seed, plan, calm)
+    });
+    for (seed, plan, calm) in small.filter(|(_, _, calm)| calm.effects < 40).take(20) {
         for first in 0..calm.effects {
             for second in 0..calm.effects {
                 let rough = Sim::new(&plan, Trouble::crashes(vec![first, second])).run();

@@ -10,6 +10,8 @@ use weaver_core::spec::{FieldSpec, SchemaKind, SchemaSpec};
 use weaver_core::value::TYPE_KEY;
 use weaver_core::{Hash, Program, Value};
 
+use crate::lower::{Lowered, lower};
+
 /// One input of the interpreter.
 #[derive(Clone, Debug)]
 pub(crate) struct Unit {
@@ -27,8 +29,25 @@ const FACES: [&str; 6] = [
     include_str!("faces/stdlib.py"),
 ];
 
+/// A program made ready: once for all its sessions.
+pub(crate) struct Prepared {
+    pub(crate) file: String,
+    pub(crate) lowered: Lowered,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) code_hash: Hash,
+}
+
+impl Prepared {
+    pub(crate) fn new(program: &Program) -> Self {
+        let lowered = lower(&program.source);
+        let units = units(program, &lowered);
+        let code_hash = code_hash(&program.file, &units);
+        Prepared { file: program.file.clone(), lowered, units, code_hash }
+    }
+}
+
 /// The inputs that make the module of a program, in order.
-pub(crate) fn units(program: &Program) -> Vec<Unit> {
+fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
     let ours = |source| Unit { users: false, source };
     let mut units = vec![
         ours(format!(
@@ -36,7 +55,8 @@ pub(crate) fn units(program: &Program) -> Vec<Unit> {
             literal(&faces())
         )),
         ours(names(program)),
-        Unit { users: true, source: program.source.clone() },
+        Unit { users: true, source: lowered.source.clone() },
+        ours(lowered.epilogue.clone()),
     ];
     for (id, text) in &program.lambdas {
         let lines = "\n".repeat(lambda_line(id).saturating_sub(1));
@@ -47,7 +67,7 @@ pub(crate) fn units(program: &Program) -> Vec<Unit> {
 }
 
 /// Hash of everything that decides what the module does.
-pub(crate) fn code_hash(file: &str, units: &[Unit]) -> Hash {
+fn code_hash(file: &str, units: &[Unit]) -> Hash {
     let parts = units.iter().map(|unit| unit.source.as_bytes());
     Hash::of_parts(std::iter::once(file.as_bytes()).chain(parts))
 }
@@ -63,7 +83,10 @@ fn faces() -> String {
 fn names(program: &Program) -> String {
     let mut out = String::from(
         "_aw_functions = {}\n_aw_coroutine = _aw['coroutine']\n\
-         callable = _aw['is_callable']\nissubclass = _aw['is_subclass']\n",
+         callable = _aw['is_callable']\nissubclass = _aw['is_subclass']\n\
+         _aw_raised = _aw['raised']\n_aw_catches = _aw['catches']\n_aw_caught = _aw['caught']\n\
+         _aw_super = _aw['super_init']\n_aw_delete = _aw['delete']\n\
+         _aw_find = _aw['find_name']\n_aw_native = _aw['native_name']\n",
     );
     for tool in &program.tools {
         let name = tool.function.rsplit('.').next().unwrap_or_default();

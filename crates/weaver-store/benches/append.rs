@@ -19,6 +19,7 @@ fn main() {
     let base = base.map_or_else(std::env::temp_dir, Into::into);
     let dir = tempfile::tempdir_in(base).unwrap();
     let floor = sync_floor(dir.path());
+    opening(&dir.path().join("opening"));
     pipelined(&dir.path().join("pipelined"), floor);
     lone(&dir.path().join("lone"), floor);
     reading(&dir.path().join("reading"));
@@ -54,6 +55,20 @@ fn begin(store: &Store, n: u128) -> (ExecutionId, Lane) {
     let (id, lane) = (execution_id(n), Lane::root("thread"));
     store.append(Batch::of(id).with(execution(id, "thread"))).wait().unwrap();
     (id, lane)
+}
+
+fn opening(dir: &Path) {
+    let timed = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        work();
+        start.elapsed()
+    };
+    let mut store = None;
+    let new = timed(&mut || store = Some(open(dir)));
+    begin(store.as_ref().unwrap(), 1);
+    let close = timed(&mut || store = None);
+    let again = timed(&mut || store = Some(open(dir)));
+    println!("a new directory {new:.1?}, closing {close:.1?}, opening again {again:.1?}");
 }
 
 /// A superstep: two log lines and a delta of 200 bytes.

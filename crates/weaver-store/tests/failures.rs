@@ -276,7 +276,7 @@ fn a_full_disk_loses_nothing_and_can_be_freed() {
         .append(Batch::of(ballast).with(execution(ballast, "ballast")).with(entry(
             ballast,
             1,
-            &incompressible(60_000),
+            &noise(1, 60_000),
         )))
         .wait()
         .unwrap();
@@ -305,12 +305,19 @@ fn a_full_disk_loses_nothing_and_can_be_freed() {
     assert_eq!(get(store.verify()).problems, []);
 }
 
-fn incompressible(bytes: usize) -> Vec<u8> {
-    let next = |random: &u64| Some(random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-    std::iter::successors(Some(1_u64), next)
-        .map(|random| (random >> 33) as u8)
-        .take(bytes)
-        .collect()
+#[test]
+fn rows_of_entries_stay_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let (id, _) = begin(&store);
+    let mut batch = Batch::of(id);
+    (1..=1_000).for_each(|n| batch.push(entry(id, n, &noise(n, 100))));
+    store.append(batch).wait().unwrap();
+    let longest: i64 = Connection::open(file(&dir))
+        .unwrap()
+        .query_row("SELECT max(length(packed)) FROM entries", [], |row| row.get(0))
+        .unwrap();
+    assert!((16_384..40_000).contains(&longest), "{longest}");
 }
 
 #[test]

@@ -47,12 +47,6 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Bytes that do not compress.
-fn noise(seed: u64, bytes: usize) -> Vec<u8> {
-    let next = |n: &u64| Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-    std::iter::successors(Some(seed), next).map(|n| (n >> 33) as u8).take(bytes).collect()
-}
-
 fn record() -> impl Strategy<Value = Record> {
     let place = (0..EXECUTIONS, any::<bool>()).prop_map(|(n, sub)| {
         let id = execution_of(n);

@@ -170,7 +170,16 @@ impl<'a> Compiler<'a> {
                 if typed.node_type == "loop" {
                     builder.private_channel(loop_key(&node.name), ChannelKind::LastValue);
                 }
-                let target = Target::Typed { name: node.name.clone(), node: typed.clone() };
+                let target = Target::Typed {
+                    name: node.name.clone(),
+                    node: typed.clone(),
+                    keys: graph
+                        .state
+                        .fields
+                        .iter()
+                        .map(|field| field.name.as_str().into())
+                        .collect(),
+                };
                 self.targets.insert(what.clone(), target);
                 engine::NodeKind::Function(what.as_str().into())
             }

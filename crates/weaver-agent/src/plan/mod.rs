@@ -48,6 +48,8 @@ pub enum Target {
         name: String,
         /// Its type and settings.
         node: TypedNode,
+        /// Keys of the state: those without a value are empty text to templates.
+        keys: Arc<[Arc<str>]>,
     },
     /// A `ToolNode`.
     Tools {

@@ -80,7 +80,7 @@ impl<'a> Gated<'a> {
             node.input = Some(vec![counter.as_str().into(), seen.as_str().into()]);
             builder.node(node);
             let node = TypedNode { node_type: node_type.into(), settings };
-            targets.push((what, Target::Typed { name, node }));
+            targets.push((what, Target::Typed { name, node, keys: [].into() }));
         };
         let setting = |name: &str, value: &str| Setting {
             name: name.into(),

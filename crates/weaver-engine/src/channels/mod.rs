@@ -240,6 +240,11 @@ impl<V: StateValue> Channels<V> {
         }
     }
 
+    /// Whether the open step has written an output key.
+    pub fn output_changed(&self) -> bool {
+        self.step.output_changed
+    }
+
     /// Closes the step: clears what holds for one step only and, if nothing can
     /// trigger next, lets deferred nodes go.
     pub fn end_step(&mut self, plan: &Plan<V>) -> Applied {

@@ -46,6 +46,18 @@ impl<V: StateValue> Frame<V> {
         hub.emit(&self.namespace, chunk);
     }
 
+    /// Tells that a task asked.
+    pub fn emit_interrupts(&self, hub: &mut Hub<V>, number: usize) {
+        let interrupts = || self.tasks[number].interrupts.clone();
+        if self.streams(hub, StreamModes::UPDATES) {
+            hub.emit(&self.namespace, Chunk::Interrupts(interrupts()));
+        }
+        if self.streams(hub, StreamModes::VALUES) {
+            let chunk = Chunk::Values { values: self.output(), interrupts: interrupts() };
+            hub.emit(&self.namespace, chunk);
+        }
+    }
+
     pub fn emit_values(&self, hub: &mut Hub<V>) {
         if self.streams(hub, StreamModes::VALUES) {
             let chunk = Chunk::Values { values: self.output(), interrupts: Vec::new() };

@@ -11,7 +11,7 @@ use super::task::{Task, TaskState};
 use super::update::Updates;
 use crate::channels::{Channels, Fold};
 use crate::checkpoint::{Commit, FORMAT, PendingRecord, Source, TaskPath, TaskRef};
-use crate::effect::{CallId, Effect, Interrupt, task_namespace};
+use crate::effect::{CallId, Effect, task_namespace};
 use crate::graph::{Graph, Persistence, Targets};
 use crate::hash::{CheckpointId, IdHasher, TaskId};
 use crate::stream::{Chunk, StreamModes};
@@ -329,14 +329,6 @@ impl<V: StateValue> Frame<V> {
 
     /// Ends the frame.
     pub fn end(&mut self, hub: &mut Hub<V>, end: End<V>) {
-        let root = self.is_root();
-        if let End::Interrupted { interrupts, values } = &end
-            && root
-            && self.streams(hub, StreamModes::VALUES)
-        {
-            let (values, interrupts): (V, Vec<Interrupt<V>>) = (values.clone(), interrupts.clone());
-            hub.emit(&self.namespace, Chunk::Values { values, interrupts });
-        }
         hub.work.push_back(Work::Ended { frame: self.number, end });
     }
 

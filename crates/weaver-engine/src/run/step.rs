@@ -61,6 +61,8 @@ impl<V: StateValue> Frame<V> {
             let kept = self.channels.values.clone();
             if self.write_all(order, &mut folds).is_err() || !folds.is_empty() {
                 self.channels.values = kept;
+            } else if self.channels.output_changed() {
+                self.emit_values(hub);
             }
         }
         let values = self.output();

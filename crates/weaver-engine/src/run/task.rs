@@ -13,7 +13,6 @@ use crate::effect::{
 };
 use crate::graph::{Body, Graph};
 use crate::hash::{CheckpointId, InterruptId, TaskId};
-use crate::stream::{Chunk, StreamModes};
 use crate::value::StateValue;
 use crate::view::CallInput;
 
@@ -339,10 +338,7 @@ impl<V: StateValue> Frame<V> {
     fn interrupted(&mut self, hub: &mut Hub<V>, number: usize, interrupts: Vec<Interrupt<V>>) {
         self.tasks[number].interrupts = interrupts;
         self.save_record(hub, number);
-        if self.is_root() && self.streams(hub, StreamModes::UPDATES) {
-            let interrupts = self.tasks[number].interrupts.clone();
-            hub.emit(&self.namespace, Chunk::Interrupts(interrupts));
-        }
+        self.emit_interrupts(hub, number);
         self.emit_task_end(hub, number);
         self.close_task(hub, number, TaskState::Interrupted);
     }
@@ -361,8 +357,10 @@ impl<V: StateValue> Frame<V> {
                 self.save_record(hub, number);
             }
             self.emit_update(hub, number, false);
-            self.emit_task_end(hub, number);
-            self.put_into_cache(hub, number);
+            if !self.tasks[number].cached {
+                self.emit_task_end(hub, number);
+                self.put_into_cache(hub, number);
+            }
         }
         self.close_task(hub, number, TaskState::Done);
     }

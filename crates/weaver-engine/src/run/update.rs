@@ -131,7 +131,7 @@ impl<V: StateValue> Frame<V> {
         self.open = self.tasks.len();
         for (number, output) in outputs.into_iter().enumerate() {
             self.tasks[number].state = TaskState::Running;
-            self.tasks[number].attempt = u32::MAX;
+            self.tasks[number].attempt = 1;
             self.node_returned(hub, number, output);
         }
     }

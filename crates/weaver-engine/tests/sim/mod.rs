@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 use weaver_core::{Timestamp, Value};
 use weaver_engine::{
-    Answer, Call, Effect, Happened, Input, InputCommand, InterruptId, Memory, Origin, Outcome,
-    Resume, Run, RunOptions,
+    Answer, Call, CheckpointState, Commit, Effect, Happened, Input, InputCommand, InterruptId,
+    Memory, Origin, Outcome, Resume, Run, RunOptions,
 };
 
 pub use plan::Plan;
@@ -91,7 +91,7 @@ impl Report {
 
 /// Something that became durable, or will.
 enum Write {
-    Commit(weaver_engine::Commit<Value>),
+    Commit(Commit<Value>),
     Pending(weaver_engine::SaveWrites<Value>),
 }
 
@@ -184,19 +184,31 @@ impl<'a> Sim<'a> {
     fn report(mut self, outcome: &Outcome<Value>) -> Report {
         self.flush(usize::MAX);
         let mut states = Vec::new();
-        let mut state = None;
+        let mut state: Option<CheckpointState<Value>> = None;
         for commit in self.memory.history("") {
-            let saved = self.memory.get("", commit.id).expect("a commit is a checkpoint");
-            let values = saved.state.channels.iter().filter(|(name, _)| !name.contains(':'));
+            let text = serde_json::to_string(commit).expect("a commit is JSON");
+            assert_eq!(&serde_json::from_str::<Commit<Value>>(&text).expect("and back"), commit);
+            match &mut state {
+                Some(state) if commit.parent == Some(state.id) => state.apply(commit),
+                _ => state = self.memory.get("", commit.id).map(|saved| saved.state),
+            }
+            let state = state.as_ref().expect("a commit is a checkpoint");
+            let values = state.channels.iter().filter(|(name, _)| !name.contains(':'));
             let values: Vec<_> = values.map(|(name, channel)| (name, &channel.stored)).collect();
             states.push(format!("{} {:?} {values:?}", commit.step, commit.source));
-            state = Some(saved.state);
         }
         let end = match outcome {
-            Outcome::Done { output } => output.to_json(),
+            Outcome::Done { output } => {
+                // What was saved adds up to what is in memory.
+                let saved = self.memory.latest("").expect("a finished run has a checkpoint").state;
+                for (key, value) in output.as_map().expect("output is an object") {
+                    let initial = matches!(value.to_json().as_str(), "[]" | "0" | "\"\"");
+                    assert!(initial || saved.value(key) == Some(value), "{key}: {value}");
+                }
+                output.to_json()
+            }
             other => format!("{other:?}"),
         };
-        let _ = state;
         Report {
             end,
             states,

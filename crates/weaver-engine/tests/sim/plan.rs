@@ -141,11 +141,21 @@ fn build(
             let habit = habit(random, &names, number, depth);
             let retry = vec![RetryPolicy { jitter: random.chance(50), ..RetryPolicy::default() }];
             let defer = random.chance(8);
-            graph.node(NodeSpec { retry, defer, ..NodeSpec::function(&**name) });
+            let handler = habit.failures == 99 && random.chance(70);
+            let error_handler = handler.then(|| format!("{name} handler").into());
+            graph.node(NodeSpec { retry, defer, error_handler, ..NodeSpec::function(&**name) });
             habits.insert(name.clone(), habit);
         }
     }
     graph.node(NodeSpec::function("worker"));
+    if random.chance(10) {
+        let stops = vec![names[random.below(names.len())].as_str().into()];
+        if random.chance(50) {
+            graph.interrupt_before(Targets::Names(stops));
+        } else {
+            graph.interrupt_after(Targets::Names(stops));
+        }
+    }
     wire(random, &mut graph, &names);
     graph.compile().unwrap_or_else(|errors| panic!("{errors:?}"))
 }
@@ -160,7 +170,12 @@ fn channels(graph: &mut GraphBuilder<Value>) {
 
 fn habit(random: &mut Random, names: &[String], number: usize, depth: usize) -> Habit {
     Habit {
-        failures: if random.chance(15) { 1 + random.below(2) as u32 } else { 0 },
+        failures: match random.below(100) {
+            0..15 => 1 + random.below(2) as u32,
+            // More often than any policy tries.
+            15..20 => 99,
+            _ => 0,
+        },
         questions: if random.chance(12) { 1 + random.below(2) } else { 0 },
         goto: random.chance(12).then(|| names[(number + 1) % names.len()].clone()),
         sends: if random.chance(12) { 1 + random.below(3) } else { 0 },

@@ -71,9 +71,39 @@ BUILTIN_ERRORS = {
 }
 
 
-def error_class(cls, name, bases):
+def define_error(cls, name, bases, own, parent):
     # Makes a user's class behave as an exception class: names of bases, nearest first.
     cls._error = (name, bases)
+    for method in ("__init__", "__str__", "__repr__"):
+        if method in own:
+            continue
+        if parent is not None and hasattr(parent, method) and error_info(parent) is not None:
+            setattr(cls, method, getattr(parent, method))
+        elif method == "__init__":
+            cls.__init__ = plain_error_init
+        elif method == "__str__":
+            cls.__str__ = plain_error_str
+        else:
+            cls.__repr__ = plain_error_repr
+
+
+def plain_error_init(self, *args, **kw):
+    self.args = args
+
+
+def plain_error_str(self):
+    args = getattr(self, "args", ())
+    return str(args[0]) if len(args) == 1 else (str(args) if args else "")
+
+
+def plain_error_repr(self):
+    args = getattr(self, "args", ())
+    return type(self).__name__ + "(" + ", ".join([repr(a) for a in args]) + ")"
+
+
+def super_init(self, *args, **kw):
+    # `super().__init__(...)` of an exception class.
+    self.args = args
 
 
 def error_info(cls):
@@ -163,7 +193,8 @@ def catches(wanted):
         head = text[1:].split(MARK, 1)[0].split(",")
         for name in names:
             if name in head:
-                return type(error)
+                # Not `type(error)`: the interpreter refuses that as a class to catch.
+                return BUILTIN_ERRORS.get(type(error).__name__, Exception)
     if plain:
         return tuple(plain)
     return SystemExit if not isinstance(error, SystemExit) else KeyboardInterrupt

@@ -2,11 +2,22 @@
 # imports of a file are bound to.
 
 import asyncio
+import base64
+import collections
+import copy
+import dataclasses
+import datetime
+import decimal
 import functools
+import hashlib
+import itertools
 import json
 import math
+import os
+import pathlib
 import random
 import re
+import sys
 import time
 
 
@@ -352,15 +363,30 @@ tool_registry = Registry()
 agentweaver = Namespace(llm=llm, allm=allm, tools=tool_registry, tool=call_tool, Send=Send, Command=Command, interrupt=interrupt)
 
 
+# Modules of the interpreter's own, for imports that are made by name.
+NATIVE = {
+    "functools": functools, "dataclasses": dataclasses, "collections": collections, "asyncio": asyncio, "json": json,
+    "math": math, "random": random, "re": re, "time": time, "itertools": itertools, "copy": copy, "datetime": datetime,
+    "os": os, "hashlib": hashlib, "base64": base64, "sys": sys, "decimal": decimal, "pathlib": pathlib,
+}
+
+
+def native_name(module, name):
+    return getattr(NATIVE[module], name)
+
+
 def find_name(module, name):
     # What a name imported from a module is bound to.
+    if module in NATIVE:
+        if name is None:
+            return NATIVE[module]
+        if (module, name) not in EXTRA:
+            return getattr(NATIVE[module], name)
     if name is None:
         if module in STDLIB:
             return STDLIB[module]
         if module.split(".")[0] == "agentweaver":
             return agentweaver
-        if module in ("typing", "typing_extensions", "enum", "abc", "types", "warnings", "traceback"):
-            return AnyModule(module)
         return AnyModule(module)
     if module == "agentweaver" and name == "tool":
         return call_tool
@@ -406,7 +432,7 @@ FACES = {
     "ChatPromptTemplate": ChatPromptTemplate, "MessagesPlaceholder": MessagesPlaceholder, "PromptTemplate": PromptTemplate,
     "SystemMessagePromptTemplate": SystemMessagePromptTemplate, "HumanMessagePromptTemplate": HumanMessagePromptTemplate,
     "AIMessagePromptTemplate": AIMessagePromptTemplate,
-    "tool": tool, "Tool": Tool, "BaseTool": Tool, "StructuredTool": StructuredTool, "ToolNode": ToolNode,
+    "TYPE_CHECKING": False, "tool": tool, "Tool": Tool, "BaseTool": Tool, "StructuredTool": StructuredTool, "ToolNode": ToolNode,
     "tools_condition": tools_condition, "Field": Field, "Document": Record,
 }
 

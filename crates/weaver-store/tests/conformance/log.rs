@@ -73,6 +73,29 @@ pub fn entries_come_back_in_order_and_chained(store: &Store) {
     assert_eq!(get(store.entries(execution_id(9), 0, 0)), []);
 }
 
+pub fn entries_of_one_batch_are_read_from_any_place(store: &Store) {
+    let (id, _) = begin(store);
+    let lines: Vec<Entry> = (1..=600)
+        .map(|sequence| {
+            let mut line = entry(id, sequence, &noise(sequence, 150));
+            line.time = at([1_795_227_388_004_000, -5, i64::MAX, i64::MIN][sequence as usize % 4]);
+            line.namespace = ["", "", "sub:1"][sequence as usize % 3].into();
+            line.step = [None, Some(-1), Some(i64::MAX)][sequence as usize % 3];
+            line
+        })
+        .collect();
+    let mut batch = Batch::of(id);
+    lines.iter().cloned().for_each(|line| batch.push(line));
+    store.append(batch).wait().unwrap();
+    for after in [0, 1, 99, 300, 301, 598, 599, 600, 601] {
+        let rest = &lines[(after as usize).min(600)..];
+        for limit in [1, 2, 250, 1_000] {
+            let expected = &rest[..limit.min(rest.len())];
+            assert_eq!(get(store.entries(id, after, limit)), expected, "{after}, {limit}");
+        }
+    }
+}
+
 pub fn an_entry_out_of_order_is_refused_with_all_later_batches(store: &Store) {
     let (id, _) = begin(store);
     let other = execution_id(2);

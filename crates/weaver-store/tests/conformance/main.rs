@@ -36,6 +36,7 @@ macro_rules! conformance {
 conformance! {
     log::executions_are_kept_and_listed_newest_first,
     log::entries_come_back_in_order_and_chained,
+    log::entries_of_one_batch_are_read_from_any_place,
     log::an_entry_out_of_order_is_refused_with_all_later_batches,
     log::a_batch_is_all_or_nothing,
     log::large_payloads_come_back,
