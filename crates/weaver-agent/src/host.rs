@@ -111,6 +111,7 @@ impl Inner {
         let function_call = FunctionCall {
             function: id,
             args,
+            kwargs: Default::default(),
             input_class,
             answers: &call.answers,
             limits: limits(metadata),
@@ -155,6 +156,7 @@ impl Inner {
             let function_call = FunctionCall {
                 function: id,
                 args: vec![value, write],
+                kwargs: Default::default(),
                 input_class: None,
                 answers: &[],
                 limits: Default::default(),

@@ -151,6 +151,7 @@ pub async fn code(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Val
             FunctionCall {
                 function: settings.text("code").unwrap_or_default(),
                 args: vec![Value::map(inputs)],
+                kwargs: Map::new(),
                 input_class: None,
                 answers: task.answers,
                 limits: limits(&metadata),
