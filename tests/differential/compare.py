@@ -3,7 +3,9 @@
     python compare.py [--binary PATH] [--all] [NAME...]
 
 Prints the differences of each failing scenario and a summary line; exits with 1
-when a scenario fails. Needs nothing but Python's standard library.
+when a scenario fails. Differences that are meant are listed with their reason in
+deliberate.json; one that is listed and does not occur fails too.
+Needs nothing but Python's standard library.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from canonical import canonical
 
 HERE = pathlib.Path(__file__).parent
 GRAPHS = HERE / "graphs"
+DELIBERATE = HERE / "deliberate.json"
 SECONDS_PER_SCENARIO = 60
 NOT_COMPARED = {"langgraph", "about"}
 UNREADABLE = "unreadable"  # langgraph itself could not say
@@ -65,7 +68,16 @@ def differences(binary, name):
         said = (done.stderr or done.stdout).strip().splitlines()[-3:]
         return [f"exit code {done.returncode}, no JSON: {' / '.join(said)}"]
     theirs = json.loads((GRAPHS / f"{name}.expected.json").read_text())
-    return list(walk("", theirs, ours))
+    return unexpected(name, list(walk("", theirs, ours)))
+
+
+def unexpected(name, found):
+    """What is not listed as deliberate, and what is listed but did not occur."""
+    listed = json.loads(DELIBERATE.read_text()).get(name, {})
+    met = {place for place in listed for line in found if line.startswith(place)}
+    rest = [line for line in found if not any(line.startswith(place) for place in met)]
+    gone = [f"{place}: listed in {DELIBERATE.name}, but there is no difference" for place in listed if place not in met]
+    return rest + gone
 
 
 def walk(place, expected, found):

@@ -12,7 +12,6 @@ import json
 import pathlib
 import sys
 import traceback
-import warnings
 
 from langgraph.cache.memory import InMemoryCache
 from langgraph.checkpoint.memory import InMemorySaver
@@ -23,7 +22,6 @@ import sequential
 from canonical import dump
 from values import decode, encode
 
-warnings.simplefilter("ignore")
 
 UNREADABLE = "unreadable"
 

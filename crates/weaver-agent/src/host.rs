@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use weaver_core::value::TYPE_KEY;
 use weaver_core::{Failure, FailureKind, Value};
 use weaver_engine::{Answer, Call, CallInput, CallKind};
 use weaver_interpreter::Session;
@@ -55,8 +56,8 @@ impl Inner {
             Target::Function { id, input_class, metadata } => {
                 self.function(&call, &context, id, input_class.as_deref(), metadata).await
             }
-            Target::Typed { name, node } => {
-                let state = call.input.to_value();
+            Target::Typed { name, node, keys } => {
+                let state = with_all_keys(call.input.to_value(), keys);
                 let task = typed::Task {
                     name,
                     node,
@@ -110,6 +111,7 @@ impl Inner {
         let function_call = FunctionCall {
             function: id,
             args,
+            kwargs: Default::default(),
             input_class,
             answers: &call.answers,
             limits: limits(metadata),
@@ -154,6 +156,7 @@ impl Inner {
             let function_call = FunctionCall {
                 function: id,
                 args: vec![value, write],
+                kwargs: Default::default(),
                 input_class: None,
                 answers: &[],
                 limits: Default::default(),
@@ -169,6 +172,19 @@ impl Inner {
         }
         Answer::Value(value)
     }
+}
+
+/// The state with an empty text for each key that has no value yet, so that a
+/// template may name every key of the schema.
+fn with_all_keys(state: Value, keys: &[Arc<str>]) -> Value {
+    let Value::Map(mut map) = state else { return state };
+    if keys.iter().any(|key| !map.contains_key(key)) && map.get(TYPE_KEY).is_none() {
+        let map = Arc::make_mut(&mut map);
+        for key in keys {
+            map.entry(key.clone()).or_insert_with(|| "".into());
+        }
+    }
+    Value::Map(map)
 }
 
 fn in_reducer(call: &Call<Value>, mut failure: Failure) -> Failure {

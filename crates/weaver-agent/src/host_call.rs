@@ -16,6 +16,8 @@ use crate::{memory, model};
 /// What nodes may call.
 #[derive(Clone)]
 pub struct Services {
+    /// The file as the user named it.
+    pub file: Arc<str>,
     /// Models.
     pub gateway: Gateway,
     /// Built-in tools.
@@ -194,12 +196,11 @@ pub async fn call_tool(
     name: &str,
     args: Value,
 ) -> Result<Value, Failure> {
-    let definition = services.tools.get(name);
-    let policy = match definition.map(|definition| definition.effect) {
-        Some(weaver_tools::Effect::Pure) => EffectPolicy::Local,
-        Some(weaver_tools::Effect::Read) | None => EffectPolicy::Ask,
-        Some(weaver_tools::Effect::Write) => EffectPolicy::Change,
-        Some(weaver_tools::Effect::AtMostOnce) => EffectPolicy::AtMostOnce,
+    let policy = match services.tools.effect(name, &args) {
+        weaver_tools::Effect::Pure => EffectPolicy::Local,
+        weaver_tools::Effect::Read => EffectPolicy::Ask,
+        weaver_tools::Effect::Write => EffectPolicy::Change,
+        weaver_tools::Effect::AtMostOnce => EffectPolicy::AtMostOnce,
     };
     let request = Value::map([("tool", Value::str(name)), ("args", args.clone())]);
     let effect = EffectRequest { kind: "tool", request: request.clone(), policy };

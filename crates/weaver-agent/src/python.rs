@@ -25,6 +25,8 @@ pub struct FunctionCall<'a> {
     pub function: &'a str,
     /// Positional arguments, the first of which may become a schema instance.
     pub args: Vec<Value>,
+    /// Keyword arguments; they come before those that are filled by name.
+    pub kwargs: Map,
     /// The schema whose instance the first argument becomes.
     pub input_class: Option<String>,
     /// Answers to its `interrupt()` calls so far.
@@ -86,7 +88,8 @@ impl Python {
         if let Some((restored, suspended)) = self.restore(context, &call) {
             return drive.go_on(restored, suspended).await;
         }
-        let kwargs = self.named_arguments(call.function, context);
+        let mut kwargs = self.named_arguments(call.function, context, !call.args.is_empty());
+        kwargs.extend(call.kwargs);
         let started = self.session.call(CallRequest {
             function: call.function.to_string(),
             args: call.args,
@@ -155,11 +158,11 @@ impl Python {
     }
 
     /// Parameters that LangGraph fills by name.
-    fn named_arguments(&self, id: &str, context: &TaskContext) -> Map {
+    fn named_arguments(&self, id: &str, context: &TaskContext, takes_input: bool) -> Map {
         let mut kwargs = Map::new();
         let Some(function) = self.functions.get(id) else { return kwargs };
         for (position, parameter) in function.parameters.iter().enumerate() {
-            if position == 0 && !parameter.keyword_only {
+            if takes_input && position == 0 && !parameter.keyword_only {
                 continue;
             }
             if let Some(value) = host_call::named_argument(&parameter.name, context) {

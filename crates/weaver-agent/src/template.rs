@@ -188,18 +188,18 @@ fn failure(source: &str, state: &Value, error: &minijinja::Error) -> Failure {
         ErrorKind::UndefinedError => {
             let names: Vec<&str> =
                 state.as_map().into_iter().flatten().map(|(key, _)| &**key).collect();
-            Failure::new(
-                FailureKind::InvalidInput,
-                "template_failed",
-                format!(
-                    "the template `{}` uses a name that the state does not hold (line {line})",
-                    shorten(source)
-                ),
+            let unknown = undeclared(source, &names);
+            let what = match unknown.as_slice() {
+                [] => "something that the state does not hold".to_string(),
+                unknown => format!("`{}`, which the state does not hold", unknown.join("`, `")),
+            };
+            let message = format!("the template `{}` uses {what} (line {line})", shorten(source));
+            Failure::new(FailureKind::InvalidInput, "template_failed", message).with_help(
+                match names.is_empty() {
+                    true => "the state is empty here".to_string(),
+                    false => format!("the state holds: {}", names.join(", ")),
+                },
             )
-            .with_help(match names.is_empty() {
-                true => "the state is empty here".to_string(),
-                false => format!("the state holds: {}", names.join(", ")),
-            })
         }
         ErrorKind::OutOfFuel => Failure::new(
             FailureKind::Limit,
@@ -212,6 +212,24 @@ fn failure(source: &str, state: &Value, error: &minijinja::Error) -> Failure {
             format!("the template `{}` failed on line {line}: {detail}", shorten(source)),
         ),
     }
+}
+
+/// Names that a template takes from the state and that are not there.
+fn undeclared(source: &str, known: &[&str]) -> Vec<String> {
+    let environment = environment();
+    let names = match environment.template_from_str(source) {
+        Ok(template) if source.contains("{{") || source.contains("{%") => {
+            template.undeclared_variables(false)
+        }
+        _ => match environment.compile_expression(source) {
+            Ok(expression) => expression.undeclared_variables(false),
+            Err(_) => return Vec::new(),
+        },
+    };
+    let mut unknown: Vec<String> =
+        names.into_iter().filter(|name| !known.contains(&name.as_str())).collect();
+    unknown.sort();
+    unknown
 }
 
 fn shorten(source: &str) -> String {
@@ -242,6 +260,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_what_there_is() {
         let failure = render("{{ qestion }}", &state()).unwrap_err();
+        assert!(failure.message.contains("`qestion`"), "{failure}");
         assert_eq!(failure.code, "template_failed");
         assert!(failure.help.unwrap().contains("question, findings, score"));
     }

@@ -1,14 +1,14 @@
 //! `ToolNode` and `tools_condition`: calls that a model asked for.
 
 use futures::future::join_all;
-use weaver_core::spec::END;
-use weaver_core::{EventKind, Failure, FailureKind, Message, MessageKind, Value};
+use weaver_core::spec::{END, FunctionSpec, ToolSpec};
+use weaver_core::{EventKind, Failure, FailureKind, Map, Message, MessageKind, Value};
 use weaver_engine::{Answer, NodeOutput, Route};
 use weaver_runtime::TaskContext;
 
-use crate::convert;
 use crate::host_call::{self, Services, unknown_tool};
 use crate::python::{Ended, FunctionCall, Python};
+use crate::{convert, structured};
 
 /// A node that calls what the last message asks for.
 pub struct ToolNode<'a> {
@@ -163,24 +163,23 @@ impl ToolNode<'_> {
         let shown = Value::map([("tool", Value::str(&*call.name)), ("args", call.args.clone())]);
         context.emit(EventKind::ToolCall, shown);
         let began = std::time::Instant::now();
-        let request = Value::map([
-            ("args", call.args.clone()),
-            ("id", Value::str(&*call.id)),
-            ("state", state.clone()),
-        ]);
-        let ended = python
-            .call(
-                services,
-                context,
-                FunctionCall {
+        let ended = match check_arguments(spec, &call.args) {
+            Ok(()) => {
+                let injected = inject(python.function(&spec.function), context, state, call);
+                let mut kwargs = call.args.as_map().cloned().unwrap_or_default();
+                kwargs.extend(injected);
+                let function_call = FunctionCall {
                     function: &spec.function,
-                    args: vec![Value::tagged("tool_input", [("call", request)])],
+                    args: Vec::new(),
+                    kwargs,
                     input_class: None,
                     answers,
                     limits: Default::default(),
-                },
-            )
-            .await;
+                };
+                python.call(services, context, function_call).await
+            }
+            Err(failure) => Ended::Failed(failure),
+        };
         let mut event = context.event(EventKind::ToolResult);
         event.duration_us = Some(began.elapsed().as_micros() as u64);
         let outcome = match &ended {
@@ -210,6 +209,45 @@ pub fn tools_condition(state: &Value) -> Result<Route<Value>, Failure> {
 fn last_message(state: &Value, key: &str) -> Option<Value> {
     let fields = state.get("fields").filter(|_| state.tag() == Some("object")).unwrap_or(state);
     fields.get(key)?.as_list()?.last().cloned()
+}
+
+/// Arguments that do not fit the tool's schema are an answer, not a call.
+fn check_arguments(spec: &ToolSpec, args: &Value) -> Result<(), Failure> {
+    let schema = serde_json::Value::from(&spec.parameters);
+    let Ok(validator) = jsonschema::validator_for(&schema) else { return Ok(()) };
+    structured::check(&validator, Ok(args.clone())).map(drop).map_err(|problem| {
+        let message = format!("the arguments of `{}` do not fit: {problem}", spec.name);
+        Failure::new(FailureKind::Tool, "tool_arguments", message)
+    })
+}
+
+/// Parameters that the model does not see: `Annotated[dict, InjectedState]` and its siblings.
+fn inject(
+    function: Option<&FunctionSpec>,
+    context: &TaskContext,
+    state: &Value,
+    call: &weaver_core::ToolCall,
+) -> Map {
+    let mut injected = Map::new();
+    for parameter in function.into_iter().flat_map(|function| &function.parameters) {
+        let annotation = parameter.annotation.as_deref().unwrap_or("");
+        let value = if let Some((_, rest)) = annotation.split_once("InjectedState") {
+            let field = rest.trim_start_matches('(').split(['"', '\'']).nth(1);
+            field.map_or(Some(state.clone()), |field| state.get(field).cloned())
+        } else if annotation.contains("InjectedToolCallId") {
+            Some(Value::str(&*call.id))
+        } else if annotation.contains("InjectedStore") {
+            host_call::named_argument("store", context)
+        } else if annotation.contains("ToolRuntime") || annotation.contains("Runtime[") {
+            host_call::named_argument("runtime", context)
+        } else {
+            None
+        };
+        if let Some(value) = value {
+            injected.insert(parameter.name.as_str().into(), value);
+        }
+    }
+    injected
 }
 
 /// Limits, crashes and lost records are no answers for a model.

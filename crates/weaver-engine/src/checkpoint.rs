@@ -66,6 +66,9 @@ pub struct Commit<V> {
     /// All pending sends, if they changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sends: Option<Vec<SendTo<V>>>,
+    /// Subgraphs with their own memory that ran: their namespace and newest checkpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<(Arc<str>, CheckpointId)>,
     /// The tasks of the next superstep.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<TaskRef>,
@@ -158,6 +161,17 @@ impl TaskPath {
         matches!(self, TaskPath::Push(_) | TaskPath::PushHandler(_))
     }
 
+    /// A number for ids. The rank of a node changes when others are added, so it
+    /// is left out: ids hold the node's name anyway.
+    pub(crate) fn number(self) -> u64 {
+        match self.rank() {
+            (0, _, handler) => u64::from(handler) << 32,
+            (kind, index, handler) => {
+                u64::from(kind) << 40 | u64::from(handler) << 32 | u64::from(index)
+            }
+        }
+    }
+
     /// The order in which writes are applied: edges by node name, then sends
     /// by index, each followed by its error handler.
     pub(crate) fn rank(self) -> (u8, u32, u8) {
@@ -205,6 +219,9 @@ pub struct CheckpointState<V> {
     /// Pending sends.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub sends: Vec<SendTo<V>>,
+    /// The newest checkpoint of each subgraph with its own memory.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub children: BTreeMap<Arc<str>, CheckpointId>,
     /// See [`Commit::next`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<TaskRef>,
@@ -241,6 +258,7 @@ impl<V: StateValue> CheckpointState<V> {
             seen: BTreeMap::new(),
             interrupt_seen: 0,
             sends: Vec::new(),
+            children: BTreeMap::new(),
             next: Vec::new(),
         };
         state.apply(commit);
@@ -287,6 +305,7 @@ impl<V: StateValue> CheckpointState<V> {
         if let Some(sends) = &commit.sends {
             self.sends.clone_from(sends);
         }
+        self.children.extend(commit.children.iter().cloned());
         self.next.clone_from(&commit.next);
     }
 
@@ -314,6 +333,7 @@ fn append<V: StateValue>(stored: &mut Option<Stored<V>>, items: &[V]) {
 /// checkpoint is committed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "nearly all records are tasks")]
 pub enum PendingRecord<V> {
     /// A task.
     Task(TaskRecord<V>),
@@ -348,6 +368,9 @@ pub struct TaskRecord<V> {
     /// Why it failed, its retries spent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+    /// Subgraphs with their own memory that it ran, see [`Commit::children`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<(Arc<str>, CheckpointId)>,
 }
 
 fn no_writes<V>() -> Option<Vec<SavedWrite<V>>> {

@@ -143,15 +143,19 @@ pub(crate) fn task_namespace(namespace: &str, node: &str, id: TaskId) -> String 
     if namespace.is_empty() { format!("{node}:{id}") } else { format!("{namespace}|{node}:{id}") }
 }
 
-/// Which subgraph checkpoint to read.
+/// Which subgraph checkpoint to read: the newest of the namespace whose
+/// [`Commit::parents`] end with `under`; if there is none, the checkpoint `at`;
+/// if that is absent too, none. So a branch of history sees its own only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
     /// Returns with the answer.
     pub id: CallId,
     /// The namespace.
     pub namespace: Arc<str>,
-    /// The latest, or the latest older than this checkpoint (in a replay).
-    pub before: Option<CheckpointId>,
+    /// The checkpoint at which the graph above stands.
+    pub under: CheckpointId,
+    /// What the subgraph came to in an earlier step of the graph above.
+    pub at: Option<CheckpointId>,
 }
 
 /// What to save on top of a checkpoint.

@@ -119,15 +119,15 @@ id_type! {
 }
 
 impl CheckpointId {
-    /// The id of a checkpoint taken `now` on top of `parent`; `salt` tells apart
+    /// The id of a checkpoint taken `now`, later than `floor`; `salt` tells apart
     /// checkpoints of one moment (the namespace and the step).
-    pub(crate) fn next(now: Timestamp, parent: Option<CheckpointId>, salt: IdHasher) -> Self {
+    pub(crate) fn next(now: Timestamp, floor: Option<CheckpointId>, salt: IdHasher) -> Self {
         let time = u64::try_from(now.0).unwrap_or(0);
-        let time = match parent {
-            Some(parent) => time.max((parent.0 >> 64) as u64 + 1),
+        let time = match floor {
+            Some(floor) => time.max((floor.0 >> 64) as u64 + 1),
             None => time,
         };
-        let low = salt.wide(parent.map_or(0, |parent| parent.0)).number(time).finish() as u64;
+        let low = salt.wide(floor.map_or(0, |floor| floor.0)).number(time).finish() as u64;
         CheckpointId((u128::from(time) << 64) | u128::from(low))
     }
 

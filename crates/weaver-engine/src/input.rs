@@ -103,6 +103,9 @@ pub enum Siblings {
 /// Options of one run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
+    /// A number of the thread, part of the ids of messages that have none: two
+    /// threads must differ, runs of one thread must not.
+    pub thread: u128,
     /// Steps before the run fails, counted from this start.
     pub recursion_limit: u32,
     /// Whether checkpoints are kept. Without, nothing can be resumed.
@@ -124,6 +127,7 @@ pub struct RunOptions {
 impl Default for RunOptions {
     fn default() -> Self {
         RunOptions {
+            thread: 0,
             recursion_limit: 10_007,
             checkpoints: false,
             max_concurrency: None,

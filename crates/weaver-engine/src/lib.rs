@@ -14,6 +14,11 @@
 //! - After every call into a [`Run`], drain [`Run::poll_effect`] fully.
 //! - A superstep costs what it touches, not what the state or the history holds.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "a failure is data of the log; it is rare and passes through few functions"
+)]
+
 mod channels;
 pub mod checkpoint;
 pub mod effect;

@@ -54,14 +54,11 @@ impl<V: StateValue> Memory<V> {
 
     /// Answers [`crate::Effect::Load`].
     pub fn load(&self, load: &Load) -> Option<Saved<V>> {
-        match load.before {
-            None => self.latest(&load.namespace),
-            Some(before) => {
-                let from = (load.namespace.clone(), CheckpointId(0));
-                let mut older = self.commits.range(from..(load.namespace.clone(), before));
-                self.get(&load.namespace, older.next_back()?.1.id)
-            }
-        }
+        let under = |commit: &&Commit<V>| {
+            commit.parents.last().is_some_and(|(_, parent)| *parent == load.under)
+        };
+        let newest = self.history(&load.namespace).rev().find(under).map(|commit| commit.id);
+        self.get(&load.namespace, newest.or(load.at)?)
     }
 
     /// The latest checkpoint of a namespace.

@@ -203,6 +203,57 @@ mod tests {
         );
     }
 
+    /// `add_messages` as its definition reads, on (id, text) pairs.
+    fn plainly(mut list: Vec<(u8, u32)>, update: &[(u8, u32, bool)]) -> Option<Vec<(u8, u32)>> {
+        let mut removed = Vec::new();
+        for (id, text, remove) in update {
+            let known = list.iter_mut().find(|(other, _)| other == id);
+            match (known, remove) {
+                (Some(_), true) => removed.push(*id),
+                (Some(message), false) => {
+                    message.1 = *text;
+                    removed.retain(|other| other != id);
+                }
+                (None, true) => return None,
+                (None, false) => list.push((*id, *text)),
+            }
+        }
+        list.retain(|(id, _)| !removed.contains(id));
+        Some(list)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_index_never_shows(updates in proptest::collection::vec(
+            proptest::collection::vec((0u8..6, 0u32..100, proptest::bool::weighted(0.2)), 0..4), 0..12)
+        ) {
+            let message = |(id, text, remove): &(u8, u32, bool)| {
+                let role = if *remove { "remove" } else { "ai" };
+                let id = Value::str(id.to_string());
+                Value::map([("role", role.into()), ("id", id), ("content", Value::Int(i64::from(*text)))])
+            };
+            let (mut slot, mut index, mut plain) = (None, MessageIndex::default(), Vec::new());
+            for update in &updates {
+                let right = Value::list(update.iter().map(message));
+                let before = slot.clone();
+                let result = add(&mut slot, &mut index, right, (1, 1));
+                let Some(expected) = plainly(plain.clone(), update) else {
+                    proptest::prop_assert!(result.is_err());
+                    // A failed step ends the run; here it starts over.
+                    (slot, index) = (before, MessageIndex::default());
+                    continue;
+                };
+                proptest::prop_assert!(result.is_ok());
+                plain = expected;
+                let shown: Vec<(u8, u32)> = slot.as_ref().and_then(Value::as_list).unwrap_or_default().iter().map(|message| {
+                    let id = message.message_id().unwrap().parse().unwrap();
+                    (id, message.get("content").and_then(Value::as_int).unwrap() as u32)
+                }).collect();
+                proptest::prop_assert_eq!(&shown, &plain);
+            }
+        }
+    }
+
     #[test]
     fn ids_are_given_and_are_the_same_every_time() {
         let run = || {

@@ -43,11 +43,11 @@ impl StreamModes {
 /// One chunk.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chunk<V> {
-    /// Mode values: the output keys; pending questions, if the run stops for them.
+    /// Mode values: the output keys; with questions, when a task has just asked them.
     Values {
         /// The output keys that have a value.
         values: V,
-        /// Not empty only in the last chunk of an interrupted run.
+        /// What a task has just asked.
         interrupts: Vec<Interrupt<V>>,
     },
     /// Mode updates: what one task wrote.
@@ -59,7 +59,7 @@ pub enum Chunk<V> {
         /// Taken from a cache or an earlier run instead of running.
         cached: bool,
     },
-    /// Mode updates: the run stops for these.
+    /// Mode updates: a task asked these; none at a breakpoint.
     Interrupts(Vec<Interrupt<V>>),
     /// Mode messages: a message that a node wrote to state, once per id.
     Message {

@@ -222,12 +222,15 @@ fn an_update_may_copy_clear_or_act_as_input() {
 
 fn inner(persistence: Persistence) -> World {
     let mut below = Build::new();
-    below.node("first", |_| update(r#"{"log":["first"],"n":1}"#));
+    // Only the subgraph has this key, so nothing of it comes from above.
+    let reducer = Reducer::Operator(Operator::Add);
+    below.graph.channel("own", ChannelKind::Reduced { reducer, initial: Some(Value::Int(0)) });
+    below.node("first", |_| update(r#"{"log":["first"],"own":1}"#));
     below.node("ask", asks(1)).edges(&["__start__", "first", "ask"]);
-    below.graph.output(vec!["last".into(), "n".into()]);
+    below.graph.output(vec!["last".into()]);
     below.node("end", |call| {
-        let n = call.input.to_value().get("n").cloned().unwrap();
-        Answer::Node(NodeOutput::Fields(vec![("last".into(), n)]))
+        let own = call.input.to_value().get("own").cloned().unwrap();
+        Answer::Node(NodeOutput::Fields(vec![("last".into(), own)]))
     });
     below.edge("ask", "end");
     let mut build = Build::new();

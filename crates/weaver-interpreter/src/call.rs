@@ -102,8 +102,8 @@ impl Call {
         worker.send(&protocol::plain(request::SAVE)).await.map_err(gone)?;
         match worker.receive().await.map_err(gone)? {
             Reply::State(bytes) => {
-                let Shared { pool, binding, code_hash, .. } = &*self.shared;
-                Ok(Snapshot::seal(bytes, &pool.options.key, binding, *code_hash))
+                let Shared { pool, binding, prepared, .. } = &*self.shared;
+                Ok(Snapshot::seal(bytes, &pool.options.key, binding, prepared.code_hash))
             }
             _ => Err(not_now()),
         }
@@ -139,9 +139,10 @@ impl Call {
                     if matches!(self.phase, Phase::Loading) {
                         self.worker = None;
                     }
+                    let failure = self.shared.place(failure);
                     return Ok(self.end(Step::Raised(failure)));
                 }
-                Reply::Limit(failure) => return Err(Step::Limit(failure)),
+                Reply::Limit(failure) => return Err(Step::Limit(self.shared.place(failure))),
                 Reply::Refused(why) => return Err(Step::Crashed(crashed(&format!("({why})")))),
                 Reply::Hello { .. } | Reply::State(_) | Reply::Probed(_) => {
                     return Err(Step::Crashed(crashed("(it broke the protocol)")));
@@ -181,11 +182,11 @@ impl Call {
             self.phase = Phase::Running;
             return Ok(());
         }
-        let template = self.shared.pool.template(self.shared.code_hash);
+        let template = self.shared.pool.template(self.shared.prepared.code_hash);
         let frame = match (state, template) {
             (Some(state), _) => protocol::restore(&state, &limits),
             (None, Some(template)) => protocol::restore(&template, &limits),
-            (None, None) => protocol::load(&self.shared.file, &self.shared.units),
+            (None, None) => protocol::load(&self.shared.prepared.file, &self.shared.prepared.units),
         };
         self.send(&frame).await?;
         self.phase = Phase::Loading;
@@ -194,7 +195,7 @@ impl Call {
 
     /// The module is made: keeps it as a template where that is right, and calls.
     async fn module_is_ready(&mut self, pure_module: bool) -> Result<(), Step> {
-        let code = self.shared.code_hash;
+        let code = self.shared.prepared.code_hash;
         if pure_module && self.shared.pool.template(code).is_none() {
             self.send(&protocol::plain(request::SAVE)).await?;
             self.phase = Phase::Loading;

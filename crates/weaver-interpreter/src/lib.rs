@@ -21,6 +21,7 @@ compile_error!("the interpreter's sandbox is made of Linux parts (seccomp, landl
 
 mod allocator;
 mod call;
+mod lower;
 mod pool;
 mod process;
 mod program;

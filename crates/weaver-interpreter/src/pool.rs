@@ -9,6 +9,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use weaver_core::{Hash, Program};
 
 use crate::process::{Spawner, Worker};
+use crate::program::Prepared;
 use crate::protocol::{self, Reply, request};
 use crate::session::{Binding, Session, Shared};
 
@@ -85,6 +86,7 @@ impl Pool {
             permits: Arc::new(Semaphore::new(options.max_workers.max(1))),
             shelf: Mutex::default(),
             changed: Notify::new(),
+            programs: Mutex::default(),
             templates: Mutex::default(),
             options,
         });
@@ -114,7 +116,7 @@ impl Pool {
 
     /// A session for one execution. Costs nothing before its first call.
     pub fn session(&self, program: Arc<Program>, binding: Binding) -> Session {
-        Session::new(self.inner.clone(), program, binding)
+        Session::new(self.inner.clone(), self.inner.prepare(&program), binding)
     }
 }
 
@@ -126,6 +128,8 @@ pub(crate) struct Inner {
     shelf: Mutex<Shelf>,
     /// A worker was put on the shelf.
     changed: Notify,
+    /// What has been prepared, for as long as somebody has the program.
+    programs: Mutex<Vec<(Weak<Program>, Arc<Prepared>)>>,
     /// States of freshly made modules by code hash.
     templates: Mutex<HashMap<Hash, Arc<Vec<u8>>>>,
 }
@@ -260,6 +264,18 @@ impl Inner {
                 inner.shelf().refilling = false;
             }
         });
+    }
+
+    fn prepare(&self, program: &Arc<Program>) -> Arc<Prepared> {
+        let mut programs = lock(&self.programs);
+        programs.retain(|(known, _)| known.strong_count() > 0);
+        let this = Arc::as_ptr(program);
+        if let Some((_, prepared)) = programs.iter().find(|(known, _)| known.as_ptr() == this) {
+            return prepared.clone();
+        }
+        let prepared = Arc::new(Prepared::new(program));
+        programs.push((Arc::downgrade(program), prepared.clone()));
+        prepared
     }
 
     pub(crate) fn template(&self, code: Hash) -> Option<Arc<Vec<u8>>> {

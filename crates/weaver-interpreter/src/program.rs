@@ -1,6 +1,16 @@
 //! What a module is made of: our faces, the schemas, the user's cut source.
+//!
+//! The faces are Python of ours in one namespace (`_aw`), so that a file may
+//! define any name itself. Only what the file imports, and the classes of its
+//! schemas, become names of the module.
 
-use weaver_core::{Hash, Program};
+use std::fmt::Write;
+
+use weaver_core::spec::{FieldSpec, SchemaKind, SchemaSpec};
+use weaver_core::value::TYPE_KEY;
+use weaver_core::{Hash, Program, Value};
+
+use crate::lower::{Lowered, lower};
 
 /// One input of the interpreter.
 #[derive(Clone, Debug)]
@@ -10,17 +20,43 @@ pub(crate) struct Unit {
     pub(crate) source: String,
 }
 
-const CORE: &str = include_str!("faces/core.py");
+const FACES: [&str; 6] = [
+    include_str!("faces/core.py"),
+    include_str!("faces/messages.py"),
+    include_str!("faces/schemas.py"),
+    include_str!("faces/graph.py"),
+    include_str!("faces/models.py"),
+    include_str!("faces/stdlib.py"),
+];
+
+/// A program made ready: once for all its sessions.
+pub(crate) struct Prepared {
+    pub(crate) file: String,
+    pub(crate) lowered: Lowered,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) code_hash: Hash,
+}
+
+impl Prepared {
+    pub(crate) fn new(program: &Program) -> Self {
+        let lowered = lower(&program.source);
+        let units = units(program, &lowered);
+        let code_hash = code_hash(&program.file, &units);
+        Prepared { file: program.file.clone(), lowered, units, code_hash }
+    }
+}
 
 /// The inputs that make the module of a program, in order.
-pub(crate) fn units(program: &Program) -> Vec<Unit> {
-    let mut setup = format!("_aw = {{}}\nexec({}, _aw)\n", literal(CORE));
-    setup.push_str(
-        "_aw_functions = {}\n_aw_lists = False\nasync def _aw_nothing():\n    pass\n_aw_coroutine = type(_aw_nothing())\n",
-    );
+fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
+    let ours = |source| Unit { users: false, source };
     let mut units = vec![
-        Unit { users: false, source: setup },
-        Unit { users: true, source: program.source.clone() },
+        ours(format!(
+            "_aw = {{'_aw_host': _aw_host, '_aw_async': _aw_async}}\nexec({}, _aw)\n",
+            literal(&faces())
+        )),
+        ours(names(program)),
+        Unit { users: true, source: lowered.source.clone() },
+        ours(lowered.epilogue.clone()),
     ];
     for (id, text) in &program.lambdas {
         let lines = "\n".repeat(lambda_line(id).saturating_sub(1));
@@ -31,9 +67,174 @@ pub(crate) fn units(program: &Program) -> Vec<Unit> {
 }
 
 /// Hash of everything that decides what the module does.
-pub(crate) fn code_hash(file: &str, units: &[Unit]) -> Hash {
+fn code_hash(file: &str, units: &[Unit]) -> Hash {
     let parts = units.iter().map(|unit| unit.source.as_bytes());
     Hash::of_parts(std::iter::once(file.as_bytes()).chain(parts))
+}
+
+/// All faces without comments and blank lines, which every snapshot would carry.
+fn faces() -> String {
+    let lines = FACES.iter().flat_map(|face| face.lines());
+    let code = lines.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    code.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// What the module knows before the user's source runs.
+fn names(program: &Program) -> String {
+    let mut out = String::from(
+        "_aw_functions = {}\n_aw_coroutine = _aw['coroutine']\n\
+         callable = _aw['is_callable']\nissubclass = _aw['is_subclass']\n\
+         _aw_raised = _aw['raised']\n_aw_catches = _aw['catches']\n_aw_caught = _aw['caught']\n\
+         _aw_super = _aw['super_init']\n_aw_delete = _aw['delete']\n\
+         _aw_find = _aw['find_name']\n_aw_native = _aw['native_name']\n",
+    );
+    for tool in &program.tools {
+        let name = tool.function.rsplit('.').next().unwrap_or_default();
+        let spec = Value::map([
+            ("name", Value::str(&*tool.name)),
+            ("description", Value::str(&*tool.description)),
+            ("parameters", tool.parameters.clone()),
+        ]);
+        line(&mut out, format_args!("_aw['tool_specs'][{}] = {}", literal(name), python(&spec)));
+    }
+    for import in &program.imports {
+        // `import a.b` without `as` binds `a`, whose parts are not known one by one.
+        let local = import.local.split('.').next().unwrap_or_default();
+        let module = literal(&import.module);
+        let name = import.name.as_deref().map_or("None".into(), literal);
+        line(&mut out, format_args!("{local} = _aw['find_name']({module}, {name})"));
+        registry_tools(&mut out, program, import.name.as_deref(), &import.module, local);
+    }
+    for schema in &program.schemas {
+        define_schema(&mut out, schema);
+    }
+    for (local, graph) in &program.graphs {
+        line(&mut out, format_args!("{local} = _aw['Graph']({})", literal(graph)));
+    }
+    out
+}
+
+/// Attributes cannot be made on demand, so `tools.search(...)` gets its attribute
+/// from the text of the file.
+fn registry_tools(
+    out: &mut String,
+    program: &Program,
+    name: Option<&str>,
+    module: &str,
+    local: &str,
+) {
+    if !module.starts_with("agentweaver") {
+        return;
+    }
+    let prefix = match name {
+        Some("tools") => format!("{local}."),
+        None => format!("{local}.tools."),
+        _ => return,
+    };
+    let texts =
+        std::iter::once(&program.source).chain(program.lambdas.iter().map(|(_, text)| text));
+    for text in texts {
+        for (at, _) in text.match_indices(&prefix) {
+            let rest = &text[at + prefix.len()..];
+            let word: String =
+                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if !word.is_empty() && word != "call" {
+                let word = literal(&word);
+                let set = "setattr(_aw['tool_registry'],";
+                line(out, format_args!("{set} {word}, _aw['registry_tool']({word}))"));
+            }
+        }
+    }
+}
+
+fn define_schema(out: &mut String, schema: &SchemaSpec) {
+    let SchemaSpec { name, kind, fields, doc, json_schema, .. } = schema;
+    let quoted = literal(name);
+    let kind = match kind {
+        SchemaKind::TypedDict => "typed_dict",
+        SchemaKind::Messages => "messages",
+        SchemaKind::Dataclass | SchemaKind::NamedTuple => "dataclass",
+        SchemaKind::Enum => return define_enum(out, schema),
+        SchemaKind::Pydantic => "pydantic",
+    };
+    let doc = doc.as_deref().map_or("None".into(), literal);
+    let fields: String = fields.iter().map(field).collect();
+    let json_schema = python(json_schema);
+    if kind == "typed_dict" || kind == "messages" {
+        line(out, format_args!("def {name}(*args, **values):\n    return dict(*args, **values)"));
+        line(
+            out,
+            format_args!(
+                "_aw['schemas'][{quoted}] = {{'class': {name}, 'kind': '{kind}', 'schema': {json_schema}, 'doc': {doc}, 'fields': [{fields}]}}"
+            ),
+        );
+        return;
+    }
+    line(
+        out,
+        format_args!(
+            "class {name}:\n    def __init__(self, *args, **values):\n        _aw['fill'](self, {quoted}, args, values)"
+        ),
+    );
+    line(
+        out,
+        format_args!(
+            "_aw['define_schema']({name}, {quoted}, '{kind}', [{fields}], {json_schema}, {doc})"
+        ),
+    );
+    line(out, format_args!("_aw['classes']['schema'].append({name}(_aw_probe=True))"));
+}
+
+/// An enum's members are the values themselves: they compare and save as such.
+fn define_enum(out: &mut String, schema: &SchemaSpec) {
+    line(out, format_args!("class {}:", schema.name));
+    for member in &schema.fields {
+        let value = member.default.as_ref().map_or("None".into(), python);
+        line(out, format_args!("    {} = {value}", member.name));
+    }
+    line(out, format_args!("    pass"));
+}
+
+/// `(name, annotation, required, has default, default), `
+fn field(field: &FieldSpec) -> String {
+    let FieldSpec { name, annotation, required, default, .. } = field;
+    let has_default = if default.is_some() { "True" } else { "False" };
+    let required = if *required { "True" } else { "False" };
+    let default = default.as_ref().map_or("None".into(), python);
+    format!("({}, {}, {required}, {has_default}, {default}), ", literal(name), literal(annotation))
+}
+
+/// A value as a Python expression.
+fn python(value: &Value) -> String {
+    match value {
+        Value::Null => "None".into(),
+        Value::Bool(true) => "True".into(),
+        Value::Bool(false) => "False".into(),
+        Value::Int(n) => n.to_string(),
+        Value::Float(x) if x.is_finite() => format!("{x:?}"),
+        Value::Float(x) => format!("float('{x}')"),
+        Value::Str(text) => literal(text),
+        Value::List(items) => {
+            format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", "))
+        }
+        Value::Map(map) => match (value.tag(), value.get("value").and_then(Value::as_str)) {
+            (Some("int"), Some(digits))
+                if digits.bytes().all(|b| b.is_ascii_digit() || b == b'-') =>
+            {
+                digits.to_owned()
+            }
+            _ => {
+                let entries = map.iter().filter(|(key, _)| &***key != TYPE_KEY);
+                let entries =
+                    entries.map(|(key, value)| format!("{}: {}", literal(key), python(value)));
+                format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+            }
+        },
+    }
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    writeln!(out, "{text}").expect("writing to a String cannot fail");
 }
 
 /// `lambda@LINE:COLUMN`.

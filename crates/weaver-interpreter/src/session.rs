@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use weaver_core::{Hash, Map, Program, Value};
+use weaver_core::{Failure, Hash, Map, Value};
 
 use crate::call::Call;
 use crate::pool::{Inner, lock};
 use crate::process::Worker;
-use crate::program::{self, Unit};
+use crate::program::Prepared;
 use crate::protocol::{self, Reply, request};
 use crate::snapshot::{RestoreError, Snapshot};
 
@@ -31,7 +31,7 @@ pub struct CallRequest {
     /// Keyword arguments.
     pub kwargs: Map,
     /// Schema that the first positional argument becomes an instance of (a
-    /// dataclass or pydantic model of [`Program::schemas`]); absent: it stays a dict.
+    /// dataclass or pydantic model of [`weaver_core::Program::schemas`]); absent: it stays a dict.
     pub input_class: Option<String>,
     /// What the call may use.
     pub limits: Limits,
@@ -77,12 +77,9 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(pool: Arc<Inner>, program: Arc<Program>, binding: Binding) -> Self {
-        let units = program::units(&program);
-        let code_hash = program::code_hash(&program.file, &units);
-        let file = program.file.clone();
+    pub(crate) fn new(pool: Arc<Inner>, prepared: Arc<Prepared>, binding: Binding) -> Self {
         let slot = Mutex::new(Slot::Empty);
-        Session { shared: Arc::new(Shared { pool, file, units, code_hash, binding, slot }) }
+        Session { shared: Arc::new(Shared { pool, prepared, binding, slot }) }
     }
 
     /// Starts a call; nothing runs before [`Call::next`].
@@ -93,23 +90,21 @@ impl Session {
     /// Makes a suspended call again, here; answer its pending host calls with
     /// [`Call::resume`] and go on with [`Call::next`].
     pub fn restore(&self, snapshot: &Snapshot, limits: Limits) -> Result<Call, RestoreError> {
-        let Shared { pool, binding, code_hash, .. } = &*self.shared;
-        snapshot.check(&pool.options.key, binding, *code_hash)?;
+        let Shared { pool, binding, prepared, .. } = &*self.shared;
+        snapshot.check(&pool.options.key, binding, prepared.code_hash)?;
         Ok(Call::restored(self.shared.clone(), snapshot, limits))
     }
 
     /// Hash of the program and of everything of ours that it runs with.
     pub fn code_hash(&self) -> Hash {
-        self.shared.code_hash
+        self.shared.prepared.code_hash
     }
 }
 
 /// What a session and its calls share.
 pub(crate) struct Shared {
     pub(crate) pool: Arc<Inner>,
-    pub(crate) file: String,
-    pub(crate) units: Vec<Unit>,
-    pub(crate) code_hash: Hash,
+    pub(crate) prepared: Arc<Prepared>,
     pub(crate) binding: Binding,
     slot: Mutex<Slot>,
 }
@@ -129,6 +124,16 @@ pub(crate) enum Slot {
 }
 
 impl Shared {
+    /// Places of the lowered source become places of the user's.
+    pub(crate) fn place(&self, mut failure: Failure) -> Failure {
+        for frame in &mut failure.traceback {
+            let original = |column| self.prepared.lowered.original_column(frame.line, column);
+            frame.column = frame.column.map(original);
+            frame.end_column = frame.end_column.map(original);
+        }
+        failure
+    }
+
     /// Takes the module for a call. Nothing: another call has it.
     pub(crate) fn take(&self) -> Option<Slot> {
         let mut slot = lock(&self.slot);

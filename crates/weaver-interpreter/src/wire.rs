@@ -209,10 +209,6 @@ impl<'a> Reader<'a> {
         self.value_at(0)
     }
 
-    pub(crate) fn map(&mut self) -> Result<Map, Malformed> {
-        self.map_at(0)
-    }
-
     fn value_at(&mut self, depth: usize) -> Result<Value, Malformed> {
         if depth > MAX_DEPTH {
             return Err(Malformed);

@@ -11,11 +11,12 @@ use weaver_core::event::Usage;
 
 use crate::chat::ChatRequest;
 use crate::error::{Error, Phase};
-use crate::http::Endpoint;
+use crate::http::{Endpoint, address_of};
 use crate::model::{self, ModelRef};
 use crate::openai;
 use crate::options::Options;
 use crate::price::{self, Price};
+use crate::provider;
 use crate::retry::Tries;
 use crate::scripted::Scripted;
 use crate::stream::{ChatEvent, ChatResponse, ChatStream};
@@ -44,6 +45,17 @@ pub struct Call {
     /// node. Only the scripted model looks at it, so that `fail` with `times`
     /// gives the same answers after a crash.
     pub earlier_tries: u32,
+}
+
+/// Whether a provider could be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProviderStatus {
+    /// The name in `provider/model`.
+    pub name: String,
+    /// Scheme, host and port that would be contacted.
+    pub base_url: Option<String>,
+    /// What is missing.
+    pub problem: Option<Error>,
 }
 
 impl Gateway {
@@ -115,6 +127,23 @@ impl Gateway {
     /// The scripted model and local ones cost nothing that we know of.
     pub fn cost_micros(&self, model: &ModelRef, usage: &Usage) -> Option<u64> {
         self.price(model).map(|price| price.cost_micros(usage))
+    }
+
+    /// All providers by name, and what keeps each from being asked: for a list of
+    /// models or a check of the set-up. Nobody is contacted.
+    pub fn providers(&self) -> Vec<ProviderStatus> {
+        let options = &self.shared.options;
+        let known = provider::TABLE.iter().map(|row| row.name);
+        let own = options.providers.keys().map(String::as_str);
+        let mut names: Vec<_> = known.chain(own).collect();
+        names.sort_unstable();
+        names.dedup();
+        let status = |name: &str| {
+            let outcome = model::resolve(&format!("{name}/any"), options);
+            let base_url = outcome.as_ref().ok().map(|model| address_of(&model.base_url));
+            ProviderStatus { name: name.into(), base_url, problem: outcome.err() }
+        };
+        names.into_iter().map(status).collect()
     }
 
     fn price(&self, model: &ModelRef) -> Option<Price> {

@@ -38,7 +38,7 @@ pub use chat::{
     ToolDefinition,
 };
 pub use error::{Error, Phase};
-pub use gateway::{Call, Gateway};
+pub use gateway::{Call, Gateway, ProviderStatus};
 pub use model::ModelRef;
 pub use options::{Options, ProviderOptions, Retry, Timeouts};
 pub use price::Price;

@@ -171,9 +171,10 @@ async fn a_stream_comes_in_pieces_of_the_size_asked_for() {
     let request = ChatRequest { model: model.name.clone(), ..user("x") };
     let stream = model.gateway.chat(request, Call::default()).await.unwrap();
     let mut pieces = Vec::new();
-    let look = |event: &ChatEvent| match event {
-        ChatEvent::Text { text } => pieces.push(text.clone()),
-        _ => {}
+    let look = |event: &ChatEvent| {
+        if let ChatEvent::Text { text } = event {
+            pieces.push(text.clone());
+        }
     };
     stream.collect(look).await.unwrap();
     assert_eq!(pieces, ["日本語", "のテキ", "スト"]);

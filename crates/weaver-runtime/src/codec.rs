@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use weaver_core::Value;
 use weaver_engine::checkpoint::FORMAT;
 use weaver_engine::{
     CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, Saved, Source,
 };
-use weaver_store::{self as store, Chain, Lane, PendingWrite, State};
+use weaver_store::{self as store, Chain, CheckpointInfo, Lane, PendingWrite, State};
 
 use crate::error::Error;
 
@@ -28,7 +29,10 @@ pub fn checkpoint_row(
     commit: &Commit<Value>,
     state: State,
 ) -> store::Checkpoint {
-    let next: Vec<&str> = commit.next.iter().map(|task| &*task.node).collect();
+    let meta = Meta {
+        next: commit.next.iter().map(|task| task.node.to_string()).collect(),
+        under: commit.parents.last().map(|(_, id)| *id),
+    };
     store::Checkpoint {
         lane: Lane::new(thread.clone(), commit.namespace.clone()),
         id: row_id(commit.id),
@@ -42,11 +46,27 @@ pub fn checkpoint_row(
         },
         execution,
         time: commit.time,
-        meta: serde_json::to_vec(&next).expect("names have a JSON form"),
+        meta: encode(&meta),
         state,
         // A fork or an edit leaves the checkpoint that it starts from as it was.
         settles_parent: commit.source == Source::Loop,
     }
+}
+
+/// What lists of checkpoints show, and what loads look for. A promise: fields are only added.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Meta {
+    /// Nodes that run next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<String>,
+    /// The checkpoint at which the graph above stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<CheckpointId>,
+}
+
+/// The [`Meta`] of a row.
+pub fn meta(info: &CheckpointInfo) -> Meta {
+    serde_json::from_slice(&info.meta).unwrap_or_default()
 }
 
 /// The row of what a task has come to.

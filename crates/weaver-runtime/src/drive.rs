@@ -9,10 +9,10 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use weaver_core::{Event, EventKind, Failure, Hash, Value};
-use weaver_engine::effect::{CacheKey, Load};
+use weaver_engine::effect::CacheKey;
 use weaver_engine::{
-    Answer, Call, CallId, CallKind, Effect, Happened, Input, Invoked, NodeOutput, Origin, Outcome,
-    Resume, Run, SavedWrite, TaskInfo,
+    Answer, Call, CallId, CallKind, Effect, Happened, Input, Invoked, Load, NodeOutput, Origin,
+    Outcome, Resume, Run, SavedWrite, TaskInfo,
 };
 use weaver_store::{
     CacheEntry, Execution, ExecutionChange, ExecutionId, ExecutionStatus, Lane, Record, Store,
@@ -269,15 +269,7 @@ impl Driver {
     async fn load(&mut self, load: Load) -> Result<(), Error> {
         let saved = match &self.context.store {
             None => None,
-            Some(store) => {
-                let thread = &self.request.thread;
-                match load.before {
-                    None => thread::load(store, thread, &load.namespace, None).await?,
-                    Some(before) => {
-                        thread::load_before(store, thread, &load.namespace, before).await?
-                    }
-                }
-            }
+            Some(store) => thread::load_below(store, &self.request.thread, &load).await?,
         };
         let saved = saved.map(|(saved, meter)| {
             self.committer.loaded(&saved.state, meter);

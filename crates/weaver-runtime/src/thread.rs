@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weaver_core::{Timestamp, Value};
-use weaver_engine::{CheckpointId, Saved};
+use weaver_engine::{CheckpointId, Load, Saved};
 use weaver_store::{CheckpointInfo, Lane, SnapshotMeter, Store};
 
 use crate::codec;
@@ -44,25 +44,29 @@ pub async fn load(
     Ok(Some((codec::saved(&chain, &pending)?, chain.meter())))
 }
 
-/// The latest state of a namespace before a checkpoint's moment.
-pub async fn load_before(
+/// What a subgraph goes on from: the newest checkpoint made while the graph above
+/// stood at `under`, else the one that it came to earlier in this branch of history.
+pub(crate) async fn load_below(
     store: &Store,
     thread: &str,
-    namespace: &str,
-    before: CheckpointId,
+    load: &Load,
 ) -> Result<Option<(Saved<Value>, SnapshotMeter)>, Error> {
-    let lane = Lane::new(thread, namespace);
+    let lane = Lane::new(thread, load.namespace.clone());
     let mut last = None;
-    loop {
+    let found = loop {
         let page = store.checkpoints(lane.clone(), last, PAGE).await?;
-        let older = page.iter().find(|info| codec::engine_id(info.id) < before);
-        if let Some(found) = older {
-            return load(store, thread, namespace, Some(codec::engine_id(found.id))).await;
+        let own = page.iter().find(|info| codec::meta(info).under == Some(load.under));
+        // Ids grow with time: what is older than `under` cannot be below it.
+        let passed = page.last().is_none_or(|info| codec::engine_id(info.id) < load.under);
+        match (own, passed) {
+            (Some(own), _) => break Some(codec::engine_id(own.id)),
+            (None, true) => break load.at,
+            (None, false) => last = page.last().map(|info| info.id),
         }
-        match page.last() {
-            Some(info) => last = Some(info.id),
-            None => return Ok(None),
-        }
+    };
+    match found {
+        Some(id) => self::load(store, thread, &load.namespace, Some(id)).await,
+        None => Ok(None),
     }
 }
 
@@ -122,7 +126,7 @@ fn entry(info: CheckpointInfo) -> HistoryEntry {
         step: info.step,
         source: info.source.as_str(),
         time: info.time,
-        next: serde_json::from_slice(&info.meta).unwrap_or_default(),
+        next: codec::meta(&info).next,
         execution: info.execution.to_string(),
     }
 }

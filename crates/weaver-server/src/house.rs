@@ -53,6 +53,7 @@ impl House {
     pub fn host(&self, workflow: &Workflow, plan: &Plan, thread: &str) -> Host {
         let schemas = workflow.analysis.spec.schemas.iter();
         let services = Services {
+            file: workflow.file.as_str().into(),
             gateway: self.gateway.clone(),
             tools: self.tools.clone(),
             file_tools: plan.tools.clone(),

@@ -19,6 +19,7 @@ fn main() {
     let base = base.map_or_else(std::env::temp_dir, Into::into);
     let dir = tempfile::tempdir_in(base).unwrap();
     let floor = sync_floor(dir.path());
+    opening(&dir.path().join("opening"));
     pipelined(&dir.path().join("pipelined"), floor);
     lone(&dir.path().join("lone"), floor);
     reading(&dir.path().join("reading"));
@@ -54,6 +55,20 @@ fn begin(store: &Store, n: u128) -> (ExecutionId, Lane) {
     let (id, lane) = (execution_id(n), Lane::root("thread"));
     store.append(Batch::of(id).with(execution(id, "thread"))).wait().unwrap();
     (id, lane)
+}
+
+fn opening(dir: &Path) {
+    let timed = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        work();
+        start.elapsed()
+    };
+    let mut store = None;
+    let new = timed(&mut || store = Some(open(dir)));
+    begin(store.as_ref().unwrap(), 1);
+    let close = timed(&mut || store = None);
+    let again = timed(&mut || store = Some(open(dir)));
+    println!("a new directory {new:.1?}, closing {close:.1?}, opening again {again:.1?}");
 }
 
 /// A superstep: two log lines and a delta of 200 bytes.
@@ -139,33 +154,47 @@ fn reading(dir: &Path) {
     );
 }
 
-/// 200 turns, 900 bytes of messages each: every message is once in the state and
-/// once in the log, as the update of its node.
+/// Prose, so that compression is measured on what people write.
+const PROSE: &str = include_str!("../../../docs/decisions/0001-sqlite-through-rusqlite.md");
+
+/// Some prose, starting elsewhere for each message.
+fn prose(from: usize, bytes: usize) -> Vec<u8> {
+    PROSE.bytes().cycle().skip(from * 379).take(bytes).collect()
+}
+
+/// 200 turns with messages of 900 bytes. A message is once in the state and, as
+/// runs log them, several times in the log: the input, the model's answer, the
+/// node's update, the changed state.
 fn chat(dir: &Path) {
     let store = open(dir);
     let lane = Lane::root("chat");
-    let (mut last, mut next) = (None, 0);
+    let (mut last, mut next, mut payload_bytes) = (None, 0, 0);
     for turn in 1..=200 {
         let id = execution_id(turn);
-        let question = [b'q'; 200];
-        let answer = [b'a'; 700];
+        let (question, answer) = (prose(turn as usize, 200), prose(turn as usize * 7, 700));
         let mut batch = Batch::of(id).with(execution(id, "chat"));
-        let lines: [&[u8]; 8] = [
+        let lines: [&[u8]; 9] = [
             &question,
             b"{\"checkpoint\":\"0192f3a4\",\"source\":\"input\",\"next\":[\"chat\"]}",
             b"{\"triggers\":[\"branch:to:chat\"],\"attempt\":1}",
             b"{\"model\":\"scripted/demo\"}",
             &answer,
-            b"{\"update\":[\"messages\"]}",
+            &answer,
+            &answer,
             b"{\"checkpoint\":\"0192f3a4\",\"source\":\"loop\",\"next\":[]}",
             b"{\"status\":\"completed\",\"duration_ms\":12}",
         ];
         for (line, sequence) in lines.iter().zip(1..) {
+            payload_bytes += line.len();
             batch.push(entry(id, sequence, line));
         }
-        for delta in [&question[..], b"{}", &answer] {
+        for message in [&question[..], b"", &answer] {
             next += 1;
-            let delta = [delta, &[b'.'; 120]].concat();
+            let control = format!(
+                "{{\"versions\":{{\"messages\":{next},\"branch:to:chat\":{next}}},\"seen\":{{\"chat\":{{\"branch:to:chat\":{next}}}}},\"updated\":[\"messages\"]}}"
+            );
+            let delta = [message, control.as_bytes()].concat();
+            payload_bytes += delta.len();
             let mut made = checkpoint(&lane, checkpoint_id(next), last, id, &delta);
             made.meta = b"{\"next\":[\"chat\"]}".to_vec();
             last = Some(made.id);
@@ -177,7 +206,9 @@ fn chat(dir: &Path) {
     let bytes: u64 =
         std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
     println!(
-        "a chat of 200 turns and 180 kB, 600 checkpoints, 1,600 log lines: {} kB",
+        "a chat of 200 turns and 180 kB (600 checkpoints, 1,800 log lines, payloads of {} kB): \
+         {} kB on disk",
+        payload_bytes / 1000,
         bytes / 1000
     );
 }

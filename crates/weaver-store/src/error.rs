@@ -1,6 +1,7 @@
 //! [`Error`]: what a caller of the store can do something about.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Why the store could not do what it was asked. Cloned to every ticket that
@@ -107,7 +108,16 @@ fn holder(pid: Option<u32>) -> String {
 }
 
 impl Error {
-    /// Whether the same call may be made again as it is, with hope.
+    /// From what the system says of a file or directory that is to be written.
+    pub(crate) fn unwritable(path: &Path, error: std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Full { path: path.into() },
+            _ => Error::Unwritable { path: path.into(), reason: error.to_string() },
+        }
+    }
+
+    /// Whether the same call may be made again as it is, with hope. Before a batch
+    /// of an execution is appended again, [`crate::Backend::recover`] it.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Error::Locked { .. } | Error::Full { .. })
     }
@@ -116,7 +126,9 @@ impl Error {
     /// be opened again.
     pub fn is_fatal(&self) -> bool {
         match self {
-            Error::Conflict(_) | Error::Invalid(_) => false,
+            Error::Conflict(_) | Error::Invalid(_) | Error::Full { .. } | Error::Locked { .. } => {
+                false
+            }
             Error::Aborted { cause } => cause.is_fatal(),
             _ => true,
         }

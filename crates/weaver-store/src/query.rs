@@ -96,7 +96,7 @@ impl Chain {
 pub struct Garbage {
     /// Blobs that nothing named.
     pub blobs: u64,
-    /// Their bytes.
+    /// The bytes that they took in the file.
     pub blob_bytes: u64,
     /// Memories whose time was over.
     pub items: u64,

@@ -29,6 +29,14 @@ fn main() {
     if let Ok(dir) = std::env::var(DIR) {
         return work(Path::new(&dir));
     }
+    // A test runner asks for the list of tests first, and apart for the ignored ones.
+    let asked = |argument: &str| std::env::args().any(|given| given == argument);
+    if asked("--list") {
+        if !asked("--ignored") {
+            println!("kill: test");
+        }
+        return;
+    }
     random_kills();
     crash_points();
     println!("killed at random: {RANDOM_KILLS} times, and at each crash point: all is well");

@@ -41,7 +41,8 @@ fn lane_of(id: ExecutionId, sub: bool) -> Lane {
 
 fn payload() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        9 => prop::collection::vec(any::<u8>(), 0..40),
+        8 => prop::collection::vec(any::<u8>(), 0..40),
+        1 => (any::<u64>(), 200..4_000_usize).prop_map(|(seed, bytes)| noise(seed, bytes)),
         1 => any::<u8>().prop_map(|byte| vec![byte; BLOB_BYTES_MIN]),
     ]
 }

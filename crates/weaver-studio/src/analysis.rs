@@ -1,6 +1,6 @@
 //! From a text to an [`Analysis`]: chunks, facts, evaluation, graphs, checks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ struct Part {
 #[derive(Debug, Default)]
 struct Cutter {
     chunks: Vec<(usize, Arc<Chunk>)>,
-    graph_statements: std::collections::HashSet<(usize, usize)>,
+    graph_statements: BTreeSet<(usize, usize)>,
     known: HashMap<String, Known>,
     graph_names: Vec<String>,
 }
@@ -155,8 +155,11 @@ fn uses(analysis: &Analysis, graph: &str, id: &str) -> bool {
     graphs.iter().any(|g| g.name == graph && in_graph(g)) || !graphs.iter().any(in_graph)
 }
 
-fn items(chunks: &[(usize, Arc<Chunk>)]) -> impl Iterator<Item = (usize, &Item)> {
-    chunks.iter().flat_map(|(base, chunk)| chunk.items.iter().map(|item| (*base, item)))
+fn items(chunks: &[(usize, Arc<Chunk>)]) -> impl Iterator<Item = (usize, &Item, bool)> {
+    chunks.iter().flat_map(|(base, chunk)| {
+        let broken = !chunk.tree.errors.is_empty();
+        chunk.items.iter().map(move |item| (*base, item, broken))
+    })
 }
 
 /// Reads a text; chunks that are in the cache are not read again. Afterwards the
@@ -194,10 +197,11 @@ pub(crate) fn analyse(file: Arc<str>, source: Arc<str>, cache: &mut Cache) -> An
     let assembled = assemble::graphs(&mut evaluator, &by_name, &tool_names);
     let mut problems = std::mem::take(&mut evaluator.problems);
     syntax_problems(&chunks, &ranges, &mut problems);
-    let has_syntax_errors = !evaluator.broken.is_empty();
+    let broken = std::mem::take(&mut evaluator.broken);
     for graph in &assembled {
-        checks::check(graph, &by_name, has_syntax_errors, &mut problems);
+        checks::check(graph, &by_name, &broken, &mut problems);
     }
+    evaluator.broken = broken;
     let graph_names: Vec<String> = assembled.iter().map(|graph| graph.spec.name.clone()).collect();
     let mut graphs: Vec<_> = assembled.into_iter().map(|graph| graph.spec).collect();
     graphs.extend(functional_graphs(&chunks, &mut evaluator));
@@ -387,8 +391,22 @@ impl<'a> Functions<'_, 'a> {
         let mut parts = BTreeMap::new();
         // One problem for each place, naming every function that it keeps from running.
         let mut blamed: BTreeMap<(usize, String), (Reason, Vec<String>)> = BTreeMap::new();
+        // Functions defined inside others become global under their own names.
+        let mut globals: HashMap<&str, &str> = HashMap::new();
         for draft in drafts {
             let (expression, mut closure) = self.closure(draft);
+            if let Some(FunctionExpression::Nested(name)) = &draft.expression {
+                let taken = self.evaluator.final_value(name).is_some();
+                let owner = *globals.entry(name).or_insert(&draft.id);
+                if taken || owner != draft.id {
+                    closure.reasons.push(Reason {
+                        code: "embedded_subset",
+                        range: draft.span.clone(),
+                        what: format!("there is another function `{name}` in the file"),
+                        instead: "give one of them another name".into(),
+                    });
+                }
+            }
             let mut reasons: Vec<String> = Vec::new();
             for reason in std::mem::take(&mut closure.reasons) {
                 let text = format!("{}; {}", reason.what, reason.instead);
@@ -416,7 +434,10 @@ impl<'a> Functions<'_, 'a> {
         }
         for (reason, ids) in blamed.into_values() {
             let names: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
-            let message = format!("{}, which {} needs", reason.what, names.join(", "));
+            if reason.code == "syntax_error" {
+                continue; // it is a problem of its own already
+            }
+            let message = format!("{} (needed by {})", reason.what, names.join(", "));
             problems.error(reason.code, &reason.range, message, reason.instead);
         }
         (specs, parts)
@@ -440,6 +461,16 @@ impl<'a> Functions<'_, 'a> {
                 }
                 None => (None, self.unreachable(draft, "its object is no variable of the module")),
             },
+            Some(FunctionExpression::Text(_)) if self.evaluator.is_broken(&draft.span) => {
+                let mut closure = Closure::default();
+                closure.reasons.push(Reason {
+                    code: "syntax_error",
+                    range: draft.span.clone(),
+                    what: "it does not parse".into(),
+                    instead: "mend the syntax error".into(),
+                });
+                (None, closure)
+            }
             Some(FunctionExpression::Text(text)) => {
                 let Some(expr) = syntax::parse_annotation(text) else {
                     return (

@@ -15,18 +15,18 @@ use crate::problem::{Problems, suggestion};
 pub(crate) fn check(
     graph: &Assembled,
     schemas: &HashMap<String, SchemaSpec>,
-    has_syntax_errors: bool,
+    broken: &[Range<usize>],
     problems: &mut Problems,
 ) {
-    let incomplete = has_syntax_errors || !graph.spec.dynamic.is_empty();
+    let incomplete = !broken.is_empty() || !graph.spec.dynamic.is_empty();
     names(graph, problems);
-    ends(graph, incomplete, problems);
+    ends(graph, incomplete, broken, problems);
     interrupts(graph, incomplete, problems);
     duplicates(graph, problems);
     if !incomplete {
         reach(graph, problems);
     }
-    if graph.spec.compile.span.is_none() && !incomplete {
+    if graph.spec.compile.span.is_none() && broken.is_empty() {
         let message = format!("graph `{}` is never compiled", graph.spec.name);
         problems.warning("not_compiled", &graph.place, message, "add `app = graph.compile()`");
     }
@@ -50,14 +50,16 @@ fn names(graph: &Assembled, problems: &mut Problems) {
     }
 }
 
-fn ends(graph: &Assembled, incomplete: bool, problems: &mut Problems) {
-    let known: Vec<&str> = graph.spec.nodes.iter().map(|node| node.name.as_str()).collect();
-    let set: HashSet<&str> = known.iter().copied().collect();
+fn ends(graph: &Assembled, incomplete: bool, broken: &[Range<usize>], problems: &mut Problems) {
+    let mut known: Vec<&str> = graph.spec.nodes.iter().map(|node| node.name.as_str()).collect();
+    let mut set: HashSet<&str> = HashSet::new();
+    known.retain(|name| set.insert(name));
     // A node that is only known when the graph is built could be the one that is meant.
     let open = graph.spec.dynamic.iter().any(|d| d.reason.contains("node's name"));
-    let severity = if open || incomplete && known.is_empty() { None } else { Some(()) };
+    let sure = !open && !(incomplete && known.is_empty());
     let mut unknown = |name: &str, place: &Range<usize>, what: &str| {
-        if !set.contains(name) && !is_end(name) && severity.is_some() {
+        let half_typed = broken.iter().any(|b| b.start <= place.start && place.start < b.end);
+        if !set.contains(name) && !is_end(name) && sure && !half_typed {
             let message = format!("{what} `{name}` is no node of this graph");
             problems.error("unknown_node", place, message, suggestion(name, "node", &known));
         }
@@ -178,8 +180,10 @@ fn state_keys(graph: &Assembled, schemas: &HashMap<String, SchemaSpec>, problems
             None => return,
         }
     }
+    // A function may serve several nodes: its place counts once.
+    let mut seen: HashSet<usize> = HashSet::new();
     let mut unknown = |key: &str, place: &Range<usize>, node: &str| {
-        if !known.contains(&key) {
+        if !known.contains(&key) && seen.insert(place.start) {
             let message = format!("node `{node}` writes `{key}`, which is no key of the state");
             let help = suggestion(key, "key", &known);
             problems.warning("unknown_state_key", place, message, help);

@@ -46,11 +46,7 @@ fn blank_inside(bytes: &[u8], out: &mut [u8], units: &Units<'_>, id: u32) {
         .imports
         .iter()
         .map(|import| (unit.base + import.statement.start, unit.base + import.statement.end));
-    let graphs = units
-        .graph_statements
-        .iter()
-        .copied()
-        .filter(|(start, end)| range.start <= *start && *end <= range.end);
+    let graphs = units.graph_statements_in(&range);
     for (start, end) in imports.chain(graphs) {
         for at in start..end {
             if !matches!(bytes[at], b'\n' | b'\r') {

@@ -37,19 +37,41 @@ pub(crate) fn parse_chunk(text: &str) -> Tree {
     }
     let mut tree = Tree { body, errors: vec![first] };
     let mut repaired = text.to_string();
+    let mut at = tree.errors[0].range.start;
     for _ in 0..REPAIRS_MAX {
-        let at = tree.errors.last().expect("there is at least the first error").range.start;
-        if !blank_line(&mut repaired, at) {
-            return tree;
-        }
-        let (body, error) = parse_once(&repaired);
+        let Some((text, body, error)) = repair(&repaired, at) else { return tree };
+        repaired = text;
         tree.body = body;
-        match error {
-            None => return tree,
-            Some(error) => tree.errors.push(error),
+        let Some(error) = error else { return tree };
+        // The next line over is most often the same mistake seen again.
+        let apart = repaired.get(at.min(error.range.start)..at.max(error.range.start));
+        if apart.is_some_and(|between| between.matches('\n').count() > 1) {
+            tree.errors.push(error.clone());
         }
+        at = error.range.start;
     }
     tree
+}
+
+/// Blanks the line of an error or the one before it, whichever makes more of the
+/// text readable: an open bracket is only noticed on the next line.
+fn repair(text: &str, at: usize) -> Option<(String, Suite, Option<SyntaxError>)> {
+    let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let before = text[..line].trim_end().len();
+    let mut best: Option<(String, Suite, Option<SyntaxError>)> = None;
+    for (place, word) in [(at, "pass"), (before, "pass"), (at, "")] {
+        let mut candidate = text.to_string();
+        if !blank_line(&mut candidate, place, word) {
+            continue;
+        }
+        let (body, error) = parse_once(&candidate);
+        let reach =
+            |error: &Option<SyntaxError>| error.as_ref().map_or(usize::MAX, |e| e.range.start);
+        if best.as_ref().is_none_or(|(.., known)| reach(&error) > reach(known)) {
+            best = Some((candidate, body, error));
+        }
+    }
+    best
 }
 
 /// Parses one expression, such as the text of a string annotation.
@@ -89,19 +111,19 @@ fn is_block(text: &str) -> bool {
             .any(|word| text.starts_with(word))
 }
 
-/// Replaces the content of the line of an offset by `pass` and blanks; not
-/// possible for a line that is blank already or opens the chunk.
-fn blank_line(text: &mut String, at: usize) -> bool {
+/// Replaces the content of the line of an offset by a word and blanks (without a
+/// word, its indentation is no longer one); not possible for a line that is blank
+/// already or opens the chunk.
+fn blank_line(text: &mut String, at: usize, word: &str) -> bool {
     let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
     let line = &text[start..end];
-    let content = line.trim_start().len();
-    let first = end - content;
+    let first = end - line.trim_start().len();
     let content = line.trim();
-    if start == 0 || content.is_empty() || content == "pass" || content.len() < 4 {
+    if start == 0 || content.is_empty() || content == word || content.len() < 4 {
         return false;
     }
-    let blank = format!("pass{}", " ".repeat(end - first - 4));
+    let blank = format!("{word}{}", " ".repeat(end - first - word.len()));
     text.replace_range(first..end, &blank);
     true
 }

@@ -240,7 +240,7 @@ pub const NODE_TYPES: &[NodeType] = &[
             must("url", Template, "Address."),
             may(
                 "method",
-                OneOf(&["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]),
+                OneOf(&["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]),
                 "\"GET\"",
                 "HTTP method.",
             ),
@@ -311,9 +311,12 @@ pub const NODE_TYPES: &[NodeType] = &[
                 OneOf(&["read", "write", "append", "list", "delete", "exists"]),
                 "What is done.",
             ),
-            must("path", Template, "File or, for `list`, a directory or pattern."),
+            must(
+                "path",
+                Template,
+                "File or, for `list`, a directory; relative to the run's directory.",
+            ),
             may("content", Template, "None", "What is written."),
-            may("encoding", Text, "\"utf-8\"", "Encoding of the text, or `base64` for bytes."),
             may("into", Key, "None", "Key that gets the content or the list."),
         ],
     },

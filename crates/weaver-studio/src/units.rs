@@ -16,6 +16,8 @@ pub(crate) struct Unit<'c> {
     pub base: usize,
     /// The function whose body it is in.
     pub parent: Option<u32>,
+    /// Its chunk does not parse.
+    pub broken: bool,
 }
 
 impl Unit<'_> {
@@ -39,7 +41,7 @@ pub(crate) struct Units<'c> {
     pub all: Vec<Unit<'c>>,
     names: HashMap<Option<u32>, HashMap<&'c str, Vec<u32>>>,
     /// Simple statements that build graphs.
-    pub graph_statements: &'c HashSet<(usize, usize)>,
+    pub graph_statements: &'c BTreeSet<(usize, usize)>,
     pub known: HashMap<String, Known>,
 }
 
@@ -65,18 +67,18 @@ pub(crate) struct Reason {
 
 impl<'c> Units<'c> {
     pub fn new(
-        items: impl Iterator<Item = (usize, &'c Item)>,
-        graph_statements: &'c HashSet<(usize, usize)>,
+        items: impl Iterator<Item = (usize, &'c Item, bool)>,
+        graph_statements: &'c BTreeSet<(usize, usize)>,
         known: HashMap<String, Known>,
     ) -> Self {
         let mut units = Units { all: Vec::new(), names: HashMap::new(), graph_statements, known };
-        for (base, item) in items {
-            units.add(item, base, None);
+        for (base, item, broken) in items {
+            units.add(item, base, broken, None);
         }
         units
     }
 
-    fn add(&mut self, item: &'c Item, base: usize, parent: Option<u32>) {
+    fn add(&mut self, item: &'c Item, base: usize, broken: bool, parent: Option<u32>) {
         let id = self.all.len() as u32;
         let names = self.names.entry(parent).or_default();
         for name in item.binds.iter().chain(&item.modifies) {
@@ -85,9 +87,9 @@ impl<'c> Units<'c> {
                 ids.push(id);
             }
         }
-        self.all.push(Unit { item, base, parent });
+        self.all.push(Unit { item, base, parent, broken });
         for inner in &item.body {
-            self.add(inner, base, Some(id));
+            self.add(inner, base, broken, Some(id));
         }
     }
 
@@ -162,6 +164,14 @@ impl<'c> Units<'c> {
         if unit.item.kind == ItemKind::Main || is_graph || !closure.units.insert(id) {
             return;
         }
+        if unit.broken {
+            closure.reasons.push(Reason {
+                code: "syntax_error",
+                range: range.clone(),
+                what: "it does not parse".into(),
+                instead: "mend the syntax error".into(),
+            });
+        }
         let at = |inner: &Range<usize>| unit.base + inner.start..unit.base + inner.end;
         for violation in &unit.item.violations {
             closure.reasons.push(Reason {
@@ -189,8 +199,18 @@ impl<'c> Units<'c> {
         }
     }
 
+    /// The statements in a range that build graphs.
+    pub fn graph_statements_in(
+        &self,
+        range: &Range<usize>,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        let end = range.end;
+        let inside = self.graph_statements.range((range.start, 0)..(range.end, 0));
+        inside.copied().filter(move |statement| statement.1 <= end)
+    }
+
     fn builds_graph(&self, range: &Range<usize>) -> bool {
-        self.graph_statements.iter().any(|(start, end)| range.start <= *start && *end <= range.end)
+        self.graph_statements_in(range).next().is_some()
     }
 
     fn import(&self, import: &Import, unit: &Unit<'_>, closure: &mut Closure) {

@@ -90,13 +90,21 @@ pub struct HttpClient {
 impl HttpClient {
     /// A client with these settings.
     pub fn new(options: HttpOptions) -> Result<Self, ToolError> {
+        let options = Arc::new(options);
+        let resolver = GuardedResolver { options: options.clone() };
+        HttpClient::with_resolver(options, resolver)
+    }
+
+    fn with_resolver(
+        options: Arc<HttpOptions>,
+        resolver: impl Resolve + 'static,
+    ) -> Result<Self, ToolError> {
         // Whoever comes first decides; a provider that is there already is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let options = Arc::new(options);
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(GuardedResolver { options: options.clone() }))
+            .dns_resolver(Arc::new(resolver))
             .user_agent(concat!("agentweaver/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| ToolError::failed(format!("no HTTP client: {error}")))?;
@@ -352,10 +360,9 @@ fn headers_value(headers: &HeaderMap) -> Map {
 fn body_value(headers: &HeaderMap, bytes: Vec<u8>) -> Value {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if kind == "application/json" || kind.ends_with("+json") {
-        if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) {
-            return Value::from(&value);
-        }
+    let is_json = kind == "application/json" || kind.ends_with("+json");
+    if is_json && let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) {
+        return Value::from(&value);
     }
     match String::from_utf8(bytes) {
         // The log's stores take no NUL inside text.
@@ -390,5 +397,37 @@ mod tests {
         assert!(refusal.to_string().contains("10.0.0.1"), "{refusal}");
         options.allow = vec!["Trap.Example".into()];
         assert!(checked("trap.example", addresses(), &options).is_ok());
+    }
+
+    /// Says that every name is this machine, and checks nothing.
+    struct Liar;
+
+    impl Resolve for Liar {
+        fn resolve(&self, _name: Name) -> Resolving {
+            let here = SocketAddr::from(([127, 0, 0, 1], 0));
+            Box::pin(async move { Ok(Box::new(std::iter::once(here)) as Addrs) })
+        }
+    }
+
+    #[tokio::test]
+    async fn the_peer_is_checked_whatever_the_resolver_said() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://rebound.example:{}/", listener.local_addr().unwrap().port());
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let _ = socket.read(&mut [0; 1024]).await;
+                let _ =
+                    socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecret").await;
+            }
+        });
+        let send = async |allow: Vec<String>| {
+            let options = Arc::new(HttpOptions { allow, ..HttpOptions::default() });
+            let client = HttpClient::with_resolver(options, Liar).unwrap();
+            client.send(HttpRequest { url: url.clone(), ..HttpRequest::default() }).await
+        };
+        let error = send(Vec::new()).await.unwrap_err();
+        assert!(error.to_string().contains("not on the public internet"), "{error}");
+        assert_eq!(send(vec!["rebound.example".into()]).await.unwrap().body, "secret".into());
     }
 }

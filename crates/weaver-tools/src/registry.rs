@@ -106,9 +106,17 @@ impl Registry {
     }
 }
 
-/// What is wrong with an argument, and what was expected, for someone who sees
-/// only this sentence.
+/// What is wrong with an argument, for someone who sees only this sentence. An
+/// argument that is long is not shown in full.
 fn problem(error: jsonschema::ValidationError<'_>) -> ArgumentProblem {
     let pointer = error.instance_path().to_string();
-    ArgumentProblem { pointer, message: error.to_string() }
+    let shown = error.instance().to_string().chars().count() <= SHOWN_MAX;
+    let message = match shown {
+        true => error.to_string(),
+        false => error.masked_with("The value").to_string(),
+    };
+    ArgumentProblem { pointer, message }
 }
+
+/// Characters of an argument that a message may repeat.
+const SHOWN_MAX: usize = 200;

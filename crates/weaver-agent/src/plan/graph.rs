@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weaver_core::spec::{
-    Checkpointer, CompileSpec, Decider, EdgeKind, FieldSpec, FileSpec, GraphSpec, NodeKind,
-    NodePolicies, NodeSpec, ReducerSpec, RetryOn, RetrySpec, SchemaKind,
+    Checkpointer, CompileSpec, Decider, EdgeKind, EdgeSpec, FieldSpec, FileSpec, GraphSpec,
+    NodeKind, NodePolicies, NodeSpec, ReducerSpec, RetryOn, RetrySpec, SchemaKind,
 };
 use weaver_core::{Diagnostic, Severity, Span, Value};
 use weaver_engine::{
@@ -15,6 +15,7 @@ use weaver_engine::{
 };
 
 use super::Target;
+use super::parallel::{self, Gated};
 use crate::typed::loop_key;
 
 /// Compiles graphs of one file, subgraphs first.
@@ -88,7 +89,11 @@ impl<'a> Compiler<'a> {
                 builder.node(node);
             }
         }
-        edges(graph, &mut builder);
+        let gated = parallel::gated(graph);
+        for one in &gated {
+            self.targets.extend(one.build(graph, &mut builder));
+        }
+        edges(graph, &gated, &mut builder);
         self.branches(graph, &mut builder);
         if let Some(fields) = self.schema_keys(graph.input_schema.as_deref()) {
             builder.input(fields);
@@ -165,7 +170,16 @@ impl<'a> Compiler<'a> {
                 if typed.node_type == "loop" {
                     builder.private_channel(loop_key(&node.name), ChannelKind::LastValue);
                 }
-                let target = Target::Typed { name: node.name.clone(), node: typed.clone() };
+                let target = Target::Typed {
+                    name: node.name.clone(),
+                    node: typed.clone(),
+                    keys: graph
+                        .state
+                        .fields
+                        .iter()
+                        .map(|field| field.name.as_str().into())
+                        .collect(),
+                };
                 self.targets.insert(what.clone(), target);
                 engine::NodeKind::Function(what.as_str().into())
             }
@@ -363,9 +377,10 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn edges(graph: &GraphSpec, builder: &mut GraphBuilder<Value>) {
+fn edges(graph: &GraphSpec, gated: &[Gated<'_>], builder: &mut GraphBuilder<Value>) {
     let mut joins: BTreeMap<u32, (Vec<&str>, &str)> = BTreeMap::new();
-    for edge in &graph.edges {
+    let replaced = |edge: &&EdgeSpec| gated.iter().any(|gate| gate.replaces(edge));
+    for edge in graph.edges.iter().filter(|edge| !replaced(edge)) {
         match (edge.kind, edge.join) {
             (EdgeKind::Plain, _) => {
                 builder.edge(&*edge.source, &*edge.target);

@@ -1,6 +1,7 @@
 //! [`Plan`]: a file compiled for running.
 
 mod graph;
+mod parallel;
 
 pub use graph::targets;
 
@@ -47,6 +48,8 @@ pub enum Target {
         name: String,
         /// Its type and settings.
         node: TypedNode,
+        /// Keys of the state: those without a value are empty text to templates.
+        keys: Arc<[Arc<str>]>,
     },
     /// A `ToolNode`.
     Tools {

@@ -11,7 +11,10 @@ use crate::{structured, template};
 pub fn condition(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
     for rule in settings.list("rules") {
         let text = |key| rule.get(key).and_then(Value::as_str).unwrap_or_default();
-        if template::evaluate(text("if"), task.state)?.is_truthy() {
+        if template::evaluate(text("if"), task.state)
+            .map_err(|failure| settings.at("rules", failure))?
+            .is_truthy()
+        {
             return Ok(go([text("goto").to_string()], Vec::new()));
         }
     }

@@ -40,7 +40,7 @@ pub struct Task<'a> {
 
 /// Runs a typed node.
 pub async fn run(task: Task<'_>) -> Result<Answer<Value>, Failure> {
-    let settings = Settings::new(task.node, task.state);
+    let settings = Settings::new(task.node, task.state, &task.services.file);
     match task.node.node_type.as_str() {
         "llm" => agent::llm(&task, &settings).await,
         "intent" => agent::intent(&task, &settings).await,

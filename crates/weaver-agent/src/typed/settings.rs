@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use weaver_core::spec::{END, TypedNode};
-use weaver_core::{Failure, FailureKind, Value};
+use weaver_core::{Failure, FailureKind, Frame, Value};
 
 use crate::template;
 
@@ -11,12 +11,13 @@ use crate::template;
 pub struct Settings<'a> {
     node: &'a TypedNode,
     state: &'a Value,
+    file: &'a str,
 }
 
 impl<'a> Settings<'a> {
     /// The arguments of a node over the state that it sees.
-    pub fn new(node: &'a TypedNode, state: &'a Value) -> Self {
-        Settings { node, state }
+    pub fn new(node: &'a TypedNode, state: &'a Value, file: &'a str) -> Self {
+        Settings { node, state, file }
     }
 
     /// An argument as written; `None` counts as left out.
@@ -82,8 +83,18 @@ impl<'a> Settings<'a> {
         value.transpose().map_err(|failure| self.at(name, failure))
     }
 
-    /// A failure that says which argument it is about.
-    fn at(&self, name: &str, mut failure: Failure) -> Failure {
+    /// A failure that says which argument it is about, and where that stands.
+    pub fn at(&self, name: &str, mut failure: Failure) -> Failure {
+        if let Some(setting) = self.node.settings.iter().find(|setting| setting.name == name) {
+            let span = setting.span;
+            failure.traceback.push(Frame {
+                file: self.file.to_string(),
+                line: span.line,
+                column: Some(span.column),
+                end_column: (span.line == span.end_line).then_some(span.end_column),
+                function: format!("nodes.{}", self.node.node_type),
+            });
+        }
         failure.message =
             format!("`{name}` of `nodes.{}`: {}", self.node.node_type, failure.message);
         failure

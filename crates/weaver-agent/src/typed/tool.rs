@@ -1,5 +1,7 @@
 //! `nodes.http`, `database`, `file`, `code`.
 
+use std::time::Duration;
+
 use weaver_core::{Failure, FailureKind, Map, Value};
 use weaver_engine::{Answer, NodeOutput};
 
@@ -9,23 +11,28 @@ use crate::host_call::call_tool;
 use crate::python::{Ended, FunctionCall, limits};
 use crate::template;
 
+/// Limit of an HTTP call when `timeout` is left out.
+const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Makes an HTTP call through the guarded client.
 pub async fn http(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
     let mut args = Map::new();
     args.insert("url".into(), settings.required("url")?.into());
     args.insert("method".into(), settings.text("method").unwrap_or("GET").into());
-    for name in ["headers", "params", "json"] {
+    for (name, argument) in [("headers", "headers"), ("params", "query"), ("json", "json")] {
         if let Some(value) = settings.tree(name)? {
-            args.insert(name.into(), value);
+            args.insert(argument.into(), value);
         }
     }
     if let Some(body) = settings.rendered("body")? {
         args.insert("body".into(), body.into());
     }
-    if let Some(seconds) = settings.number("timeout") {
-        args.insert("timeout".into(), seconds.into());
-    }
-    let response = call_tool(task.services, task.context, "http_request", args.into()).await?;
+    let limit = settings.seconds("timeout").unwrap_or(HTTP_TIMEOUT);
+    let call = call_tool(task.services, task.context, "http_request", args.into());
+    let response = tokio::time::timeout(limit, call).await.map_err(|_| {
+        let message = format!("no whole answer within {} s", limit.as_secs_f64());
+        Failure::new(FailureKind::Timeout, "http_timeout", message).retryable()
+    })??;
     let status = response.get("status").and_then(Value::as_int).unwrap_or(0);
     let allowed = settings.list("allow_status").iter().any(|one| one.as_int() == Some(status));
     if status >= 400 && !allowed {
@@ -73,33 +80,47 @@ fn as_json(response: &Value) -> Result<Value, serde_json::Error> {
 
 /// Runs one SQL statement.
 pub async fn database(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
+    let write_allowed = settings.get("write").and_then(Value::as_bool).unwrap_or(false);
     let mut args = Map::new();
-    args.insert("path".into(), settings.required("path")?.into());
-    args.insert("query".into(), settings.text("query").unwrap_or_default().into());
+    args.insert("database".into(), settings.required("path")?.into());
+    args.insert("sql".into(), settings.text("query").unwrap_or_default().into());
     args.insert("params".into(), settings.tree("params")?.unwrap_or_else(|| Value::list([])));
-    args.insert("write".into(), settings.get("write").cloned().unwrap_or(false.into()));
-    if let Some(rows) = settings.get("rows_max") {
-        args.insert("rows_max".into(), rows.clone());
-    }
+    args.insert("write".into(), write_allowed.into());
     let answer = call_tool(task.services, task.context, "query_db", args.into()).await?;
-    let result = answer.get("rows").cloned().unwrap_or(answer);
+    let part = |name| answer.get(name).cloned().unwrap_or_default();
+    let rows = part("rows");
+    let result = match rows.as_list() {
+        Some([]) | None if write_allowed => Value::map([("changed", part("changes"))]),
+        Some(rows) => {
+            let most = settings.count("rows_max").unwrap_or(usize::MAX);
+            Value::list(rows.iter().take(most).cloned())
+        }
+        None => Value::list([]),
+    };
     Ok(write(task, settings, result))
 }
 
 /// Reads or writes a file of the workspace.
 pub async fn file(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
+    let op = settings.text("op").unwrap_or("read");
     let mut args = Map::new();
-    args.insert("op".into(), settings.text("op").unwrap_or("read").into());
+    let operation = if op == "exists" { "read" } else { op };
+    args.insert("operation".into(), operation.into());
     args.insert("path".into(), settings.required("path")?.into());
     if let Some(content) = settings.rendered("content")? {
         args.insert("content".into(), content.into());
     }
-    if let Some(encoding) = settings.text("encoding") {
-        args.insert("encoding".into(), encoding.into());
-    }
-    let answer = call_tool(task.services, task.context, "file_op", args.into()).await?;
-    let parts = ["content", "entries", "exists"];
-    let result = parts.iter().find_map(|part| answer.get(part)).cloned().unwrap_or(answer);
+    let answer = call_tool(task.services, task.context, "file_op", args.into()).await;
+    let result = match (op, answer) {
+        ("exists", Ok(_)) => true.into(),
+        ("exists", Err(failure)) if failure.code == "tool_not_found" => false.into(),
+        (_, Err(failure)) => return Err(failure),
+        ("list", Ok(listing)) => {
+            let entries = listing.get("entries").and_then(Value::as_list).unwrap_or_default();
+            Value::list(entries.iter().filter_map(|entry| entry.get("name").cloned()))
+        }
+        (_, Ok(answer)) => answer.get("content").cloned().unwrap_or(answer),
+    };
     Ok(write(task, settings, result))
 }
 
@@ -130,6 +151,7 @@ pub async fn code(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Val
             FunctionCall {
                 function: settings.text("code").unwrap_or_default(),
                 args: vec![Value::map(inputs)],
+                kwargs: Map::new(),
                 input_class: None,
                 answers: task.answers,
                 limits: limits(&metadata),

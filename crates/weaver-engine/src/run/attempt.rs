@@ -257,7 +257,7 @@ impl<V: StateValue> Frame<V> {
     /// Offers a finished task's writes to the cache.
     pub fn put_into_cache(&mut self, hub: &mut Hub<V>, number: usize) {
         let task = &self.tasks[number];
-        let (Some(key), false) = (&task.cache, task.cached) else { return };
+        let Some(key) = &task.cache else { return };
         let policy = &self.graph.0.nodes[task.node as usize].cache;
         let writes = task.writes.iter().filter_map(|write| self.saved_write(write)).collect();
         hub.effects.push_back(Effect::CachePut {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use weaver_core::spec::END;
 use weaver_core::{Failure, FailureKind};
 
-use super::frame::{Frame, stable_namespace};
+use super::frame::Frame;
 use super::hub::{CallRole, End, Hub, Work};
 use super::step::After;
 use super::task::TaskState;
@@ -13,7 +13,7 @@ use crate::channels::{Channels, Write};
 use crate::checkpoint::{CommandRecord, PendingRecord, Saved, Source};
 use crate::effect::{Effect, Goto, Load, Notice, SaveWrites};
 use crate::graph::Persistence;
-use crate::hash::InterruptId;
+use crate::hash::{CheckpointId, InterruptId};
 use crate::input::{Input, InputCommand, Origin, Resume};
 use crate::value::StateValue;
 
@@ -28,7 +28,9 @@ impl<V: StateValue> Frame<V> {
         let input = match input {
             Input::Update(updates) => return self.begin_update(hub, updates),
             // Without a state there is nothing to command: it is new input.
-            Input::Command(command) if source.is_none() && command.resume.is_none() => {
+            Input::Command(command)
+                if source.is_none() && command.resume.is_none() && command.goto.is_empty() =>
+            {
                 Input::Value(V::from_fields(command.update))
             }
             input => input,
@@ -50,12 +52,6 @@ impl<V: StateValue> Frame<V> {
         }
         let copied = matches!(source, Source::Update | Source::Fork);
         let forks = time_travel && (!copied || superseded);
-        if time_travel {
-            // Subgraphs go on from what they were before the chosen checkpoint;
-            // one that is itself an edited copy counts from its parent.
-            let own = self.checkpoint;
-            hub.replay_before = if copied { self.checkpoint_parent.or(own) } else { own };
-        }
         match input {
             Input::Value(value) if !value.is_null() => self.take_input(hub, value),
             Input::Command(command) => self.take_command(hub, command, forks),
@@ -72,6 +68,8 @@ impl<V: StateValue> Frame<V> {
         if self.is_root() {
             self.parents = state.parents;
         }
+        self.floor = self.floor.max(self.checkpoint);
+        self.heads = state.children;
         self.step = state.step + 1;
         self.stop = self.step + i64::from(hub.options.recursion_limit) + 1;
         self.pending = pending;
@@ -92,27 +90,29 @@ impl<V: StateValue> Frame<V> {
         }
     }
 
-    /// Begins a subgraph: reads its checkpoint first, if it can have one.
+    /// Begins a subgraph: reads its checkpoint first, if it can have one. `at` is
+    /// what one with its own memory came to in an earlier step.
     pub fn begin_below(
         &mut self,
         hub: &mut Hub<V>,
         input: V,
         resuming: bool,
-        persistence: Persistence,
+        at: Option<CheckpointId>,
     ) {
-        if !self.saves || !(resuming || persistence == Persistence::Own) {
+        let own = self.persistence == Persistence::Own;
+        let under = self.parents.last().map(|(_, id)| *id);
+        let (Some(under), true) = (under, self.saves && (resuming || own)) else {
             return self.begin_with(hub, input, false, None);
-        }
-        self.waiting = Some((input, resuming, persistence));
-        let first = hub.replayed.insert(stable_namespace(&self.namespace));
-        let before = hub.replay_before.filter(|_| first);
+        };
+        self.waiting = Some((input, resuming));
         let id = hub.calls.add(self.number, CallRole::Load);
-        hub.effects.push_back(Effect::Load(Load { id, namespace: self.namespace.clone(), before }));
+        let namespace = self.namespace.clone();
+        hub.effects.push_back(Effect::Load(Load { id, namespace, under, at }));
     }
 
     /// A subgraph's checkpoint has been read.
     pub fn begin_child(&mut self, hub: &mut Hub<V>, saved: Option<Saved<V>>) {
-        let Some((input, resuming, _)) = self.waiting.take() else { return };
+        let Some((input, resuming)) = self.waiting.take() else { return };
         // A subgraph with its own memory may have ended long ago: it goes on only
         // if it belongs to the very task that is being resumed.
         let resuming = resuming
@@ -283,6 +283,8 @@ impl<V: StateValue> Frame<V> {
                 if self.replaying {
                     continue;
                 }
+                self.moved_heads.extend(record.children.iter().cloned());
+                self.tasks[number].heads.clone_from(&record.children);
                 if let Some(writes) = &record.writes {
                     let writes = writes.iter().filter_map(|write| self.loaded_write(write));
                     self.tasks[number].writes = writes.collect();

@@ -1,5 +1,6 @@
 //! [`Frame`]: one graph that is running, from checkpoint to checkpoint.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use weaver_core::{Failure, FailureKind, Timestamp};
@@ -10,7 +11,7 @@ use super::task::{Task, TaskState};
 use super::update::Updates;
 use crate::channels::{Channels, Fold};
 use crate::checkpoint::{Commit, FORMAT, PendingRecord, Source, TaskPath, TaskRef};
-use crate::effect::{CallId, Effect, Interrupt, task_namespace};
+use crate::effect::{CallId, Effect, task_namespace};
 use crate::graph::{Graph, Persistence, Targets};
 use crate::hash::{CheckpointId, IdHasher, TaskId};
 use crate::stream::{Chunk, StreamModes};
@@ -38,11 +39,16 @@ pub(super) struct Frame<V: StateValue> {
     pub checkpoint_parent: Option<CheckpointId>,
     /// Checkpoints of the enclosing namespaces.
     pub parents: Vec<(Arc<str>, CheckpointId)>,
+    /// Subgraphs with their own memory, and those that the next commit has to name.
+    pub heads: BTreeMap<Arc<str>, CheckpointId>,
+    pub moved_heads: BTreeMap<Arc<str>, CheckpointId>,
     /// The open step, and the last one that may run.
     pub step: i64,
     pub stop: i64,
     /// Whether checkpoints are saved.
     pub saves: bool,
+    /// What the graph remembers, if it is a subgraph.
+    pub persistence: Persistence,
     /// In the first superstep of a run that goes on from a checkpoint.
     pub resuming: bool,
     /// Finished tasks of the loaded checkpoint run again.
@@ -60,11 +66,16 @@ pub(super) struct Frame<V: StateValue> {
     pub folding: usize,
     pub after: After,
     /// What a child waits for while its checkpoint is read.
-    pub waiting: Option<(V, bool, Persistence)>,
+    pub waiting: Option<(V, bool)>,
     pub updates: Option<Updates<V>>,
     pub interrupt_before: Arc<[bool]>,
     pub interrupt_after: Arc<[bool]>,
+    /// No new checkpoint may be older than this: its own, the parent's when it
+    /// began, and those of subgraphs that have ended. So ids sort across the tree.
+    pub floor: Option<CheckpointId>,
     salt: IdHasher,
+    /// What message ids are made of, besides the task.
+    pub message_salt: IdHasher,
 }
 
 impl<V: StateValue> Frame<V> {
@@ -89,9 +100,12 @@ impl<V: StateValue> Frame<V> {
             checkpoint: None,
             checkpoint_parent: None,
             parents: Vec::new(),
+            heads: BTreeMap::new(),
+            moved_heads: BTreeMap::new(),
             step: -1,
             stop: i64::from(hub.options.recursion_limit),
             saves,
+            persistence: Persistence::Inherit,
             resuming: false,
             replaying: false,
             pending: Vec::new(),
@@ -105,7 +119,9 @@ impl<V: StateValue> Frame<V> {
             updates: None,
             interrupt_before: points(&plan.interrupt_before, &hub.options.interrupt_before),
             interrupt_after: points(&plan.interrupt_after, &hub.options.interrupt_after),
+            floor: None,
             salt: IdHasher::new(11).text(&namespace),
+            message_salt: IdHasher::new(13).wide(hub.options.thread),
             namespace,
             graph,
         }
@@ -130,7 +146,11 @@ impl<V: StateValue> Frame<V> {
         }
         let saves = self.saves && persistence != Persistence::Off;
         let mut frame = Frame::new(graph, namespace.into(), Some((number, parent)), saves, hub);
+        frame.persistence = persistence;
+        let ordinal = parent.call.map_or(0, |(_, ordinal)| u64::from(ordinal) + 1);
+        frame.message_salt = IdHasher::new(13).wide(self.message_seed(parent.task)).number(ordinal);
         frame.parents.clone_from(&self.parents);
+        frame.floor = self.floor.max(self.checkpoint);
         if let Some(checkpoint) = self.checkpoint {
             frame.parents.push((self.namespace.clone(), checkpoint));
         }
@@ -177,13 +197,16 @@ impl<V: StateValue> Frame<V> {
         let now = if self.saves { hub.now } else { Timestamp(0) };
         let above = self.parents.last().map_or(0, |(_, id)| id.0);
         let salt = self.salt.number(self.step as u64).wide(if self.saves { 0 } else { above });
-        let id = CheckpointId::next(now, self.checkpoint.max(parent), salt);
+        let id = CheckpointId::next(now, self.floor.max(self.checkpoint), salt);
+        self.floor = Some(id);
         self.checkpoint_parent = parent;
         self.checkpoint = Some(id);
         let all = self.step < 0 || source != Source::Loop;
         self.prepare(all, self.step + 1);
         if self.saves {
-            let (changes, seen, sends) = self.channels.take_changes(&self.graph.0);
+            let children = std::mem::take(&mut self.moved_heads);
+            self.heads.extend(children.iter().map(|(name, id)| (name.clone(), *id)));
+            let changes = self.channels.take_changes(&self.graph.0);
             hub.effects.push_back(Effect::Commit(Commit {
                 format: FORMAT,
                 namespace: self.namespace.clone(),
@@ -194,11 +217,12 @@ impl<V: StateValue> Frame<V> {
                 time: hub.now,
                 parents: self.parents.clone(),
                 version: self.channels.version,
-                changes,
-                seen,
+                changes: changes.channels,
+                seen: changes.seen,
                 interrupt_seen: std::mem::take(&mut self.channels.interrupt_moved)
                     .then_some(self.channels.interrupt_seen),
-                sends,
+                sends: changes.sends,
+                children: children.into_iter().collect(),
                 next: self.tasks.iter().map(|task| self.task_ref(task)).collect(),
             }));
             if self.streams(hub, StreamModes::CHECKPOINTS) {
@@ -241,17 +265,12 @@ impl<V: StateValue> Frame<V> {
     }
 
     pub fn task_id(&self, step: i64, node: u32, path: TaskPath) -> TaskId {
-        let (kind, index, handler) = match path.rank() {
-            // The rank of a node changes when others are added, its name does not.
-            (0, _, handler) => (0, 0, handler),
-            rank => rank,
-        };
         let hasher = self
             .salt
             .wide(self.checkpoint.map_or(0, |id| id.0))
             .number(step as u64)
             .number(self.graph.0.nodes[node as usize].name_hash)
-            .number(u64::from(kind) << 40 | u64::from(handler) << 32 | u64::from(index));
+            .number(path.number());
         TaskId(hasher.finish())
     }
 
@@ -297,42 +316,6 @@ impl<V: StateValue> Frame<V> {
         self.end(hub, End::Interrupted { interrupts: Vec::new(), values });
     }
 
-    /// Tells the streams what starts, and what needs not.
-    fn announce(&mut self, hub: &mut Hub<V>) {
-        if self.streams(hub, StreamModes::TASKS) {
-            for number in 0..self.tasks.len() {
-                self.emit_task_start(hub, number);
-            }
-        }
-        for number in 0..self.tasks.len() {
-            if self.tasks[number].state == TaskState::Done {
-                self.emit_update(hub, number, true);
-            }
-        }
-    }
-
-    pub fn emit_task_start(&self, hub: &mut Hub<V>, number: usize) {
-        let task = &self.tasks[number];
-        let node = &self.graph.0.nodes[task.node as usize];
-        if node.hidden {
-            return;
-        }
-        let triggers = if task.path.is_push() {
-            [Arc::from("__pregel_push")].into()
-        } else {
-            node.trigger_names.clone()
-        };
-        let chunk = Chunk::TaskStart {
-            id: task.id,
-            node: node.name.clone(),
-            step: self.step,
-            input: self.task_input(task).to_value(),
-            triggers,
-            path: task.path,
-        };
-        hub.emit(&self.namespace, chunk);
-    }
-
     fn out_of_steps(&self, hub: &Hub<V>) -> Failure {
         let limit = hub.options.recursion_limit;
         let mut failure = Failure::new(
@@ -346,22 +329,7 @@ impl<V: StateValue> Frame<V> {
 
     /// Ends the frame.
     pub fn end(&mut self, hub: &mut Hub<V>, end: End<V>) {
-        let root = self.is_root();
-        if let End::Interrupted { interrupts, values } = &end
-            && root
-            && self.streams(hub, StreamModes::VALUES)
-        {
-            let (values, interrupts): (V, Vec<Interrupt<V>>) = (values.clone(), interrupts.clone());
-            hub.emit(&self.namespace, Chunk::Values { values, interrupts });
-        }
         hub.work.push_back(Work::Ended { frame: self.number, end });
-    }
-
-    pub fn emit_values(&self, hub: &mut Hub<V>) {
-        if self.streams(hub, StreamModes::VALUES) {
-            let chunk = Chunk::Values { values: self.output(), interrupts: Vec::new() };
-            hub.emit(&self.namespace, chunk);
-        }
     }
 
     /// Gives the host what it must fold; how many calls that is.

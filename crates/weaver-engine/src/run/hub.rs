@@ -9,7 +9,7 @@ use weaver_core::{Failure, Timestamp};
 use super::frame::Parent;
 use crate::effect::{CallId, Command, Effect, Emit, Interrupt};
 use crate::graph::{Graph, Persistence};
-use crate::hash::{CheckpointId, InterruptId};
+use crate::hash::InterruptId;
 use crate::input::RunOptions;
 use crate::stream::{Chunk, StreamModes};
 use crate::value::StateValue;
@@ -29,10 +29,6 @@ pub(super) struct Hub<V: StateValue> {
     pub draining: bool,
     /// Messages that were emitted or seen.
     pub messages: HashSet<Arc<str>>,
-    /// In a replay: subgraphs go on from what they were before this checkpoint,
-    pub replay_before: Option<CheckpointId>,
-    /// the first time that they run.
-    pub replayed: HashSet<String>,
     serials: u64,
 }
 
@@ -70,8 +66,6 @@ impl<V: StateValue> Hub<V> {
             bare: None,
             draining: false,
             messages: HashSet::new(),
-            replay_before: None,
-            replayed: HashSet::new(),
             serials: 0,
         }
     }

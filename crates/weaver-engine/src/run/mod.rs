@@ -8,8 +8,11 @@
 mod attempt;
 mod begin;
 mod branch;
+mod emit;
 mod frame;
 mod hub;
+mod output;
+mod record;
 mod step;
 mod task;
 mod update;
@@ -189,7 +192,8 @@ impl<V: StateValue> Run<V> {
         };
         let mut frame = above.child(&self.hub, number, parent, graph, persistence);
         above.tasks[parent.task].children.push(number);
-        frame.begin_below(&mut self.hub, input, resuming, persistence);
+        let heads = above.moved_heads.get(&frame.namespace).or(above.heads.get(&frame.namespace));
+        frame.begin_below(&mut self.hub, input, resuming, heads.copied());
         self.frames[number] = Some(Box::new(frame));
     }
 
@@ -214,6 +218,13 @@ impl<V: StateValue> Run<V> {
         }
         let Some(above) = self.frames[parent.frame].as_mut() else { return };
         above.tasks[parent.task].children.retain(|child| *child != number);
+        above.floor = above.floor.max(frame.floor);
+        if let (Persistence::Own, true, Some(head)) =
+            (frame.persistence, frame.saves, frame.checkpoint)
+        {
+            above.moved_heads.insert(frame.namespace.clone(), head);
+            above.tasks[parent.task].heads.push((frame.namespace.clone(), head));
+        }
         match parent.call {
             None => above.child_ended(&mut self.hub, parent.task, end),
             Some((call, ordinal)) => {

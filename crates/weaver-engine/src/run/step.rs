@@ -61,6 +61,8 @@ impl<V: StateValue> Frame<V> {
             let kept = self.channels.values.clone();
             if self.write_all(order, &mut folds).is_err() || !folds.is_empty() {
                 self.channels.values = kept;
+            } else if self.channels.output_changed() {
+                self.emit_values(hub);
             }
         }
         let values = self.output();
@@ -79,16 +81,16 @@ impl<V: StateValue> Frame<V> {
     /// Applies the writes of all tasks, in the order of their paths.
     pub fn write_all(&mut self, order: &[usize], folds: &mut Vec<Fold<V>>) -> Result<(), Failure> {
         let plan = self.graph.0.clone();
+        let seeds: Vec<u128> = order.iter().map(|number| self.message_seed(*number)).collect();
         let tasks = &mut self.tasks;
         let pulled = order.iter().filter_map(|number| match tasks[*number].path {
             TaskPath::Pull(_) => Some(tasks[*number].node),
             _ => None,
         });
         self.channels.begin_step(&plan, pulled, true);
-        for number in order {
-            let task = &mut tasks[*number];
-            let seed = crate::hash::IdHasher::new(13).wide(task.id.0).finish();
-            self.channels.write(&plan, std::mem::take(&mut task.writes), seed, folds)?;
+        for (number, seed) in order.iter().zip(seeds) {
+            let writes = std::mem::take(&mut tasks[*number].writes);
+            self.channels.write(&plan, writes, seed, folds)?;
         }
         Ok(())
     }

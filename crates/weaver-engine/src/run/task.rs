@@ -7,15 +7,12 @@ use weaver_core::{Failure, FailureKind, Timestamp};
 use super::frame::{Frame, Parent};
 use super::hub::{CallRole, End, Hub, Work};
 use crate::channels::{Fold, Write};
-use crate::checkpoint::{PendingRecord, SavedWrite, TaskPath, TaskRecord};
+use crate::checkpoint::TaskPath;
 use crate::effect::{
-    Answer, CacheKey, Call, CallId, CallKind, Command, Effect, Goto, Interrupt, NodeOutput, Notice,
-    SaveWrites, TaskInfo,
+    Answer, CacheKey, Call, CallId, CallKind, Command, Effect, Interrupt, NodeOutput, TaskInfo,
 };
-use crate::graph::{Body, ChannelKind, Graph, Reducer};
-use crate::hash::{IdHasher, InterruptId, TaskId};
-use crate::messages::message_id;
-use crate::stream::{Chunk, StreamModes};
+use crate::graph::{Body, Graph};
+use crate::hash::{CheckpointId, InterruptId, TaskId};
 use crate::value::StateValue;
 use crate::view::CallInput;
 
@@ -51,6 +48,8 @@ pub(super) struct Task<V: StateValue> {
     pub serial: u64,
     pub call: Option<CallId>,
     pub children: Vec<usize>,
+    /// Subgraphs with their own memory that ended below it.
+    pub heads: Vec<(Arc<str>, CheckpointId)>,
     pub writes: Vec<Write<V>>,
     pub answers: Vec<V>,
     pub interrupts: Vec<Interrupt<V>>,
@@ -82,6 +81,7 @@ impl<V: StateValue> Task<V> {
             serial: 0,
             call: None,
             children: Vec::new(),
+            heads: Vec::new(),
             writes: Vec::new(),
             answers: Vec::new(),
             interrupts: Vec::new(),
@@ -338,10 +338,7 @@ impl<V: StateValue> Frame<V> {
     fn interrupted(&mut self, hub: &mut Hub<V>, number: usize, interrupts: Vec<Interrupt<V>>) {
         self.tasks[number].interrupts = interrupts;
         self.save_record(hub, number);
-        if self.is_root() && self.streams(hub, StreamModes::UPDATES) {
-            let interrupts = self.tasks[number].interrupts.clone();
-            hub.emit(&self.namespace, Chunk::Interrupts(interrupts));
-        }
+        self.emit_interrupts(hub, number);
         self.emit_task_end(hub, number);
         self.close_task(hub, number, TaskState::Interrupted);
     }
@@ -349,98 +346,6 @@ impl<V: StateValue> Frame<V> {
     fn left(&mut self, hub: &mut Hub<V>, number: usize, command: Command<V>) {
         self.tasks[number].command = Some(command);
         self.close_task(hub, number, TaskState::Left);
-    }
-
-    /// The body returned: collects its writes, then asks its branches.
-    pub fn node_returned(&mut self, hub: &mut Hub<V>, number: usize, output: NodeOutput<V>) {
-        let graph = self.graph.clone();
-        let plan = &graph.0;
-        let mut writes = std::mem::take(&mut self.tasks[number].writes);
-        let node = &plan.nodes[self.tasks[number].node as usize];
-        let mut gotos = Vec::new();
-        let extra = node.branches.iter().any(|branch| branch.passthrough);
-        let mut extras = Vec::new();
-        let mut collector =
-            Collector { graph: &graph, node: self.tasks[number].node, writes: &mut writes };
-        let collected = collector.output(output, true, &mut gotos, extra.then_some(&mut extras));
-        if let Err(failure) = collected {
-            return self.attempt_failed(hub, number, failure);
-        }
-        for goto in gotos {
-            match goto {
-                Goto::Send(send) => {
-                    if plan.node_ids.contains_key(&send.node) {
-                        writes.push(Write::Send(send));
-                    } else {
-                        self.unknown_target(hub, number, &send.node);
-                    }
-                }
-                Goto::Node(name) if &*name == weaver_core::spec::END => {}
-                Goto::Node(name) => match plan.node_ids.get(&name) {
-                    Some(target) if *target != plan.start => writes.push(Write::Go(*target)),
-                    _ => self.unknown_target(hub, number, &name),
-                },
-            }
-        }
-        writes.extend(node.edges.iter().map(|target| Write::Go(*target)));
-        writes.extend(node.joins.iter().map(|(control, slot)| Write::Join(*control, *slot)));
-        self.give_message_ids(&mut writes, number);
-        let task = &mut self.tasks[number];
-        task.writes = writes;
-        task.extra = extras;
-        if node.branches.is_empty() {
-            self.task_done(hub, number);
-        } else {
-            self.next_branch(hub, number);
-        }
-    }
-
-    pub fn unknown_target(&self, hub: &mut Hub<V>, number: usize, name: &str) {
-        let node = self.node_name(&self.tasks[number]);
-        let message =
-            format!("`{node}` goes to `{name}`, which is no node; nothing will run there");
-        hub.effects.push_back(Effect::Notice(Notice { code: "unknown_target", message, node }));
-    }
-
-    /// Message objects get their ids before they are saved or streamed, so that
-    /// everybody sees the same one.
-    fn give_message_ids(&self, writes: &mut [Write<V>], number: usize) {
-        let seed = self.message_seed(number);
-        for (ordinal, write) in writes.iter_mut().enumerate() {
-            let Write::Set(key, value) = write else { continue };
-            let key = &self.graph.0.keys[*key as usize];
-            let messages = matches!(
-                &key.kind,
-                ChannelKind::Reduced { reducer: Reducer::AddMessages, .. }
-                    | ChannelKind::Delta { reducer: Reducer::AddMessages, .. }
-            );
-            if !messages {
-                continue;
-            }
-            let with_id = |item: &V, index: usize| {
-                let missing = item.message_role().is_some() && item.message_id().is_none();
-                missing.then(|| {
-                    let id = message_id((seed, 2), ordinal as u64, index);
-                    item.clone().with_message_id(id)
-                })
-            };
-            match value.items().map(<[V]>::len) {
-                None => *value = with_id(value, 0).unwrap_or_else(|| value.clone()),
-                Some(count) => {
-                    for index in 0..count {
-                        let item = value.items().and_then(|items| with_id(&items[index], index));
-                        if let Some(item) = item {
-                            value.replace(index, item);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// What ids of messages without id are made of: the task, not its attempt.
-    pub fn message_seed(&self, number: usize) -> u128 {
-        IdHasher::new(13).wide(self.tasks[number].id.0).finish()
     }
 
     /// All writes are there.
@@ -452,8 +357,10 @@ impl<V: StateValue> Frame<V> {
                 self.save_record(hub, number);
             }
             self.emit_update(hub, number, false);
-            self.emit_task_end(hub, number);
-            self.put_into_cache(hub, number);
+            if !self.tasks[number].cached {
+                self.emit_task_end(hub, number);
+                self.put_into_cache(hub, number);
+            }
         }
         self.close_task(hub, number, TaskState::Done);
     }
@@ -471,221 +378,6 @@ impl<V: StateValue> Frame<V> {
         self.start_tasks(hub);
         self.close_step_if_done(hub);
     }
-
-    /// Saves what a task has come to.
-    pub fn save_record(&mut self, hub: &mut Hub<V>, number: usize) {
-        let (true, Some(checkpoint)) = (self.saves, self.checkpoint) else { return };
-        let task = &self.tasks[number];
-        let done = matches!(task.state, TaskState::Done);
-        let record = TaskRecord {
-            task: self.task_ref(task),
-            writes: done
-                .then(|| task.writes.iter().filter_map(|write| self.saved_write(write)).collect()),
-            answers: task.answers.clone(),
-            interrupts: if done { Vec::new() } else { task.interrupts.clone() },
-            error: task.error.clone(),
-        };
-        hub.effects.push_back(Effect::SaveWrites(SaveWrites {
-            namespace: self.namespace.clone(),
-            checkpoint,
-            record: PendingRecord::Task(record),
-        }));
-    }
-
-    /// A write by name; nothing for what is never saved.
-    pub fn saved_write(&self, write: &Write<V>) -> Option<SavedWrite<V>> {
-        let plan = &self.graph.0;
-        Some(match write {
-            Write::Set(key, _) if plan.is_untracked(*key as usize) => return None,
-            Write::Set(key, value) => {
-                SavedWrite::State(plan.keys[*key as usize].name.clone(), value.clone())
-            }
-            Write::Start(_) => return None,
-            Write::Go(node) => SavedWrite::Goto(plan.nodes[*node as usize].name.clone()),
-            Write::Join(control, slot) => {
-                let spec = &plan.controls[*control as usize];
-                let sources = spec.sources.as_ref()?;
-                SavedWrite::Join(spec.name.clone(), sources[*slot as usize].clone())
-            }
-            Write::Send(send) => SavedWrite::Send(send.clone()),
-        })
-    }
-
-    /// A saved write by number; nothing if the graph no longer has what it names.
-    pub fn loaded_write(&self, write: &SavedWrite<V>) -> Option<Write<V>> {
-        let plan = &self.graph.0;
-        Some(match write {
-            SavedWrite::State(key, value) => Write::Set(*plan.key_ids.get(key)?, value.clone()),
-            SavedWrite::Goto(node) => Write::Go(*plan.node_ids.get(node)?),
-            SavedWrite::Join(control, source) => {
-                let control = *plan.control_ids.get(control)?;
-                let sources = plan.controls[control as usize].sources.as_ref()?;
-                let slot = sources.iter().position(|other| other == source)?;
-                Write::Join(control, slot as u32)
-            }
-            SavedWrite::Send(send) => {
-                plan.node_ids.get(&send.node)?;
-                Write::Send(send.clone())
-            }
-        })
-    }
-
-    /// What a task wrote, as the streams show it.
-    fn written(&self, number: usize) -> Vec<(Arc<str>, V)> {
-        let plan = &self.graph.0;
-        let writes = self.tasks[number].writes.iter();
-        writes
-            .filter_map(|write| match write {
-                Write::Set(key, value) if plan.is_output[*key as usize] => {
-                    Some((plan.keys[*key as usize].name.clone(), value.clone()))
-                }
-                _ => None,
-            })
-            .collect()
-    }
-
-    pub fn emit_update(&mut self, hub: &mut Hub<V>, number: usize, cached: bool) {
-        let task = &self.tasks[number];
-        if self.graph.0.nodes[task.node as usize].hidden {
-            return;
-        }
-        let cached = cached || task.cached;
-        if self.streams(hub, StreamModes::MESSAGES) && !cached {
-            self.emit_messages(hub, number);
-        }
-        if !self.streams(hub, StreamModes::UPDATES) {
-            return;
-        }
-        let fields = self.written(number);
-        let twice = fields
-            .iter()
-            .enumerate()
-            .any(|(position, (key, _))| fields[..position].iter().any(|(other, _)| other == key));
-        let updates = if twice {
-            fields.into_iter().map(|field| V::from_fields(vec![field])).collect()
-        } else if fields.is_empty() {
-            Vec::new()
-        } else {
-            vec![V::from_fields(fields)]
-        };
-        let node = self.node_name(&self.tasks[number]);
-        hub.emit(&self.namespace, Chunk::Update { node, updates, cached });
-    }
-
-    fn emit_messages(&self, hub: &mut Hub<V>, number: usize) {
-        let task = &self.tasks[number];
-        for write in &task.writes {
-            let Write::Set(_, value) = write else { continue };
-            let one = std::slice::from_ref(value);
-            for message in value.items().unwrap_or(one) {
-                let Some(id) = message.message_id() else { continue };
-                if message.message_role() != Some(crate::value::MessageRole::Message) {
-                    continue;
-                }
-                if hub.messages.insert(id) {
-                    let node = self.node_name(task);
-                    let chunk = Chunk::Message { message: message.clone(), node, step: self.step };
-                    hub.emit(&self.namespace, chunk);
-                }
-            }
-        }
-    }
-
-    pub fn emit_task_end(&self, hub: &mut Hub<V>, number: usize) {
-        let task = &self.tasks[number];
-        if !self.streams(hub, StreamModes::TASKS) || self.graph.0.nodes[task.node as usize].hidden {
-            return;
-        }
-        let failed = task.error.is_some();
-        let chunk = Chunk::TaskEnd {
-            id: task.id,
-            node: self.node_name(task),
-            step: self.step,
-            result: if failed { Vec::new() } else { self.written(number) },
-            error: task.error.clone(),
-            interrupts: task.interrupts.clone(),
-        };
-        hub.emit(&self.namespace, chunk);
-    }
-}
-
-/// Turns what a node returned into writes.
-struct Collector<'a, V: StateValue> {
-    graph: &'a Graph<V>,
-    node: u32,
-    writes: &'a mut Vec<Write<V>>,
-}
-
-impl<V: StateValue> Collector<'_, V> {
-    fn output(
-        &mut self,
-        output: NodeOutput<V>,
-        top: bool,
-        gotos: &mut Vec<Goto<V>>,
-        extra: Option<&mut Vec<(Arc<str>, V)>>,
-    ) -> Result<(), Failure> {
-        match output {
-            NodeOutput::Nothing => {}
-            NodeOutput::Update(value) if value.is_null() => {}
-            NodeOutput::Update(value) => match value.fields() {
-                Some(fields) => self.fields(fields, extra),
-                None => {
-                    return Err(not_a_dict(
-                        &value.type_name(),
-                        &self.graph.0.nodes[self.node as usize].name,
-                    ));
-                }
-            },
-            NodeOutput::Fields(fields) => self.fields(fields, extra),
-            NodeOutput::Command(command) => {
-                self.fields(command.update, None);
-                gotos.extend(command.goto);
-            }
-            NodeOutput::Send(send) if top => gotos.push(Goto::Send(send)),
-            NodeOutput::Send(_) => {}
-            NodeOutput::Many(outputs) => {
-                let command = |output: &NodeOutput<V>| matches!(output, NodeOutput::Command(_));
-                if !top || !outputs.iter().any(command) {
-                    return Err(not_a_dict("list", &self.graph.0.nodes[self.node as usize].name));
-                }
-                for output in outputs {
-                    self.output(output, false, gotos, None)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn fields(&mut self, fields: Vec<(Arc<str>, V)>, extra: Option<&mut Vec<(Arc<str>, V)>>) {
-        let plan = &self.graph.0;
-        let entry = self.node == plan.start;
-        let mut unseen = extra;
-        for (name, value) in fields {
-            let key = plan.key_ids.get(&name).copied();
-            let key = key.filter(|key| !entry || plan.input[*key as usize]);
-            if let Some(unseen) = &mut unseen {
-                let visible = |(other, _): &(Arc<str>, _)| *other == name;
-                if !plan.nodes[self.node as usize].view.iter().any(visible) {
-                    unseen.push((name.clone(), value.clone()));
-                }
-            }
-            if let Some(key) = key {
-                self.writes.push(Write::Set(key, value));
-            }
-        }
-    }
-}
-
-fn not_a_dict(type_name: &str, node: &str) -> Failure {
-    let mut failure = Failure::new(
-        FailureKind::InvalidUpdate,
-        "invalid_node_return",
-        format!(
-            "Expected dict, got {type_name}: `{node}` must return a dict of state keys, a Command, a list with a Command, or None."
-        ),
-    );
-    failure.exception = Some("InvalidUpdateError".into());
-    failure
 }
 
 fn wrong_answer<V>(_: Answer<V>) -> Answer<V> {

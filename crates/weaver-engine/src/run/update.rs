@@ -91,6 +91,7 @@ impl<V: StateValue> Frame<V> {
         let plan = self.graph.0.clone();
         self.channels.mark_all_dirty(&plan);
         self.channels.interrupt_moved = true;
+        self.moved_heads = std::mem::take(&mut self.heads);
         let parent = self.checkpoint_parent;
         self.commit_at(hub, Source::Fork, parent);
         self.next_update(hub);
@@ -130,7 +131,7 @@ impl<V: StateValue> Frame<V> {
         self.open = self.tasks.len();
         for (number, output) in outputs.into_iter().enumerate() {
             self.tasks[number].state = TaskState::Running;
-            self.tasks[number].attempt = u32::MAX;
+            self.tasks[number].attempt = 1;
             self.node_returned(hub, number, output);
         }
     }

@@ -198,7 +198,7 @@ impl World {
         loop {
             let Some(effect) = run.poll_effect() else {
                 let at = run.poll_timeout().expect("a run that waits for nothing is stuck");
-                self.slept_ms.push((at.0 - self.now) / 1000);
+                self.slept_ms.push((at.0 - self.now + 500) / 1000);
                 self.now = at.0;
                 run.handle(at, Happened::Timeout);
                 continue;

@@ -18,8 +18,6 @@ async def _aw_drive(_aw_answer):
         _aw_args = _aw_kwargs = _aw_repairs = None
         if type(_aw_answer) is _aw_coroutine:
             _aw_answer = await _aw_answer
-        if _aw_lists:
-            _aw_answer = _aw["plain"](_aw_answer)
 
 
 await _aw_drive(_aw["classes"])

@@ -85,7 +85,7 @@ impl Answered {
     }
 
     /// For a system call of Python's own.
-    pub(super) fn for_system(self, awaited: &Awaited) -> ExtFunctionResult {
+    pub(super) fn for_system(self, awaited: &Awaited, call: &OsFunctionCall) -> ExtFunctionResult {
         let given = match self.result {
             Ok(given) => given,
             Err(error) => return error.into(),
@@ -108,9 +108,11 @@ impl Answered {
                 Some(MontyObject::datetime(at))
             }),
             Awaited::Random(size) => given.seed.map(|seed| MontyObject::bytes(expand(seed, *size))),
-            Awaited::Variable => {
-                Some(given.text.map_or_else(MontyObject::none, MontyObject::string))
-            }
+            Awaited::Variable => Some(match (given.text, call) {
+                (Some(text), _) => MontyObject::string(text),
+                (None, OsFunctionCall::Getenv(args)) => args.default.clone(),
+                (None, _) => MontyObject::none(),
+            }),
             Awaited::Sleep | Awaited::BlockingSleep => Some(MontyObject::none()),
             Awaited::Code => None,
         };

@@ -24,7 +24,8 @@ pub(super) enum ExportError {
 }
 
 impl ClassTable {
-    /// Reads what the driver says once: a dict of tag to list of classes.
+    /// Reads what the driver says once: a dict of tag to one instance of each class
+    /// (a class by itself has no identity outside).
     pub(super) fn read(graph: &MontyGraph, root: NodeId) -> Option<Self> {
         let MontyNode::Dict(pairs) = graph.node(root) else { return None };
         let mut tags = HashMap::new();
@@ -34,8 +35,11 @@ impl ClassTable {
             else {
                 return None;
             };
-            for class in classes {
-                let MontyNode::ClassType(class) = graph.node(*class) else { return None };
+            for instance in classes {
+                let MontyNode::ClassInstance { class_type, .. } = graph.node(*instance) else {
+                    return None;
+                };
+                let MontyNode::ClassType(class) = graph.node(*class_type) else { return None };
                 tags.insert(class.id, (tag.clone(), class.name.clone()));
             }
         }

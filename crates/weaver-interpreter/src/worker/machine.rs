@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use monty::{Dump, MontyRepl, ReplFunctionCall, ReplProgress, ReplStartError, Session, SessionRef};
 use monty_types::unstable::{self, MontyNode};
 use monty_types::{
-    CallArgs, CompileOptions, DateTimeSource, ExtFunctionResult, MontyException, NameLookupResult,
-    OsPolicy, PrintWriter, ProcessTime, RandomStart, ResourceLimits, ResourceTracker, SleepMode,
+    CallArgs, CompileOptions, DateTimeSource, ExtFunctionResult, MontyException, MontyObject,
+    NameLookupResult, OsPolicy, PrintWriter, ProcessTime, RandomStart, ResourceLimits,
+    ResourceTracker, SleepMode,
 };
 
 use super::answers::{self, Awaited};
@@ -137,7 +138,10 @@ impl Machine {
     fn feed_next(&mut self, repl: MontyRepl, printer: &mut Printer<'_>) -> Ran {
         let unit = self.units.pop_front().unwrap_or(Unit { users: false, source: DRIVER.into() });
         self.scripts.note(repl.next_script_name(), unit.users);
-        repl.feed_start(&unit.source, vec![], PrintWriter::Callback(printer))
+        // The faces call out through these; `exec` finds no other way out.
+        let ways_out = ["_aw_host", "_aw_async"]
+            .map(|name| (name.to_owned(), MontyObject::function(name, None)));
+        repl.feed_start(&unit.source, ways_out.to_vec(), PrintWriter::Callback(printer))
     }
 
     fn call(
@@ -194,7 +198,10 @@ impl Machine {
             }
             ReplProgress::OsCall(call) => {
                 let (_, answer) = results.pop().ok_or(Malformed)?;
-                call.resume(answer.for_system(&awaited), print)
+                {
+                    let answer = answer.for_system(&awaited, &call.function_call);
+                    call.resume(answer, print)
+                }
             }
             ReplProgress::ResolveFutures(futures) => {
                 results.retain(|(id, _)| self.pending.remove(id).is_some());

@@ -116,3 +116,58 @@ async fn lambdas_run_by_their_id() {
         Host::default().run(session_of(program).call(request("lambda@7:3", &[r#"{"n":4}"#]))).await;
     assert_eq!(ran.json(), "8");
 }
+
+const CUSTOM: &str = "class Base(Exception):\n    pass\n\nclass RateLimit(Base):\n    def __init__(self, wait):\n        super().__init__(f'wait {wait}')\n        self.wait = wait\n\nclass Bad(ValueError):\n    \"\"\"Bad.\"\"\"\n\n\
+    def f():\n    out = []\n    for make in [lambda: RateLimit(3), lambda: Bad('b'), lambda: KeyError('k')]:\n        try:\n            try:\n                raise make()\n            except RateLimit as e:\n                out.append(['rate', e.wait, str(e), isinstance(e, RateLimit)])\n                raise\n            except (KeyError, Bad) as e:\n                out.append([type(e).__name__, f'{e}'])\n        except Base as e:\n            out.append(['base', e.wait])\n        except ValueError as e:\n            out.append('wrong')\n    return out\n\
+    def g():\n    try:\n        raise Bad('x')\n    except ValueError as e:\n        return str(e)\n\
+    def h():\n    raise RateLimit(9)\n\
+    def i():\n    raise Bad\n";
+
+#[tokio::test]
+async fn custom_exceptions_are_raised_caught_and_reported() {
+    let session = session(CUSTOM);
+    assert_eq!(
+        Host::default().run(session.call(request("f", &[]))).await.json(),
+        r#"[["rate",3,"wait 3",true],["base",3],["Bad","b"],["KeyError","'k'"]]"#
+    );
+    assert_eq!(Host::default().run(session.call(request("g", &[]))).await.json(), "\"x\"");
+    let failure = Host::default().run(session.call(request("h", &[]))).await.raised();
+    assert_eq!(failure.exception.as_deref(), Some("RateLimit"));
+    assert_eq!((failure.bases, failure.message.as_str()), (vec!["Base".to_owned()], "wait 9"));
+    let failure = Host::default().run(session.call(request("i", &[]))).await.raised();
+    assert_eq!(failure.exception.as_deref(), Some("Bad"));
+    assert_eq!(failure.bases, ["ValueError"]);
+}
+
+#[tokio::test]
+async fn exceptions_of_the_host_keep_their_class() {
+    let source = "import time\nfrom openai import RateLimitError\ndef f():\n    try:\n        time.sleep(1)\n    except RateLimitError as e:\n        return 'caught ' + str(e)\ndef g():\n    time.sleep(1)\n";
+    let session = session(source);
+    let mut host = Host::default().on("sleep", |_| {
+        Err(weaver_interpreter::HostException::new("RateLimitError", "slow down"))
+    });
+    assert_eq!(host.run(session.call(request("f", &[]))).await.json(), "\"caught slow down\"");
+    let failure = host.run(session.call(request("g", &[]))).await.raised();
+    assert_eq!(failure.exception.as_deref(), Some("RateLimitError"));
+    assert_eq!(failure.message, "slow down");
+}
+
+#[tokio::test]
+async fn del_enums_and_inheritance() {
+    let source = "from enum import Enum\nclass Color(str, Enum):\n    RED = 'red'\n    BLUE = 'blue'\nclass A:\n    def hi(self):\n        return 'hi ' + self.name()\nclass B(A):\n    def name(self):\n        return 'b'\n\
+        def f():\n    d = {'a': 1, 'b': 2}\n    del d['a']\n    x = [1, 2, 3]\n    del x[0]\n    return [d, x, Color.RED, Color.BLUE.value, Color.RED == 'red', B().hi()]\n";
+    assert_eq!(eval(source).await, r#"[{"b":2},[2,3],"red","blue",true,"hi b"]"#);
+}
+
+#[tokio::test]
+async fn names_the_interpreter_lacks_come_from_the_faces() {
+    let source = "from typing import TypedDict, Optional, cast\nfrom functools import wraps, partial\nfrom dataclasses import dataclass, asdict, field\n\
+        @dataclass\nclass P:\n    x: int\n    y: list = field(default_factory=list)\n\
+        def deco(fn):\n    @wraps(fn)\n    def inner(*a):\n        return fn(*a)\n    return inner\n\
+        @deco\ndef g(a: Optional[int]) -> int:\n    return a\n\
+        def f():\n    from langchain_core.messages import HumanMessage\n    return [g(1), partial(g, 2)(), asdict(P(1, [2])), P(3), cast(int, 4), HumanMessage('x').content]\n";
+    assert_eq!(
+        eval(source).await,
+        r#"[1,2,{"x":1,"y":[2]},{"$type":"object","class":"P","fields":{"x":3,"y":[]}},4,"x"]"#
+    );
+}

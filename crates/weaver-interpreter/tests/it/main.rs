@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod faces;
 mod language;
 mod limits;
 mod sandbox;

@@ -209,8 +209,30 @@ fn tool_choice(choice: &ToolChoice) -> Value {
 }
 
 fn json_schema(output: &OutputSchema) -> Value {
-    let schema = json!({"name": output.name, "schema": output.schema, "strict": output.strict});
+    let schema = Value::from(&output.schema);
+    // A strict schema that breaks the rules of strict schemas is refused outright;
+    // not strict, it is followed as well as the model can.
+    let strict = output.strict && may_be_strict(&schema);
+    let schema = json!({"name": output.name, "schema": schema, "strict": strict});
     json!({"type": "json_schema", "json_schema": schema})
+}
+
+/// Whether every object in a schema is closed and requires all of its members.
+fn may_be_strict(schema: &Value) -> bool {
+    let Some(object) = schema.as_object() else {
+        return schema.as_array().is_none_or(|items| items.iter().all(may_be_strict));
+    };
+    let closed = match object.get("properties").and_then(Value::as_object) {
+        Some(members) => {
+            let required = object.get("required").and_then(Value::as_array);
+            let requires =
+                |name: &String| required.is_some_and(|required| required.iter().any(|r| r == name));
+            object.get("additionalProperties") == Some(&Value::Bool(false))
+                && members.keys().all(requires)
+        }
+        None => object.get("type").is_none_or(|kind| kind != "object"),
+    };
+    closed && !object.contains_key("default") && object.values().all(may_be_strict)
 }
 
 fn instructions(output: &OutputSchema) -> String {
@@ -254,7 +276,8 @@ mod tests {
 
     #[test]
     fn a_schema_goes_where_the_provider_wants_it() {
-        let schema = weaver_core::Value::from_json(r#"{"type":"object"}"#).unwrap();
+        let schema = r#"{"type":"object","properties":{"to":{"type":"string"}},"required":["to"],"additionalProperties":false}"#;
+        let schema = weaver_core::Value::from_json(schema).unwrap();
         let output = OutputSchema { name: "Route".into(), schema, strict: true };
         let request = ChatRequest { output: Some(output), ..ask() };
         let format = &sent("openai/gpt-4o", &request)["response_format"];
@@ -266,6 +289,23 @@ mod tests {
         let anthropic = sent("anthropic/claude-x", &request);
         assert_eq!(anthropic.get("response_format"), None);
         assert_eq!(anthropic["messages"][0]["role"], "system");
+    }
+
+    #[test]
+    fn a_schema_is_strict_only_where_it_can_be() {
+        for (schema, expected) in [
+            (
+                r#"{"type":"object","properties":{"a":{}},"required":["a"],"additionalProperties":false}"#,
+                true,
+            ),
+            (r#"{"type":"object","properties":{"a":{}},"required":["a"]}"#, false),
+            (r#"{"type":"object","properties":{"a":{}},"additionalProperties":false}"#, false),
+            (r#"{"anyOf":[{"type":"string"},{"type":"object"}]}"#, false),
+            (r#"{"type":"array","items":{"type":"string","default":"x"}}"#, false),
+        ] {
+            let schema: Value = serde_json::from_str(schema).unwrap();
+            assert_eq!(may_be_strict(&schema), expected, "{schema}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 -- Times are microseconds since the Unix epoch, ids are 16-byte UUIDs, hashes are
 -- 32-byte BLAKE3. A payload is in its column, or, from 64 KiB on, in `blobs`
--- under the hash in the column of the same name with `_blob`.
+-- under the hash in the column of the same name with `_blob`. Payloads, blobs and
+-- packed entries start with a byte that says how they are encoded (encode.rs).
 --
 -- Big tables have a plain rowid, so that appending always goes to the right end
 -- of the file's tree whatever the number of executions at work, and rows up to a
@@ -64,22 +65,28 @@ CREATE TABLE lanes (
     UNIQUE (tenant_id, thread, namespace)
 ) STRICT;
 
--- `lane` stands for the namespace. The hash chain runs through every entry, but
--- only the last entry of a batch keeps its hash: the others follow from it.
+-- Entries `first_sequence` to `last_sequence` of an execution, packed (pack.rs):
+-- what is written in one transaction shares its rows, because lines of one
+-- superstep repeat each other. `hash` is that of the last; the chain runs through
+-- the others too, and follows from them.
 CREATE TABLE entries (
-    number       INTEGER PRIMARY KEY,
-    tenant_id    INTEGER NOT NULL REFERENCES tenants,
-    execution    INTEGER NOT NULL REFERENCES executions,
-    sequence     INTEGER NOT NULL,
-    kind         TEXT NOT NULL,
-    lane         INTEGER NOT NULL REFERENCES lanes,
-    step         INTEGER,
-    time         INTEGER NOT NULL,
-    payload      BLOB,
-    payload_blob BLOB,
-    hash         BLOB,
-    UNIQUE (tenant_id, execution, sequence)
+    number         INTEGER PRIMARY KEY,
+    tenant_id      INTEGER NOT NULL REFERENCES tenants,
+    execution      INTEGER NOT NULL REFERENCES executions,
+    first_sequence INTEGER NOT NULL,
+    last_sequence  INTEGER NOT NULL,
+    packed         BLOB NOT NULL,
+    hash           BLOB NOT NULL,
+    UNIQUE (tenant_id, execution, last_sequence)
 ) STRICT;
+
+-- The blobs that packed entries name.
+CREATE TABLE entry_blobs (
+    tenant_id INTEGER NOT NULL REFERENCES tenants,
+    execution INTEGER NOT NULL REFERENCES executions,
+    hash      BLOB NOT NULL,
+    PRIMARY KEY (tenant_id, execution, hash)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE checkpoints (
     number     INTEGER PRIMARY KEY,

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 use weaver_core::Hash;
 
+use super::encode::encode;
 use super::fault::Fault;
-use super::rows::{Stored, TENANT, execute, optional_payload, payload, uuid_bytes};
+use super::pack::{PACK_BYTES_MAX, Pack};
+use super::rows::{Stored, TENANT, blob, execute, optional_payload, payload, uuid_bytes};
 use crate::batch::{Batch, Record};
 use crate::hash::{self, CheckpointParts};
 use crate::item::path_text;
 use crate::record::{Checkpoint, Effect, EffectStatus, Entry, Interrupt, PendingWrite, State};
-use crate::{CheckpointId, ExecutionId, Lane, crash_point};
+use crate::{BLOB_BYTES_MIN, CheckpointId, ExecutionId, Lane, crash_point};
 
 type Outcome<T = ()> = Result<T, Fault>;
 
@@ -26,6 +28,8 @@ pub(super) struct Applier {
     lanes: HashMap<Lane, LaneState>,
     /// Written at the end of the transaction, unless their superstep ends first.
     pending: Vec<PendingWrite>,
+    /// Executions with entries that are in no row yet.
+    packing: Vec<ExecutionId>,
 }
 
 struct ExecutionState {
@@ -33,8 +37,8 @@ struct ExecutionState {
     thread: Arc<str>,
     sequence: u64,
     hash: Hash,
-    /// The lane of the last entry: mostly that of the next too.
-    lane: Option<(Arc<str>, i64)>,
+    /// Entries that are in no row yet.
+    pack: Pack,
 }
 
 struct LaneState {
@@ -49,17 +53,24 @@ struct LaneState {
 const REMEMBERED_MAX: usize = 4096;
 
 impl Applier {
-    /// Writes a batch. Pending writes wait for [`Applier::flush`].
+    /// Writes a batch. Entries and pending writes wait for [`Applier::flush`].
     pub(super) fn apply(&mut self, connection: &Connection, batch: &Batch) -> Outcome {
-        for (i, record) in batch.records.iter().enumerate() {
-            self.record(connection, record, &batch.records[i + 1..])?;
+        for record in &batch.records {
+            self.record(connection, record)?;
             crash_point!("between_writes");
         }
         Ok(())
     }
 
-    /// Writes the pending writes whose superstep has not ended in this transaction.
+    /// Writes the entries, packed, and the pending writes whose superstep has not
+    /// ended in this transaction.
     pub(super) fn flush(&mut self, connection: &Connection) -> Outcome {
+        for id in std::mem::take(&mut self.packing) {
+            // It may have been forgotten with its thread.
+            if let Some(execution) = self.executions.get_mut(&id) {
+                execution.close_pack(connection)?;
+            }
+        }
         for write in std::mem::take(&mut self.pending) {
             let lane = self.lane(connection, &write.lane)?;
             lane.pending.insert(write.checkpoint);
@@ -93,9 +104,9 @@ impl Applier {
         }
     }
 
-    fn record(&mut self, connection: &Connection, record: &Record, rest: &[Record]) -> Outcome {
+    fn record(&mut self, connection: &Connection, record: &Record) -> Outcome {
         match record {
-            Record::Entry(entry) => self.entry(connection, entry, ends_its_batch(entry, rest)),
+            Record::Entry(entry) => self.entry(connection, entry),
             Record::Checkpoint(checkpoint) => self.checkpoint(connection, checkpoint),
             Record::PendingWrite(write) => {
                 self.pending.push(write.clone());
@@ -129,8 +140,7 @@ impl Applier {
         }
     }
 
-    fn entry(&mut self, connection: &Connection, entry: &Entry, keep_hash: bool) -> Outcome {
-        let lane = self.entry_lane(connection, entry)?;
+    fn entry(&mut self, connection: &Connection, entry: &Entry) -> Outcome {
         let execution = self.execution(connection, entry.execution)?;
         if entry.sequence != execution.sequence + 1 {
             return Err(Fault::conflict(format!(
@@ -138,42 +148,26 @@ impl Applier {
                 entry.sequence, entry.execution, execution.sequence
             )));
         }
-        let stored = payload(connection, &entry.payload)?;
-        let hash = hash::entry(execution.hash, entry, stored.hash(&entry.payload));
-        execute(
-            connection,
-            "INSERT INTO entries (tenant_id, execution, sequence, kind, lane, step, time,
-                payload, payload_blob, hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            params![
-                TENANT,
-                execution.number,
-                entry.sequence as i64,
-                entry.kind,
-                lane,
-                entry.step,
-                entry.time.0,
-                stored.inline,
-                stored.blob,
-                keep_hash.then_some(&hash.0[..]),
-            ],
-        )?;
-        (execution.sequence, execution.hash) = (entry.sequence, hash);
-        Ok(())
-    }
-
-    /// The number of the lane that an entry's namespace means.
-    fn entry_lane(&mut self, connection: &Connection, entry: &Entry) -> Outcome<i64> {
-        let execution = self.execution(connection, entry.execution)?;
-        if let Some((namespace, number)) = &execution.lane
-            && *namespace == entry.namespace
-        {
-            return Ok(*number);
+        let payload = Hash::of(&entry.payload);
+        let in_blob = entry.payload.len() >= BLOB_BYTES_MIN;
+        if in_blob {
+            blob(connection, payload, &entry.payload)?;
+            execute(
+                connection,
+                "INSERT OR IGNORE INTO entry_blobs VALUES (?1, ?2, ?3)",
+                params![TENANT, execution.number, &payload.0[..]],
+            )?;
         }
-        let lane = Lane { thread: execution.thread.clone(), namespace: entry.namespace.clone() };
-        let number = self.lane(connection, &lane)?.number;
-        self.execution(connection, entry.execution)?.lane = Some((lane.namespace, number));
-        Ok(number)
+        execution.hash = hash::entry(execution.hash, entry, payload);
+        execution.sequence = entry.sequence;
+        let new = execution.pack.bytes.is_empty();
+        execution.pack.push(entry, in_blob.then_some(payload));
+        if execution.pack.bytes.len() >= PACK_BYTES_MAX {
+            execution.close_pack(connection)?;
+        } else if new {
+            self.packing.push(entry.execution);
+        }
+        Ok(())
     }
 
     fn checkpoint(&mut self, connection: &Connection, checkpoint: &Checkpoint) -> Outcome {
@@ -367,14 +361,28 @@ impl Applier {
     }
 }
 
-/// Whether no later entry of the same execution follows at once. Only the next
-/// entry is looked at: one hash too many does no harm.
-fn ends_its_batch(entry: &Entry, rest: &[Record]) -> bool {
-    let mut later = rest.iter().filter_map(|record| match record {
-        Record::Entry(later) => Some(later.execution),
-        _ => None,
-    });
-    later.next() != Some(entry.execution)
+impl ExecutionState {
+    /// Writes the entries that are in no row yet into one.
+    fn close_pack(&mut self, connection: &Connection) -> Outcome {
+        let pack = std::mem::take(&mut self.pack);
+        if pack.bytes.is_empty() {
+            return Ok(());
+        }
+        execute(
+            connection,
+            "INSERT INTO entries
+                (tenant_id, execution, first_sequence, last_sequence, packed, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                TENANT,
+                self.number,
+                pack.first_sequence as i64,
+                pack.last_sequence as i64,
+                encode(&pack.bytes),
+                &self.hash.0[..],
+            ],
+        )
+    }
 }
 
 fn load_execution(connection: &Connection, id: ExecutionId) -> Outcome<ExecutionState> {
@@ -387,15 +395,15 @@ fn load_execution(connection: &Connection, id: ExecutionId) -> Outcome<Execution
     };
     let end = connection
         .prepare_cached(
-            "SELECT sequence, hash FROM entries WHERE tenant_id = ?1 AND execution = ?2
-             ORDER BY sequence DESC LIMIT 1",
+            "SELECT last_sequence, hash FROM entries WHERE tenant_id = ?1 AND execution = ?2
+             ORDER BY last_sequence DESC LIMIT 1",
         )?
         .query_row(params![TENANT, number], |row| {
             Ok((row.get::<_, i64>(0)? as u64, Hash(row.get(1)?)))
         })
         .optional()?;
     let (sequence, hash) = end.unwrap_or((0, hash::ROOT));
-    Ok(ExecutionState { number, thread, sequence, hash, lane: None })
+    Ok(ExecutionState { number, thread, sequence, hash, pack: Pack::default() })
 }
 
 fn load_lane(connection: &Connection, lane: &Lane) -> Outcome<LaneState> {
@@ -435,7 +443,7 @@ fn is_duplicate(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
 }
 
-impl Stored<'_> {
+impl Stored {
     /// The payload's hash: that of its blob, or computed.
     fn hash(&self, payload: &[u8]) -> Hash {
         self.blob.map_or_else(|| Hash::of(payload), Hash)

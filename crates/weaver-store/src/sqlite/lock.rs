@@ -17,10 +17,7 @@ impl DirLock {
     /// being closed is waited for.
     pub(super) fn take(dir: &Path) -> Result<Self> {
         let path = dir.join("agentweaver.lock");
-        let unwritable = |error: std::io::Error| Error::Unwritable {
-            path: path.clone(),
-            reason: error.to_string(),
-        };
+        let unwritable = |error| Error::unwritable(&path, error);
         let mut file = File::options()
             .read(true)
             .write(true)

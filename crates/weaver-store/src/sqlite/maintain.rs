@@ -7,18 +7,19 @@ use uuid::Uuid;
 use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
+use super::pack::{self, Packed};
 use super::read::payload_sql;
-use super::rows::{TENANT, word};
+use super::rows::{TENANT, payload_at, word};
 use crate::hash::{self, CheckpointParts};
 use crate::query::{Garbage, Problem, Verification};
-use crate::record::{Entry, Source};
+use crate::record::Source;
 use crate::{CheckpointId, ExecutionId, Lane};
 
 /// Every column that names a blob.
 const BLOB_COLUMNS: [(&str, &str); 10] = [
     ("executions", "input_blob"),
     ("executions", "error_blob"),
-    ("entries", "payload_blob"),
+    ("entry_blobs", "hash"),
     ("checkpoints", "state_blob"),
     ("pending_writes", "payload_blob"),
     ("effects", "result_blob"),
@@ -79,7 +80,7 @@ fn blobs(connection: &Connection, found: &mut Verification) -> Result<(), Fault>
     while let Some(row) = rows.next()? {
         found.blobs += 1;
         let hash = Hash(row.get(0)?);
-        if Hash::of(row.get_ref(1)?.as_blob().unwrap_or_default()) != hash {
+        if !payload_at(row, 1).is_ok_and(|content| Hash::of(&content) == hash) {
             problem(found, format!("blob {hash}"), "the content does not have this hash");
         }
     }
@@ -97,58 +98,63 @@ fn blobs(connection: &Connection, found: &mut Verification) -> Result<(), Fault>
 }
 
 fn entries(connection: &Connection, found: &mut Verification) -> Result<(), Fault> {
-    let mut statement = connection.prepare(concat!(
-        "SELECT e.id, n.sequence, n.kind, l.namespace, n.step, n.time, ",
-        payload_sql!("n", "payload"),
-        ", n.hash
-         FROM entries n
-         LEFT JOIN executions e ON e.number = n.execution
-         LEFT JOIN lanes l ON l.number = n.lane
-         ORDER BY n.tenant_id, n.execution, n.sequence"
-    ))?;
+    let mut statement = connection.prepare(
+        "SELECT e.id, n.first_sequence, n.last_sequence, n.packed, n.hash
+         FROM entries n LEFT JOIN executions e ON e.number = n.execution
+         ORDER BY n.tenant_id, n.execution, n.last_sequence",
+    )?;
     let mut rows = statement.query([])?;
     let (mut current, mut sequence, mut previous) = (None, 0, hash::ROOT);
     while let Some(row) = rows.next()? {
-        found.entries += 1;
-        let (entry, stored) = match entry_row(row) {
-            Ok(entry) => entry,
-            Err(error) => {
-                problem(found, "entries", format!("a row cannot be read: {error}"));
-                continue;
-            }
-        };
-        if current != Some(entry.execution) {
+        let id = ExecutionId(Uuid::from_bytes(row.get(0)?));
+        if current != Some(id) {
             found.executions += 1;
-            (current, sequence, previous) = (Some(entry.execution), 0, hash::ROOT);
+            (current, sequence, previous) = (Some(id), 0, hash::ROOT);
         }
-        let place = format!("execution {}", entry.execution);
-        if entry.sequence != sequence + 1 {
-            let message = format!("entry {} follows entry {sequence}", entry.sequence);
-            problem(found, &place, message);
+        let (first, last) = (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64);
+        let place = format!("execution {id}");
+        if first != sequence + 1 {
+            problem(found, &place, format!("entry {first} follows entry {sequence}"));
         }
-        let hash = hash::entry(previous, &entry, Hash::of(&entry.payload));
-        if stored.is_some_and(|stored| stored != hash) {
-            let message =
-                format!("entry {}, or one just before, is not what was written", entry.sequence);
-            problem(found, &place, message);
+        let stored = Hash(row.get(4)?);
+        match chained(connection, id, previous, row) {
+            Ok((hash, count)) if hash == stored && first + count == last + 1 => {
+                found.entries += count;
+            }
+            Ok(_) => {
+                let message = format!("entries {first} to {last} are not what was written");
+                problem(found, &place, message);
+            }
+            Err(_) => {
+                problem(found, &place, format!("entries {first} to {last} cannot be read"));
+            }
         }
-        // Go on from the stored hash, so that one wrong entry is one problem.
-        (sequence, previous) = (entry.sequence, stored.unwrap_or(hash));
+        // Go on from the stored hash, so that one wrong row is one problem.
+        (sequence, previous) = (last, stored);
     }
     Ok(())
 }
 
-fn entry_row(row: &Row<'_>) -> rusqlite::Result<(Entry, Option<Hash>)> {
-    let entry = Entry {
-        execution: ExecutionId(Uuid::from_bytes(row.get(0)?)),
-        sequence: row.get::<_, i64>(1)? as u64,
-        kind: row.get(2)?,
-        namespace: row.get(3)?,
-        step: row.get(4)?,
-        time: Timestamp(row.get(5)?),
-        payload: row.get(6)?,
-    };
-    Ok((entry, row.get::<_, Option<_>>(7)?.map(Hash)))
+/// The hash of the last entry in a row, and how many there are. A payload in a
+/// blob enters with the blob's hash; whether the blob has that hash, and is there,
+/// is checked with the blobs.
+fn chained(
+    connection: &Connection,
+    id: ExecutionId,
+    previous: Hash,
+    row: &Row<'_>,
+) -> Result<(Hash, u64), Fault> {
+    let packed = pack::unpack(id, row.get::<_, i64>(1)? as u64, &payload_at(row, 3)?)?;
+    let mut hash = previous;
+    for Packed { entry, blob } in &packed {
+        if let Some(blob) = blob {
+            connection
+                .prepare_cached("SELECT 1 FROM entry_blobs WHERE hash = ?1 LIMIT 1")?
+                .query_row([&blob.0[..]], |_| Ok(()))?;
+        }
+        hash = hash::entry(hash, entry, blob.unwrap_or_else(|| Hash::of(&entry.payload)));
+    }
+    Ok((hash, packed.len() as u64))
 }
 
 fn checkpoints(connection: &Connection, found: &mut Verification) -> Result<(), Fault> {
@@ -187,7 +193,7 @@ fn checkpoints(connection: &Connection, found: &mut Verification) -> Result<(), 
 
 fn checkpoint_hash(row: &Row<'_>, parent: Hash) -> rusqlite::Result<Hash> {
     let meta: Vec<u8> = row.get(9)?;
-    let state: Vec<u8> = row.get(11)?;
+    let state = payload_at(row, 11)?;
     let parts = CheckpointParts {
         lane: &Lane { thread: row.get(2)?, namespace: row.get(3)? },
         id: CheckpointId(Uuid::from_bytes(row.get(4)?)),

@@ -25,8 +25,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 static OPEN: Mutex<Option<HashMap<PathBuf, Weak<Sqlite>>>> = Mutex::new(None);
 
 pub(super) fn shared(dir: &Path, options: &OpenOptions) -> Result<Arc<Sqlite>> {
-    fs::create_dir_all(dir).map_err(|error| unwritable(dir, error))?;
-    let dir = dir.canonicalize().map_err(|error| unwritable(dir, error))?;
+    fs::create_dir_all(dir).map_err(|error| Error::unwritable(dir, error))?;
+    let dir = dir.canonicalize().map_err(|error| Error::unwritable(dir, error))?;
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     let open = open.get_or_insert_default();
     open.retain(|_, store| store.strong_count() > 0);
@@ -92,8 +92,4 @@ pub(super) fn read_only(dir: &Path) -> Result<Arc<Sqlite>> {
         return Err(Error::Missing { dir: dir.into() });
     }
     Ok(Arc::new(Sqlite { readers: Arc::new(readers), path, writer: None }))
-}
-
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
-    Error::Unwritable { path: path.into(), reason: error.to_string() }
 }

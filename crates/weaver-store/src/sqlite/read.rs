@@ -8,7 +8,8 @@ use weaver_core::event::Usage;
 use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
-use super::rows::{TENANT, limit_or, uuid_bytes, word};
+use super::pack::{self, Packed};
+use super::rows::{TENANT, limit_or, optional_payload_at, payload_at, uuid_bytes, word};
 use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, ThreadInfo};
 use crate::record::{Entry, Execution, ExecutionStatus, Source, Totals, WorkflowVersion};
 use crate::{CheckpointId, ExecutionId, Lane, hash};
@@ -70,10 +71,10 @@ fn execution_row(row: &Row<'_>) -> rusqlite::Result<Execution> {
         thread: row.get(2)?,
         version: row.get::<_, Option<_>>(3)?.map(Hash),
         status: word(row, 4, ExecutionStatus::parse)?,
-        input: row.get(5)?,
+        input: payload_at(row, 5)?,
         started: Timestamp(row.get(6)?),
         ended: row.get::<_, Option<_>>(7)?.map(Timestamp),
-        error: row.get(8)?,
+        error: optional_payload_at(row, 8)?,
         totals: Totals {
             usage: Usage {
                 input: tokens(9)?,
@@ -144,10 +145,10 @@ pub(super) fn threads(connection: &Connection, limit: usize) -> Read<Vec<ThreadI
 pub(super) fn head(connection: &Connection, execution: ExecutionId) -> Read<Head> {
     let found = connection
         .prepare_cached(
-            "SELECT n.sequence, n.hash FROM entries n
+            "SELECT n.last_sequence, n.hash FROM entries n
              WHERE n.tenant_id = ?1 AND n.execution =
                 (SELECT number FROM executions WHERE tenant_id = ?1 AND id = ?2)
-             ORDER BY n.sequence DESC LIMIT 1",
+             ORDER BY n.last_sequence DESC LIMIT 1",
         )?
         .query_row(params![TENANT, uuid_bytes(&execution.0)], |row| {
             Ok(Head { sequence: row.get::<_, i64>(0)? as u64, hash: Hash(row.get(1)?) })
@@ -162,31 +163,35 @@ pub(super) fn entries(
     after: u64,
     limit: usize,
 ) -> Read<Vec<Entry>> {
-    let sql = concat!(
-        "SELECT n.sequence, n.kind, l.namespace, n.step, n.time, ",
-        payload_sql!("n", "payload"),
-        " FROM entries n JOIN lanes l ON l.number = n.lane
-         WHERE n.tenant_id = ?1 AND n.sequence > ?3 AND n.execution =
+    let after_stored = i64::try_from(after).unwrap_or(i64::MAX);
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    let mut statement = connection.prepare_cached(
+        "SELECT n.first_sequence, n.packed FROM entries n
+         WHERE n.tenant_id = ?1 AND n.last_sequence > ?3 AND n.execution =
             (SELECT number FROM executions WHERE tenant_id = ?1 AND id = ?2)
-         ORDER BY n.sequence LIMIT ?4"
-    );
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let values = params![TENANT, uuid_bytes(&execution.0), after, limit_or(limit, 0)];
-    let entries = connection
-        .prepare_cached(sql)?
-        .query_map(values, |row| {
-            Ok(Entry {
-                execution,
-                sequence: row.get::<_, i64>(0)? as u64,
-                kind: row.get(1)?,
-                namespace: row.get(2)?,
-                step: row.get(3)?,
-                time: Timestamp(row.get(4)?),
-                payload: row.get(5)?,
-            })
-        })?
-        .collect::<Result<_, _>>()?;
+         ORDER BY n.last_sequence",
+    )?;
+    let mut rows = statement.query(params![TENANT, uuid_bytes(&execution.0), after_stored])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()?
+        && entries.len() < limit
+    {
+        let first = row.get::<_, i64>(0)? as u64;
+        for packed in pack::unpack(execution, first, &payload_at(row, 1)?)? {
+            if packed.entry.sequence > after && entries.len() < limit {
+                entries.push(with_blob(connection, packed)?);
+            }
+        }
+    }
     Ok(entries)
+}
+
+fn with_blob(connection: &Connection, packed: Packed) -> Read<Entry> {
+    let Some(hash) = packed.blob else { return Ok(packed.entry) };
+    let payload = connection
+        .prepare_cached("SELECT content FROM blobs WHERE tenant_id = ?1 AND hash = ?2")?
+        .query_row(params![TENANT, &hash.0[..]], |row| payload_at(row, 0))?;
+    Ok(Entry { payload, ..packed.entry })
 }
 
 const CHECKPOINT: &str = "SELECT c.id, p.id, c.step, c.source, e.id, c.time, c.meta, c.hash,
@@ -275,7 +280,7 @@ pub(super) fn chain(
     let (mut full, mut deltas, mut next) = (None, Vec::new(), Some(number));
     while let Some(number) = next {
         let (is_full, state, parent) = statement.query_row([number], |row| {
-            Ok((row.get::<_, bool>(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?))
+            Ok((row.get::<_, bool>(0)?, payload_at(row, 1)?, row.get(2)?))
         })?;
         if is_full {
             full = Some(state);

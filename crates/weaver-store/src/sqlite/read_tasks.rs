@@ -9,7 +9,9 @@ use weaver_core::{Hash, Timestamp, Value};
 
 use super::fault::Fault;
 use super::read::payload_sql;
-use super::rows::{TENANT, limit_or, unreadable, uuid_bytes, word};
+use super::rows::{
+    TENANT, limit_or, optional_payload_at, payload_at, unreadable, uuid_bytes, word,
+};
 use crate::item::{
     Item, ItemKey, ItemSearch, NamespaceSearch, cut_namespaces, path_parts, path_text,
 };
@@ -39,7 +41,7 @@ pub(super) fn pending_writes(
                 lane: lane.clone(),
                 checkpoint,
                 task: row.get(0)?,
-                payload: row.get(1)?,
+                payload: payload_at(row, 1)?,
             })
         })?
         .collect::<Result<_, _>>()?;
@@ -68,7 +70,7 @@ fn effect_row(row: &Row<'_>) -> rusqlite::Result<Effect> {
         request: Hash(row.get(7)?),
         key: row.get(8)?,
         status: word(row, 9, EffectStatus::parse)?,
-        result: row.get(10)?,
+        result: payload_at(row, 10)?,
         time: Timestamp(row.get(11)?),
     })
 }
@@ -121,11 +123,11 @@ pub(super) fn interrupts(
                 checkpoint: CheckpointId(Uuid::from_bytes(row.get(3)?)),
                 task: row.get(4)?,
                 execution: ExecutionId(Uuid::from_bytes(row.get(5)?)),
-                value: row.get(6)?,
-                snapshot: row.get(7)?,
+                value: payload_at(row, 6)?,
+                snapshot: optional_payload_at(row, 7)?,
                 time: Timestamp(row.get(8)?),
                 answer: match answered {
-                    Some(time) => Some((row.get(9)?, Timestamp(time))),
+                    Some(time) => Some((payload_at(row, 9)?, Timestamp(time))),
                     None => None,
                 },
             })
@@ -220,6 +222,6 @@ pub(super) fn cached(connection: &Connection, key: Hash, now: Timestamp) -> Read
     );
     let found = connection
         .prepare_cached(sql)?
-        .query_row(params![TENANT, &key.0[..], now.0], |row| row.get(0));
+        .query_row(params![TENANT, &key.0[..], now.0], |row| payload_at(row, 0));
     Ok(found.optional()?)
 }

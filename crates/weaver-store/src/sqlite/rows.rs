@@ -1,9 +1,11 @@
 //! Small helpers that every statement uses.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row, params};
 use uuid::Uuid;
 use weaver_core::Hash;
 
+use super::encode::{decode, encode};
 use super::fault::Fault;
 use crate::{BLOB_BYTES_MIN, crash_point};
 
@@ -12,31 +14,42 @@ pub(super) const TENANT: i64 = 1;
 
 /// Where a payload went: into its row, or into a blob that the row names.
 #[derive(Default)]
-pub(super) struct Stored<'a> {
-    pub(super) inline: Option<&'a [u8]>,
+pub(super) struct Stored {
+    pub(super) inline: Option<Vec<u8>>,
     pub(super) blob: Option<[u8; 32]>,
 }
 
 /// Puts a large payload into the blobs; says what the row holds.
-pub(super) fn payload<'a>(connection: &Connection, bytes: &'a [u8]) -> Result<Stored<'a>, Fault> {
+pub(super) fn payload(connection: &Connection, bytes: &[u8]) -> Result<Stored, Fault> {
     if bytes.len() < BLOB_BYTES_MIN {
-        return Ok(Stored { inline: Some(bytes), blob: None });
+        return Ok(Stored { inline: Some(encode(bytes)), blob: None });
     }
     let hash = Hash::of(bytes);
-    execute(
-        connection,
-        "INSERT OR IGNORE INTO blobs (tenant_id, hash, content) VALUES (?1, ?2, ?3)",
-        params![TENANT, &hash.0[..], bytes],
-    )?;
-    crash_point!("after_blob");
+    blob(connection, hash, bytes)?;
     Ok(Stored { inline: None, blob: Some(hash.0) })
 }
 
+/// Keeps a blob, once.
+pub(super) fn blob(connection: &Connection, hash: Hash, bytes: &[u8]) -> Result<(), Fault> {
+    let known = connection
+        .prepare_cached("SELECT 1 FROM blobs WHERE tenant_id = ?1 AND hash = ?2")?
+        .exists(params![TENANT, &hash.0[..]])?;
+    if !known {
+        execute(
+            connection,
+            "INSERT INTO blobs (tenant_id, hash, content) VALUES (?1, ?2, ?3)",
+            params![TENANT, &hash.0[..], encode(bytes)],
+        )?;
+    }
+    crash_point!("after_blob");
+    Ok(())
+}
+
 /// The same for a payload that may be absent: then both columns are null.
-pub(super) fn optional_payload<'a>(
+pub(super) fn optional_payload(
     connection: &Connection,
-    bytes: Option<&'a [u8]>,
-) -> Result<Stored<'a>, Fault> {
+    bytes: Option<&[u8]>,
+) -> Result<Stored, Fault> {
     bytes.map_or_else(|| Ok(Stored::default()), |bytes| payload(connection, bytes))
 }
 
@@ -53,6 +66,23 @@ pub(super) fn execute(
 /// The stored form of an id.
 pub(super) fn uuid_bytes(id: &Uuid) -> &[u8] {
     id.as_bytes()
+}
+
+/// The payload in a column.
+pub(super) fn payload_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<u8>> {
+    let stored = row.get_ref(column)?.as_blob()?;
+    decode(stored).ok_or_else(|| unreadable(column, "a payload is damaged"))
+}
+
+/// The payload in a column, which may be null.
+pub(super) fn optional_payload_at(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => payload_at(row, column).map(Some),
+    }
 }
 
 /// A limit as SQLite takes it; 0 means the usual one, and if there is none, all.

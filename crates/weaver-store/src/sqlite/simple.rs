@@ -162,11 +162,11 @@ pub(super) fn forget_thread(connection: &Connection, thread: &str) -> Outcome {
         let sql = format!("DELETE FROM {table} WHERE tenant_id = ?1 AND lane IN {LANES}");
         connection.execute(&sql, params![TENANT, thread])?;
     }
-    connection.execute(
-        "DELETE FROM entries WHERE tenant_id = ?1 AND execution IN
-            (SELECT number FROM executions WHERE tenant_id = ?1 AND thread = ?2)",
-        params![TENANT, thread],
-    )?;
+    const EXECUTIONS: &str = "(SELECT number FROM executions WHERE tenant_id = ?1 AND thread = ?2)";
+    for table in ["entries", "entry_blobs"] {
+        let sql = format!("DELETE FROM {table} WHERE tenant_id = ?1 AND execution IN {EXECUTIONS}");
+        connection.execute(&sql, params![TENANT, thread])?;
+    }
     for table in ["executions", "lanes"] {
         let sql = format!("DELETE FROM {table} WHERE tenant_id = ?1 AND thread = ?2");
         connection.execute(&sql, params![TENANT, thread])?;

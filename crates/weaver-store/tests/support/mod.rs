@@ -104,3 +104,9 @@ pub fn effect(
 pub fn get<T>(pending: impl Future<Output = Result<T>>) -> T {
     block_on(pending).expect("the store answers")
 }
+
+/// Bytes that do not compress.
+pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let next = |n: &u64| Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    std::iter::successors(Some(seed), next).map(|n| (n >> 33) as u8).take(bytes).collect()
+}

@@ -214,7 +214,11 @@ impl<'a> Evaluator<'a> {
                 Some(function) => function.abs.clone(),
                 None => Abs::Unknown,
             },
-            "partial" if &**path == "functools.partial" => partial(&args, &span),
+            "partial" if &**path == "functools.partial" => {
+                let written = self.source(&span).split('(').next().unwrap_or("partial").trim();
+                let text = self.call_text(written, &args);
+                partial(&args, &span, text)
+            }
             "timedelta" if path.starts_with("datetime.") => timedelta(&args),
             _ if path.starts_with("agentweaver.nodes.") => self.typed_node(last, &args, &span),
             _ if path.starts_with("builtins.") => builtin(last, &args, &span),
@@ -507,12 +511,13 @@ fn timedelta<'a>(args: &CallArgs<'a>) -> Abs<'a> {
     Abs::Const(Value::Float(total))
 }
 
-fn partial<'a>(args: &CallArgs<'a>, span: &Range<usize>) -> Abs<'a> {
+fn partial<'a>(args: &CallArgs<'a>, span: &Range<usize>, text: Option<String>) -> Abs<'a> {
     let Some(function) = args.positional.first() else { return Abs::Unknown };
     let given = PartialArguments {
         positional: args.positional.len() - 1,
         keywords: args.keywords.iter().map(|(name, ..)| name.to_string()).collect(),
         span: span.clone(),
+        text,
     };
     Abs::Partial(Rc::new(function.clone()), Rc::new(given))
 }

@@ -138,12 +138,20 @@ pub(crate) fn parameter_specs(
 impl<'a> Evaluator<'a> {
     /// Remembers a function and gives its id, or says why it cannot run here.
     pub fn register(&mut self, value: &Val<'a>) -> Result<(String, Callable<'a>), String> {
-        let draft = self.draft(value)?;
-        let (id, callable) = (draft.id.clone(), draft.callable.clone());
-        if !self.function_ids.contains_key(&id) {
-            self.function_ids.insert(id.clone(), self.functions.len());
-            self.functions.push(draft);
+        let mut draft = self.draft(value)?;
+        let wanted = draft.id.clone();
+        let mut count = 1;
+        while let Some(known) = self.function_ids.get(&draft.id) {
+            if same_expression(&self.functions[*known].expression, &draft.expression) {
+                return Ok((draft.id, draft.callable));
+            }
+            // The same place in another round of a loop, or a method of another object.
+            count += 1;
+            draft.id = format!("{wanted}#{count}");
         }
+        let (id, callable) = (draft.id.clone(), draft.callable.clone());
+        self.function_ids.insert(id.clone(), self.functions.len());
+        self.functions.push(draft);
         Ok((id, callable))
     }
 
@@ -185,10 +193,11 @@ impl<'a> Evaluator<'a> {
             Abs::Lambda(lambda) => {
                 let start = lambda.base + lambda.lambda.start().to_usize();
                 let span = start..lambda.base + lambda.lambda.end().to_usize();
+                let text = self.lambda_text(lambda, &span);
                 Ok(FunctionDraft {
                     id: self.place_id("lambda", start),
                     callable: Callable::Lambda(lambda.clone()),
-                    expression: Some(FunctionExpression::Text(self.source(&span).to_string())),
+                    expression: Some(FunctionExpression::Text(text)),
                     span,
                 })
             }
@@ -201,7 +210,8 @@ impl<'a> Evaluator<'a> {
                     }
                     lambda => lambda,
                 };
-                let text = self.source(&given.span).to_string();
+                let text =
+                    given.text.clone().unwrap_or_else(|| self.source(&given.span).to_string());
                 Ok(FunctionDraft {
                     id: self.place_id("partial", given.span.start),
                     callable,
@@ -224,6 +234,28 @@ impl<'a> Evaluator<'a> {
             }
             _ => Err("it is only known when it runs".into()),
         }
+    }
+
+    /// A lambda with the values that its defaults have now: in a loop they are the
+    /// values of the round.
+    fn lambda_text(&mut self, lambda: &LambdaRef<'a>, span: &Range<usize>) -> String {
+        let mut text = self.source(span).to_string();
+        let Some(parameters) = &lambda.lambda.parameters else { return text };
+        let scope = lambda.scope.clone().unwrap_or_else(|| self.module.clone());
+        let defaults: Vec<&'a Expr> = parameters
+            .iter_non_variadic_params()
+            .filter_map(|parameter| parameter.default())
+            .filter(|default| default.is_name_expr())
+            .collect();
+        for default in defaults.into_iter().rev() {
+            let value = self.expr_at(default, lambda.base, &scope);
+            let start = lambda.base + default.start().to_usize() - span.start;
+            let end = lambda.base + default.end().to_usize() - span.start;
+            if let (Some(literal), true) = (self.value_text(&value), end <= text.len()) {
+                text.replace_range(start..end, &literal);
+            }
+        }
+        text
     }
 
     fn draft_function(&self, function: &FunctionRef<'a>) -> FunctionDraft<'a> {
@@ -345,6 +377,20 @@ impl<'a> Visitor<'a> for LambdaFinder<'a> {
             }
             _ => visitor::walk_expr(self, expr),
         }
+    }
+}
+
+/// Whether two drafts of one id are the same function.
+fn same_expression<'a>(
+    known: &Option<FunctionExpression<'a>>,
+    other: &Option<FunctionExpression<'a>>,
+) -> bool {
+    match (known, other) {
+        (Some(FunctionExpression::Text(a)), Some(FunctionExpression::Text(b))) => a == b,
+        (Some(FunctionExpression::Method(a, _)), Some(FunctionExpression::Method(b, _))) => {
+            Rc::ptr_eq(a, b)
+        }
+        _ => true,
     }
 }
 

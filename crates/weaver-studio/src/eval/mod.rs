@@ -13,7 +13,7 @@ mod policy;
 pub(crate) mod typed;
 pub(crate) mod value;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -50,7 +50,7 @@ pub(crate) struct Evaluator<'a> {
     pub tool_functions: Vec<FunctionRef<'a>>,
     pub problems: Problems,
     /// Simple statements that build graphs: never part of what is run.
-    pub graph_statements: HashSet<(usize, usize)>,
+    pub graph_statements: BTreeSet<(usize, usize)>,
     /// Chunks that do not parse: only the syntax error is reported there.
     pub broken: Vec<Range<usize>>,
     /// Offset of the chunk that is read.
@@ -104,7 +104,7 @@ impl<'a> Evaluator<'a> {
             classes: Vec::new(),
             tool_functions: Vec::new(),
             problems: Problems::default(),
-            graph_statements: HashSet::new(),
+            graph_statements: BTreeSet::new(),
             broken,
             base: 0,
             steps: 0,
@@ -514,7 +514,8 @@ impl<'a> Evaluator<'a> {
         self.base + node.start().to_usize()..self.base + node.end().to_usize()
     }
 
-    fn is_broken(&self, span: &Range<usize>) -> bool {
+    /// Whether a place is in a chunk that does not parse.
+    pub fn is_broken(&self, span: &Range<usize>) -> bool {
         self.broken.iter().any(|broken| broken.start <= span.start && span.start < broken.end)
     }
 

@@ -99,6 +99,8 @@ pub(crate) struct PartialArguments {
     pub keywords: Vec<String>,
     /// The call, in bytes of the whole text.
     pub span: Range<usize>,
+    /// The call with the values that its arguments have, where all can be written.
+    pub text: Option<String>,
 }
 
 /// `ToolNode([...])`.

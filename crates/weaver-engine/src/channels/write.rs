@@ -1,0 +1,271 @@
+//! Applying the writes of a step, in the order of task paths.
+
+use std::sync::Arc;
+
+use weaver_core::{Failure, FailureKind};
+
+use super::{Channels, Dirt, Fold, Write};
+use crate::graph::{ChannelKind, Plan, Reducer};
+use crate::messages::{self, Added};
+use crate::value::StateValue;
+
+impl<V: StateValue> Channels<V> {
+    /// Applies the writes of one task, in the order of task paths. Writes that
+    /// the host must fold are put aside into `folds`.
+    pub fn write(
+        &mut self,
+        plan: &Plan<V>,
+        writes: Vec<Write<V>>,
+        seed: u128,
+        folds: &mut Vec<Fold<V>>,
+    ) -> Result<(), Failure> {
+        for (position, write) in writes.into_iter().enumerate() {
+            match write {
+                Write::Set(key, value) => {
+                    self.set(plan, key, value, (seed, position as u64), folds)?;
+                }
+                Write::Start(value) => {
+                    self.start = Some(value);
+                    self.step.triggers = true;
+                    self.bump(plan.start_channel(), Dirt::Set);
+                }
+                Write::Go(node) => self.arm(plan, node),
+                Write::Join(control, slot) => self.mark(plan, control, slot),
+                Write::Send(send) => {
+                    if !std::mem::replace(&mut self.step.sent, true) {
+                        self.sends.clear();
+                    }
+                    self.version = self.step.next;
+                    self.sends.push(send);
+                    self.dirty_sends = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A node is to run.
+    fn arm(&mut self, plan: &Plan<V>, control: u32) {
+        let spec = &plan.controls[control as usize];
+        let state = &mut self.controls[control as usize];
+        let again = state.armed && self.versions[plan.control_channel(control)] == self.step.next;
+        state.finished = false;
+        let was_armed = std::mem::replace(&mut state.armed, true);
+        if again {
+            return;
+        }
+        if !spec.defer {
+            self.fresh.push(control);
+            if !was_armed {
+                self.armed.push(control);
+            }
+            self.step.triggers = true;
+        }
+        self.bump_control(plan, control);
+    }
+
+    fn mark(&mut self, plan: &Plan<V>, control: u32, slot: u32) {
+        let spec = &plan.controls[control as usize];
+        let state = &mut self.controls[control as usize];
+        if std::mem::replace(&mut state.marks[slot as usize], true) {
+            return;
+        }
+        if state.is_available(spec.defer) {
+            self.fresh.push(control);
+            self.step.triggers = true;
+        }
+        self.bump_control(plan, control);
+    }
+
+    pub(super) fn set(
+        &mut self,
+        plan: &Plan<V>,
+        number: u32,
+        value: V,
+        seed: (u128, u64),
+        folds: &mut Vec<Fold<V>>,
+    ) -> Result<(), Failure> {
+        let key = &plan.keys[number as usize];
+        let again = self.versions[number as usize] == self.step.next;
+        if !again {
+            self.step.touched.push(number);
+        }
+        self.step.output_changed |= plan.is_output[number as usize];
+        let dirt = match &key.kind {
+            ChannelKind::LastValue
+            | ChannelKind::Ephemeral { guard: true }
+            | ChannelKind::Untracked { guard: true }
+                if again =>
+            {
+                return Err(two_writes(&key.name));
+            }
+            ChannelKind::LastValue
+            | ChannelKind::Ephemeral { .. }
+            | ChannelKind::Untracked { .. }
+            | ChannelKind::AnyValue => {
+                self.put(number, value.overwrite().unwrap_or(value));
+                Dirt::Set
+            }
+            ChannelKind::Topic { accumulate } => {
+                let fresh = !again && !accumulate;
+                self.collect(number, value, fresh)
+            }
+            ChannelKind::Reduced { reducer, .. } => {
+                self.reduce(plan, number, reducer, false, value, seed, folds)?
+            }
+            ChannelKind::Delta { reducer, .. } => {
+                self.reduce(plan, number, reducer, true, value, seed, folds)?
+            }
+        };
+        self.bump(number as usize, dirt);
+        Ok(())
+    }
+
+    fn put(&mut self, key: u32, value: V) {
+        Arc::make_mut(&mut self.values)[key as usize] = Some(value);
+    }
+
+    /// A topic: lists are flattened.
+    fn collect(&mut self, key: u32, value: V, fresh: bool) -> Dirt<V> {
+        let items = match value.items() {
+            Some(items) => items.to_vec(),
+            None => vec![value],
+        };
+        let slot = &mut Arc::make_mut(&mut self.values)[key as usize];
+        match slot {
+            Some(list) if !fresh => {
+                list.append(&items);
+                Dirt::Append(items)
+            }
+            _ => {
+                *slot = Some(V::from_items(items));
+                Dirt::Set
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn reduce(
+        &mut self,
+        plan: &Plan<V>,
+        number: u32,
+        reducer: &Reducer<V>,
+        batch: bool,
+        value: V,
+        seed: (u128, u64),
+        folds: &mut Vec<Fold<V>>,
+    ) -> Result<Dirt<V>, Failure> {
+        let name = &plan.keys[number as usize].name;
+        let overwritten = self.step.overwritten.contains(&number);
+        if let Some(value) = value.overwrite() {
+            if overwritten {
+                return Err(two_overwrites(name));
+            }
+            self.step.overwritten.push(number);
+            self.index.remove(&number);
+            folds.retain(|fold| fold.key != number);
+            self.put(number, value);
+            return Ok(Dirt::Set);
+        }
+        if overwritten {
+            return Ok(Dirt::Set);
+        }
+        if let Some(place) = self.early.iter().position(|early| early.key == number) {
+            let early = self.early.remove(place);
+            return Ok(if early.saved { Dirt::Append(early.items) } else { Dirt::Set });
+        }
+        // A value that was never saved (an initial one) is saved whole, unless it
+        // is what an append starts from anyway.
+        let base_saved = self.base_is_saved(number);
+        let whole = |dirt: Dirt<V>| if base_saved { dirt } else { Dirt::Set };
+        match reducer {
+            Reducer::External(what) => {
+                self.put_aside(number, what, batch, value, folds);
+                Ok(Dirt::Set)
+            }
+            Reducer::AddMessages => {
+                let slot = &mut Arc::make_mut(&mut self.values)[number as usize];
+                let index = self.index.entry(number).or_default();
+                match messages::add(slot, index, value, seed)
+                    .map_err(|why| reducer_failed(name, &why))?
+                {
+                    Added::Appended(items) => Ok(whole(Dirt::Append(items))),
+                    Added::Changed => Ok(Dirt::Set),
+                }
+            }
+            Reducer::Operator(operator) => {
+                let appended = (*operator == crate::Operator::Add)
+                    .then(|| value.items().map(<[V]>::to_vec))
+                    .flatten();
+                let slot = &mut Arc::make_mut(&mut self.values)[number as usize];
+                *slot = Some(match slot.take() {
+                    Some(left) => V::operate(*operator, left, value)
+                        .map_err(|why| reducer_failed(name, &why))?,
+                    None => value,
+                });
+                Ok(appended.map_or(Dirt::Set, |items| whole(Dirt::Append(items))))
+            }
+            Reducer::Closure(function) => {
+                let slot = &mut Arc::make_mut(&mut self.values)[number as usize];
+                *slot = Some(match slot.take() {
+                    Some(left) => {
+                        function(left, value).map_err(|why| reducer_failed(name, &why))?
+                    }
+                    None => value,
+                });
+                Ok(Dirt::Set)
+            }
+        }
+    }
+
+    fn put_aside(
+        &mut self,
+        key: u32,
+        what: &Arc<str>,
+        batch: bool,
+        value: V,
+        folds: &mut Vec<Fold<V>>,
+    ) {
+        if let Some(fold) = folds.iter_mut().find(|fold| fold.key == key) {
+            fold.writes.push(value);
+            return;
+        }
+        let left = self.values[key as usize].clone();
+        if left.is_none() && !batch {
+            self.put(key, value);
+            return;
+        }
+        folds.push(Fold { key, what: what.clone(), left, writes: vec![value], batch });
+    }
+
+    /// Takes a value that the host has folded.
+    pub fn folded(&mut self, key: u32, value: V) {
+        self.put(key, value);
+    }
+}
+
+fn two_writes(key: &str) -> Failure {
+    let mut failure = Failure::new(
+        FailureKind::InvalidUpdate,
+        "concurrent_update",
+        format!(
+            "At key '{key}': Can receive only one value per step. Use an Annotated key to handle multiple values."
+        ),
+    );
+    failure.exception = Some("InvalidUpdateError".into());
+    failure.with_help(format!("give `{key}` a reducer, such as `Annotated[list, operator.add]`"))
+}
+
+fn two_overwrites(key: &str) -> Failure {
+    let mut failure = Failure::new(
+        FailureKind::InvalidUpdate,
+        "concurrent_update",
+        format!("At key '{key}': Can receive only one Overwrite value per super-step."),
+    );
+    failure.exception = Some("InvalidUpdateError".into());
+    failure
+}
+
+fn reducer_failed(key: &str, why: &str) -> Failure {
+    Failure::new(FailureKind::Exception, "reducer_failed", format!("reducer of `{key}`: {why}"))
+}

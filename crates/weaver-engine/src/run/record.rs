@@ -1,0 +1,70 @@
+//! What a task has come to, as it is saved on top of the checkpoint.
+
+use super::frame::Frame;
+use super::hub::Hub;
+use super::task::TaskState;
+use crate::channels::Write;
+use crate::checkpoint::{PendingRecord, SavedWrite, TaskRecord};
+use crate::effect::{Effect, SaveWrites};
+use crate::value::StateValue;
+
+impl<V: StateValue> Frame<V> {
+    /// Saves what a task has come to.
+    pub fn save_record(&mut self, hub: &mut Hub<V>, number: usize) {
+        let (true, Some(checkpoint)) = (self.saves, self.checkpoint) else { return };
+        let task = &self.tasks[number];
+        let done = matches!(task.state, TaskState::Done);
+        let record = TaskRecord {
+            task: self.task_ref(task),
+            writes: done
+                .then(|| task.writes.iter().filter_map(|write| self.saved_write(write)).collect()),
+            answers: task.answers.clone(),
+            interrupts: if done { Vec::new() } else { task.interrupts.clone() },
+            error: task.error.clone(),
+            children: task.heads.clone(),
+        };
+        hub.effects.push_back(Effect::SaveWrites(SaveWrites {
+            namespace: self.namespace.clone(),
+            checkpoint,
+            record: PendingRecord::Task(record),
+        }));
+    }
+
+    /// A write by name; nothing for what is never saved.
+    pub fn saved_write(&self, write: &Write<V>) -> Option<SavedWrite<V>> {
+        let plan = &self.graph.0;
+        Some(match write {
+            Write::Set(key, _) if plan.is_untracked(*key as usize) => return None,
+            Write::Set(key, value) => {
+                SavedWrite::State(plan.keys[*key as usize].name.clone(), value.clone())
+            }
+            Write::Start(_) => return None,
+            Write::Go(node) => SavedWrite::Goto(plan.nodes[*node as usize].name.clone()),
+            Write::Join(control, slot) => {
+                let spec = &plan.controls[*control as usize];
+                let sources = spec.sources.as_ref()?;
+                SavedWrite::Join(spec.name.clone(), sources[*slot as usize].clone())
+            }
+            Write::Send(send) => SavedWrite::Send(send.clone()),
+        })
+    }
+
+    /// A saved write by number; nothing if the graph no longer has what it names.
+    pub fn loaded_write(&self, write: &SavedWrite<V>) -> Option<Write<V>> {
+        let plan = &self.graph.0;
+        Some(match write {
+            SavedWrite::State(key, value) => Write::Set(*plan.key_ids.get(key)?, value.clone()),
+            SavedWrite::Goto(node) => Write::Go(*plan.node_ids.get(node)?),
+            SavedWrite::Join(control, source) => {
+                let control = *plan.control_ids.get(control)?;
+                let sources = plan.controls[control as usize].sources.as_ref()?;
+                let slot = sources.iter().position(|other| other == source)?;
+                Write::Join(control, slot as u32)
+            }
+            SavedWrite::Send(send) => {
+                plan.node_ids.get(&send.node)?;
+                Write::Send(send.clone())
+            }
+        })
+    }
+}

@@ -1,0 +1,346 @@
+# Classes of the file's schemas: pydantic models, dataclasses, TypedDicts, enums.
+
+def define_schema(cls, name, kind, fields, json_schema, doc):
+    # fields: (name, annotation, required, has default, default)
+    cls._names = [f[0] for f in fields]
+    cls._specs = fields
+    cls._kind = kind
+    cls.__doc__ = doc
+    schemas[name] = {"class": cls, "schema": json_schema, "doc": doc, "fields": fields, "kind": kind}
+
+    def validate(value, **kw):
+        return from_fields(name, value)
+
+    def validate_json(text, **kw):
+        return from_fields(name, json.loads(text))
+
+    def schema(**kw):
+        return json_schema
+
+    def construct(**values):
+        return cls(**values)
+
+    cls.model_validate = validate
+    cls.parse_obj = validate
+    cls.model_validate_json = validate_json
+    cls.parse_raw = validate_json
+    cls.model_json_schema = schema
+    cls.schema = schema
+    cls.model_construct = construct
+    cls.model_fields = {f[0]: f[1] for f in fields}
+    cls.__eq__ = same_fields
+    cls.__repr__ = show_fields
+    cls.model_dump = dump_fields
+    cls.dict = dump_fields
+    cls.model_dump_json = dump_json
+    cls.json = dump_json
+    cls.model_copy = copy_fields
+    cls.copy = copy_fields
+
+
+def same_fields(self, other):
+    return type(self) is type(other) and fields_of(self) == fields_of(other)
+
+
+def show_fields(self):
+    parts = [key + "=" + repr(value) for key, value in fields_of(self).items()]
+    return type(self).__name__ + "(" + ", ".join(parts) + ")"
+
+
+def plain(value):
+    if type(value) in (list, tuple):
+        return [plain(item) for item in value]
+    if type(value) is dict:
+        return {key: plain(item) for key, item in value.items()}
+    if hasattr(type(value), "_specs"):
+        return {key: plain(item) for key, item in fields_of(value).items()}
+    if isinstance(value, BaseMessage):
+        return message_dict(value)
+    if hasattr(type(value), "__annotations__") and not isinstance(value, (int, str, float, bool)):
+        return {key: plain(item) for key, item in fields_of(value).items()}
+    return value
+
+
+def dump_fields(self, exclude=None, include=None, exclude_none=False, exclude_unset=False, mode="python", by_alias=False, **kw):
+    out = {}
+    for key, value in fields_of(self).items():
+        if (exclude and key in exclude) or (include and key not in include) or (exclude_none and value is None):
+            continue
+        out[key] = plain(value)
+    return out
+
+
+def dump_json(self, indent=None, **kw):
+    values = dump_fields(self, **kw)
+    if indent is None:
+        return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(values, indent=indent, ensure_ascii=False)
+
+
+def copy_fields(self, update=None, deep=False):
+    values = fields_of(self)
+    values.update(update or {})
+    return type(self)(**values)
+
+
+def fill(self, name, args, values):
+    if "_aw_probe" in values:
+        return
+    spec = schemas[name]
+    fields = spec["fields"]
+    checked = spec["kind"] == "pydantic"
+    for index, value in enumerate(args):
+        if index >= len(fields):
+            raise TypeError(name + "() takes " + str(len(fields)) + " positional arguments but " + str(len(args)) + " were given")
+        values[fields[index][0]] = value
+    problems = []
+    for field, annotation, required, has_default, default in fields:
+        if field in values:
+            value = values.pop(field)
+            if checked:
+                try:
+                    value = coerce(annotation, value)
+                except (ValueError, TypeError) as error:
+                    problems.append(field + "\n  " + str(error))
+        elif required:
+            problems.append(field + "\n  Field required [type=missing]")
+            continue
+        else:
+            value = fresh(annotation, has_default, default)
+        setattr(self, field, value)
+    if values and not checked:
+        raise TypeError(name + ".__init__() got an unexpected keyword argument '" + list(values)[0] + "'")
+    if problems and checked:
+        count = str(len(problems)) + " validation error" + ("s" if len(problems) > 1 else "")
+        raise_named("ValidationError", ["ValueError"], count + " for " + name + "\n" + "\n".join(problems))
+    if problems:
+        missing = [p.split("\n")[0] for p in problems]
+        raise TypeError(name + ".__init__() missing " + str(len(missing)) + " required positional argument" + ("s" if len(missing) > 1 else "") + ": " + " and ".join(["'" + m + "'" for m in missing]))
+    if hasattr(self, "__post_init__"):
+        self.__post_init__()
+
+
+def fresh(annotation, has_default, default):
+    if has_default:
+        if type(default) is list:
+            return list(default)
+        if type(default) is dict:
+            return dict(default)
+        return default
+    head = annotation.strip().split("[")[0].split(".")[-1].lower()
+    if head in ("list", "sequence"):
+        return []
+    if head in ("dict", "mapping", "defaultdict"):
+        return {}
+    if head == "set":
+        return set()
+    return None
+
+
+def split_top(text, separator):
+    parts = []
+    depth = 0
+    start = 0
+    quote = None
+    for i, c in enumerate(text):
+        if quote:
+            if c == quote:
+                quote = None
+        elif c in "'\"":
+            quote = c
+        elif c in "[(":
+            depth += 1
+        elif c in "])":
+            depth -= 1
+        elif c == separator and depth == 0:
+            parts.append(text[start:i].strip())
+            start = i + 1
+    parts.append(text[start:].strip())
+    return parts
+
+
+def coerce(annotation, value):
+    a = annotation.strip()
+    if len(a) > 1 and a[0] in "'\"" and a[-1] == a[0]:
+        a = a[1:-1]
+    options = split_top(a, "|")
+    if len(options) > 1:
+        return coerce_union(options, value)
+    head, bracket, inner = a.partition("[")
+    head = head.split(".")[-1]
+    inner = inner[:-1] if bracket else ""
+    if head == "Optional":
+        return None if value is None else coerce(inner, value)
+    if head == "Union":
+        return coerce_union(split_top(inner, ","), value)
+    if head == "Annotated":
+        return coerce(split_top(inner, ",")[0], value)
+    if head == "Literal":
+        for option in split_top(inner, ","):
+            literal = eval(option)
+            if literal == value and type(literal) is type(value):
+                return value
+        options = split_top(inner, ",")
+        raise ValueError("Input should be " + " or ".join(options))
+    if a in schemas:
+        if schemas[a]["kind"] == "enum":
+            return enum_member(schemas[a]["class"], value)
+        return value if type(value) is schemas[a]["class"] else from_fields(a, value)
+    if head in ("list", "List", "Sequence"):
+        if type(value) is tuple:
+            value = list(value)
+        if type(value) is not list:
+            raise ValueError("Input should be a valid list")
+        return [coerce(inner, item) for item in value] if inner else value
+    if head in ("dict", "Dict"):
+        if type(value) is not dict:
+            raise ValueError("Input should be a valid dictionary")
+        if inner:
+            key, item = split_top(inner, ",")
+            return {k: coerce(item, v) for k, v in value.items()}
+        return value
+    return coerce_plain(head, value)
+
+
+def coerce_plain(head, value):
+    if head == "str":
+        if type(value) is not str:
+            raise ValueError("Input should be a valid string")
+    elif head == "int":
+        if type(value) is bool:
+            return int(value)
+        if type(value) is float and value == int(value):
+            return int(value)
+        if type(value) is str:
+            try:
+                return int(value)
+            except ValueError:
+                raise ValueError("Input should be a valid integer, unable to parse string as an integer")
+        if type(value) is not int:
+            raise ValueError("Input should be a valid integer")
+    elif head == "float":
+        if type(value) in (int, bool):
+            return float(value)
+        if type(value) is str:
+            try:
+                return float(value)
+            except ValueError:
+                raise ValueError("Input should be a valid number, unable to parse string as a number")
+        if type(value) is not float:
+            raise ValueError("Input should be a valid number")
+    elif head == "bool":
+        if type(value) is str and value.lower() in ("true", "yes", "on", "1"):
+            return True
+        if type(value) is str and value.lower() in ("false", "no", "off", "0"):
+            return False
+        if value in (0, 1):
+            return bool(value)
+        raise ValueError("Input should be a valid boolean")
+    elif head == "None" and value is not None:
+        raise ValueError("Input should be None")
+    return value
+
+
+def coerce_union(options, value):
+    if value is None and "None" in options:
+        return None
+    problem = None
+    for option in options:
+        if option == type(value).__name__:
+            return value
+    for option in options:
+        if option != "None":
+            try:
+                return coerce(option, value)
+            except (ValueError, TypeError) as error:
+                problem = problem or str(error)
+    raise ValueError(problem)
+
+
+def from_fields(name, value):
+    spec = schemas[name]
+    if type(value) is spec["class"]:
+        return value
+    if hasattr(type(value), "_specs"):
+        value = fields_of(value)
+    if type(value) is not dict:
+        raise_named("ValidationError", ["ValueError"], "1 validation error for " + name + "\n  Input should be a valid dictionary or instance of " + name)
+    if spec["kind"] in ("typed_dict", "messages"):
+        return value
+    return spec["class"](**value)
+
+
+def instance(name, fields):
+    # State for a function whose parameter is a schema; keys it does not have are left out.
+    spec = schemas.get(name)
+    if spec is None or spec["kind"] in ("typed_dict", "messages") or type(fields) is not dict:
+        return fields
+    known = {f[0]: fields[f[0]] for f in spec["fields"] if f[0] in fields}
+    return spec["class"](**known)
+
+
+def make_object(value):
+    name = value["class"]
+    if name in schemas:
+        return from_fields(name, value["fields"])
+    if name in BUILTIN_ERRORS:
+        return BUILTIN_ERRORS[name](*value["fields"].get("args", [])[:1])
+    if name in user_classes:
+        return user_classes[name](**value["fields"])
+    return value["fields"]
+
+
+makers["object"] = make_object
+user_classes = {}
+
+
+def schema_name(x):
+    name = x if type(x) is str else function_name(x)
+    return name if name in schemas else None
+
+
+class Member:
+    # A member of an Enum.
+    def __init__(self, cls, name, value):
+        self.value = value
+        self.name = name
+        self._cls = cls
+
+    def __eq__(self, other):
+        if type(other) is Member:
+            return self._cls is other._cls and self.name == other.name
+        return self.value == other
+
+    def __hash__(self):
+        return hash(self.value)
+
+    def __str__(self):
+        return self.value if type(self.value) is str else function_name(self._cls) + "." + self.name
+
+    def __repr__(self):
+        return "<" + function_name(self._cls) + "." + self.name + ": " + repr(self.value) + ">"
+
+
+def define_enum(cls, name, members):
+    made = []
+    for key in members:
+        value = getattr(cls, key)
+        member = Member(cls, key, value)
+        setattr(cls, key, member)
+        made.append(member)
+    cls._members = made
+    cls.__members__ = {m.name: m for m in made}
+    schemas[name] = {"class": cls, "kind": "enum", "schema": {"enum": [m.value for m in made], "title": name}, "doc": None, "fields": []}
+
+
+def enum_member(cls, value):
+    for member in cls._members:
+        if member.value == value or member is value:
+            return member
+    raise ValueError("Input should be " + " or ".join([repr(m.value) for m in cls._members]))
+
+
+def Field(default=None, default_factory=None, **kw):
+    if default_factory is not None:
+        return default_factory()
+    return None if default is ... else default

@@ -1,0 +1,3 @@
+x = (((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((1)))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))
+from langgraph.graph import StateGraph, MessagesState
+g = StateGraph(MessagesState)
