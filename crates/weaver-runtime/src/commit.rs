@@ -20,6 +20,8 @@ use crate::request::Durability;
 /// out of order.
 pub struct Committer {
     pub thread: Arc<str>,
+    /// The namespace of the graph that the run is of: empty, unless a subgraph is edited.
+    root: Arc<str>,
     pub execution: ExecutionId,
     pub store: Option<Store>,
     pub journal: Journal,
@@ -33,7 +35,7 @@ pub struct Committer {
     tickets: VecDeque<Ticket>,
     /// Checkpoints committed so far.
     pub steps: u64,
-    /// The root graph's last one.
+    /// The last one of the graph that the run is of.
     pub last: Option<CheckpointId>,
 }
 
@@ -48,14 +50,15 @@ struct LaneState {
 
 impl Committer {
     pub fn new(
-        thread: Arc<str>,
+        root: Lane,
         execution: ExecutionId,
         store: Option<Store>,
         journal: Journal,
         durability: Durability,
     ) -> Self {
         Committer {
-            thread,
+            thread: root.thread,
+            root: root.namespace,
             execution,
             store,
             journal,
@@ -78,7 +81,7 @@ impl Committer {
     /// Takes a commit of the engine.
     pub async fn commit(&mut self, commit: Commit<Value>) -> Result<(), Error> {
         self.steps += 1;
-        if commit.namespace.is_empty() {
+        if commit.namespace == self.root {
             self.last = Some(commit.id);
         }
         self.show(&commit);

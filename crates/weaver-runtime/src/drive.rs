@@ -104,7 +104,7 @@ impl Driver {
         let listener = request.listener.clone();
         let journal = Journal::new(store.clone(), execution, sequence, totals, listener);
         let mut committer = Committer::new(
-            request.thread.clone(),
+            Lane::new(request.thread.clone(), request.namespace.clone()),
             execution,
             store.clone(),
             journal.clone(),
@@ -421,7 +421,7 @@ async fn load_origin(
     committer: &mut Committer,
 ) -> Result<Origin<Value>, Error> {
     let Some(store) = store else { return Ok(Origin::default()) };
-    let loaded = thread::load(store, &request.thread, "", request.at).await?;
+    let loaded = thread::load(store, &request.thread, &request.namespace, request.at).await?;
     let Some((saved, meter)) = loaded else {
         return match request.at {
             None => Ok(Origin::default()),
@@ -435,7 +435,8 @@ async fn load_origin(
     match request.at {
         None => Ok(Origin::latest(Some(saved))),
         Some(id) => {
-            let superseded = thread::is_superseded(store, &request.thread, id).await?;
+            let lane = Lane::new(request.thread.clone(), request.namespace.clone());
+            let superseded = thread::is_superseded(store, lane, id).await?;
             Ok(Origin::chosen(saved, superseded))
         }
     }

@@ -40,6 +40,9 @@ pub struct RunRequest {
     pub input: Input<Value>,
     /// The checkpoint to start from; absent: the thread's latest.
     pub at: Option<CheckpointId>,
+    /// Whose checkpoint [`RunRequest::at`] is: the root graph's (empty), or for
+    /// [`Input::Update`] that of the subgraph that [`RunRequest::graph`] is.
+    pub namespace: Arc<str>,
     /// `context=`.
     pub context: Value,
     /// What nodes see as `config`, a map.
@@ -68,6 +71,7 @@ impl RunRequest {
             version: None,
             input,
             at: None,
+            namespace: "".into(),
             context: Value::Null,
             config: Value::map::<&str>([]),
             options: RunOptions::default(),

@@ -72,7 +72,8 @@ pub(crate) async fn load_below(
 
 const PAGE: usize = 256;
 
-/// Checkpoints of a thread's root graph, newest first.
+/// Checkpoints of a namespace of a thread (empty: the root graph), newest first;
+/// limit 0 means all.
 pub async fn history(
     store: &Store,
     thread: &str,
@@ -108,13 +109,13 @@ pub async fn find_checkpoint(
     }
 }
 
-/// Whether a thread has a checkpoint newer than the given one.
+/// Whether a namespace of a thread has a checkpoint newer than the given one.
 pub(crate) async fn is_superseded(
     store: &Store,
-    thread: &str,
+    lane: Lane,
     id: CheckpointId,
 ) -> Result<bool, Error> {
-    let latest = store.checkpoint(Lane::root(thread), None).await?;
+    let latest = store.checkpoint(lane, None).await?;
     Ok(latest.is_some_and(|info| codec::engine_id(info.id) != id))
 }
 

@@ -59,6 +59,9 @@ pub enum Command {
     Scenario {
         /// Scenario JSON files
         files: Vec<PathBuf>,
+        /// Keep checkpoints in a SQLite database instead of memory
+        #[arg(long)]
+        sqlite: bool,
     },
     /// Time a graph file and print one JSON line
     #[command(name = "__bench", hide = true)]

@@ -56,7 +56,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::History(args) => block_on(commands::history::run(args, settings()?)),
         Command::Doctor(args) => block_on(commands::doctor::run(args, settings()?)),
         Command::Demo(args) => block_on(commands::demo::run(args, settings()?)),
-        Command::Scenario { files } => block_on(commands::scenario::run(files)),
+        Command::Scenario { files, sqlite } => block_on(commands::scenario::run(files, *sqlite)),
         Command::Bench(args) => block_on(commands::bench::run(args)),
         Command::PyWorker => Err(CliError::usage("__pyworker must be the first argument")),
     }
