@@ -33,8 +33,6 @@ pub struct Committer {
     /// Suspended functions, by task, until their question is saved.
     pub snapshots: HashMap<String, Vec<u8>>,
     tickets: VecDeque<Ticket>,
-    /// Checkpoints committed so far.
-    pub steps: u64,
     /// The last one of the graph that the run is of.
     pub last: Option<CheckpointId>,
 }
@@ -67,7 +65,6 @@ impl Committer {
             known_questions: HashMap::new(),
             snapshots: HashMap::new(),
             tickets: VecDeque::new(),
-            steps: 0,
             last: None,
         }
     }
@@ -80,7 +77,6 @@ impl Committer {
 
     /// Takes a commit of the engine.
     pub async fn commit(&mut self, commit: Commit<Value>) -> Result<(), Error> {
-        self.steps += 1;
         if commit.namespace == self.root {
             self.last = Some(commit.id);
         }
