@@ -272,7 +272,7 @@ impl Driver {
             Some(store) => thread::load_below(store, &self.request.thread, &load).await?,
         };
         let saved = saved.map(|(saved, meter)| {
-            self.committer.loaded(&saved.state, meter);
+            self.committer.loaded(&saved, meter);
             self.resumed = true;
             saved
         });
@@ -423,7 +423,7 @@ async fn load_origin(
             ))),
         };
     };
-    committer.loaded(&saved.state, meter);
+    committer.loaded(&saved, meter);
     match request.at {
         None => Ok(Origin::latest(Some(saved))),
         Some(id) => {
