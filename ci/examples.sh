@@ -20,7 +20,7 @@ main() {
     else
       failed=$((failed + 1))
       printf 'FAILED %s\n' "$file"
-      tail -n 20 "$data/output" | sed 's/^/    /'
+      tail -n 6 "$data/output" | cut -c 1-300 | sed 's/^/    /'
     fi
   done
   printf '%s passed, %s failed\n' "$passed" "$failed"
@@ -33,7 +33,7 @@ run() {
   "$binary" run "$file" --thread "$thread" --json </dev/null || status=$?
   if [ $status -eq 3 ] && [ -f "$answers" ]; then
     status=0
-    "$binary" run "$file" --thread "$thread" --resume "@$answers" --json </dev/null || status=$?
+    "$binary" run "$file" --thread "$thread" --resume "$(cat "$answers")" --json </dev/null || status=$?
   fi
   return $status
 }

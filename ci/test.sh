@@ -35,6 +35,8 @@ main() {
   section python counted "$python" -m pytest -q python/agentweaver
   section types one "$python" -m mypy --config-file python/agentweaver/pyproject.toml \
     python/agentweaver/src python/agentweaver/tests
+  # What the installed langgraph does is still what was recorded of it.
+  section recordings one "$python" tests/differential/record.py --check
   section differential counted "$python" tests/differential/compare.py
   section examples counted ci/examples.sh
   section wasm one ci/wasm.sh

@@ -45,7 +45,7 @@ def keep_best(known: list[Passage], found: list[Passage]) -> list[Passage]:
 
 class Research(TypedDict):
     question: str
-    plan: dict
+    plan: Plan
     passages: Annotated[list[Passage], keep_best]
     sources: str
     answer: str
@@ -59,7 +59,7 @@ class Query(TypedDict):
 
 def spread(state: Research):
     """One search task for each query of the plan."""
-    return [Send("search", {"query": query}) for query in state["plan"]["queries"]]
+    return [Send("search", {"query": query}) for query in state["plan"].queries]
 
 
 def search(task: Query):

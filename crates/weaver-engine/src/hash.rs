@@ -100,9 +100,8 @@ macro_rules! id_type {
 }
 
 id_type! {
-    /// A checkpoint: the upper half is its time in microseconds, made strictly
-    /// larger than its parent's, so ids of one namespace sort by age, as 32 hex
-    /// digits too.
+    /// A checkpoint: the upper half is a moment in microseconds, strictly larger
+    /// than its parent's, so ids of one namespace sort by age, as 32 hex digits too.
     CheckpointId
 }
 
@@ -131,7 +130,8 @@ impl CheckpointId {
         CheckpointId((u128::from(time) << 64) | u128::from(low))
     }
 
-    /// When it was taken (or just after its parent, if the clock went back).
+    /// The moment in it: when the input was given that it goes back to, plus one
+    /// microsecond for each checkpoint since.
     pub fn time(self) -> Timestamp {
         Timestamp((self.0 >> 64) as i64)
     }

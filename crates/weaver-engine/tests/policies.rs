@@ -137,6 +137,19 @@ fn bulk_updates_are_supersteps_that_fire_edges_and_branches() {
     assert_eq!(world.calls, ["route", "c"]);
 }
 
+#[test]
+fn an_update_of_an_empty_thread_is_the_entrys_and_two_last_writers_are_ambiguous() {
+    let edit = || {
+        let values = Some(json(r#"{"log":["edited"]}"#));
+        Input::Update(vec![vec![StateUpdate { values, as_node: None, task: None }]])
+    };
+    let mut world = three_beside();
+    world.run(edit());
+    assert_eq!(world.saved().state.step, 0);
+    assert_eq!(key(&world.run(Input::Continue), "log"), r#"["edited","a","b","c"]"#);
+    assert_eq!(failure(world.run(edit())).code, "ambiguous_update");
+}
+
 /// LangGraph 1.2.22 counts only edges when it looks whether anything is left:
 /// a deferred node runs beside pending sends, and once more after them.
 #[test]

@@ -187,6 +187,22 @@ fn channel_kinds_hold_what_they_should() {
 }
 
 #[test]
+fn what_is_never_saved_is_taken_out_of_saved_sends() {
+    let mut build = Build::new();
+    build.graph.channel("secret", ChannelKind::Untracked { guard: true });
+    build.node("w", |call| {
+        assert_eq!(call.input.to_value().get("secret"), Some(&Value::Int(7)));
+        update("{}")
+    });
+    build.branch("__start__", "map", |_| {
+        Answer::Routes(vec![Route::Send(send("w", r#"{"secret":7,"plain":1}"#))])
+    });
+    let mut world = build.world();
+    world.input("{}");
+    assert_eq!(world.at_step(0).state.sends[0].arg.to_json(), r#"{"plain":1}"#);
+}
+
+#[test]
 fn overwrite_bypasses_the_reducer_and_two_are_an_error() {
     let overwrite = |_: &Call<Value>| update(r#"{"log":{"$type":"overwrite","value":["new"]}}"#);
     let mut build = Build::new();

@@ -1,5 +1,5 @@
 //! Random graphs under random schedules: completions in any order, answers
-//! doubled and late, crashes that lose what was not yet durable. Whatever
+//! doubled and late, drains, crashes that lose what was not yet durable. Whatever
 //! happens, the run must end as the one without trouble does.
 //!
 //! One seed decides everything; a failure prints it. `SIM_SEED=n` runs only that
@@ -40,9 +40,11 @@ fn trouble_changes_nothing() {
         }
     }
     // The harness must be rough enough to mean something.
-    if seeds().count() >= 1000 {
-        assert!(crashes > 1000 && waits > 300, "{crashes} crashes, {waits} waits");
-    }
+    let count = seeds().count();
+    assert!(
+        count < 1000 || (crashes > count / 2 && waits > count / 4),
+        "{crashes} crashes, {waits} waits"
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use weaver_core::{Failure, FailureKind};
 
+use crate::delta;
 use crate::pool::PoolError;
 use crate::process::{Lost, Worker};
 use crate::protocol::{self, Reply, request};
@@ -32,7 +33,7 @@ enum Phase {
     /// Nothing yet.
     New,
     /// Take this state over.
-    Restore(Vec<u8>),
+    Restore(Arc<Snapshot>),
     /// It makes the module; the call comes after.
     Loading,
     /// It runs the function.
@@ -58,7 +59,7 @@ impl Call {
     pub(crate) fn restored(shared: Arc<Shared>, snapshot: &Snapshot, limits: Limits) -> Self {
         let request = CallRequest { limits, ..CallRequest::default() };
         let mut call = Call::new(shared, request);
-        call.phase = Phase::Restore(snapshot.bytes.clone());
+        call.phase = Phase::Restore(Arc::new(snapshot.clone()));
         call
     }
 
@@ -101,9 +102,14 @@ impl Call {
         let gone = |_| crashed("while its state was saved");
         worker.send(&protocol::plain(request::SAVE)).await.map_err(gone)?;
         match worker.receive().await.map_err(gone)? {
-            Reply::State(bytes) => {
+            Reply::State(state) => {
+                let base = self.shared.pool.base().await;
+                let (bytes, base) = match base.as_deref() {
+                    Some((hash, base)) => (delta::encode(base, &state), Some(*hash)),
+                    None => (state, None),
+                };
                 let Shared { pool, binding, prepared, .. } = &*self.shared;
-                Ok(Snapshot::seal(bytes, &pool.options.key, binding, prepared.code_hash))
+                Ok(Snapshot::seal(bytes, base, &pool.options.key, binding, prepared.code_hash))
             }
             _ => Err(not_now()),
         }
@@ -155,7 +161,7 @@ impl Call {
     async fn begin(&mut self) -> Result<(), Step> {
         let restored = match &self.phase {
             Phase::New => None,
-            Phase::Restore(state) => Some(state.clone()),
+            Phase::Restore(snapshot) => Some(snapshot.clone()),
             Phase::Loading | Phase::Running | Phase::Sending => return Ok(()),
         };
         // Owned already: an earlier `next` was dropped while it waited for a worker.
@@ -177,7 +183,8 @@ impl Call {
             self.worker = Some(acquired.map_err(no_worker)?);
         }
         let limits = self.request.limits;
-        if let Some(state) = restored {
+        if let Some(snapshot) = restored {
+            let state = self.state_of(&snapshot).await?;
             self.send(&protocol::restore(&state, &limits)).await?;
             self.phase = Phase::Running;
             return Ok(());
@@ -191,6 +198,20 @@ impl Call {
         self.send(&frame).await?;
         self.phase = Phase::Loading;
         Ok(())
+    }
+
+    /// The whole state of a snapshot, whose seal was checked before.
+    async fn state_of(&self, snapshot: &Snapshot) -> Result<Vec<u8>, Step> {
+        let Some(wanted) = snapshot.base else { return Ok(snapshot.bytes.clone()) };
+        let base = self.shared.pool.base().await;
+        let state = match base.as_deref() {
+            Some((hash, base)) if *hash == wanted => delta::decode(base, &snapshot.bytes).ok(),
+            _ => None,
+        };
+        let lost = "the snapshot builds on a state that this process does not have";
+        state.ok_or_else(|| {
+            Step::Crashed(Failure::new(FailureKind::Internal, "snapshot_base", lost))
+        })
     }
 
     /// The module is made: keeps it as a template where that is right, and calls.

@@ -9,6 +9,8 @@ use ruff_python_ast::{self as ast, ExceptHandler, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use weaver_core::LineIndex;
 
+use crate::names::{BUILTIN_ERRORS, FACE_MODULES, LACKING, NATIVE_MODULES};
+
 /// A lowered source.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lowered {
@@ -55,66 +57,6 @@ impl Lowered {
         (column - shift).max(1) as u32
     }
 }
-
-/// Modules that the interpreter has.
-const NATIVE_MODULES: [&str; 24] = [
-    "__future__",
-    "asyncio",
-    "base64",
-    "binascii",
-    "bisect",
-    "collections",
-    "copy",
-    "csv",
-    "dataclasses",
-    "datetime",
-    "decimal",
-    "functools",
-    "hashlib",
-    "itertools",
-    "json",
-    "math",
-    "os",
-    "pathlib",
-    "random",
-    "re",
-    "sys",
-    "time",
-    "tomllib",
-    "unicodedata",
-];
-/// Names that those modules lack and our faces have.
-const LACKING: [(&str, &str); 8] = [
-    ("functools", "wraps"),
-    ("dataclasses", "asdict"),
-    ("dataclasses", "replace"),
-    ("dataclasses", "astuple"),
-    ("dataclasses", "fields"),
-    ("collections", "OrderedDict"),
-    ("asyncio", "create_task"),
-    ("collections", "abc"),
-];
-/// First parts of modules that our faces answer for.
-const FACE_MODULES: [&str; 18] = [
-    "typing",
-    "typing_extensions",
-    "operator",
-    "uuid",
-    "logging",
-    "textwrap",
-    "string",
-    "statistics",
-    "heapq",
-    "contextlib",
-    "urllib",
-    "enum",
-    "abc",
-    "langgraph",
-    "langchain",
-    "agentweaver",
-    "pydantic",
-    "warnings",
-];
 
 struct Lowering<'a> {
     source: &'a str,
@@ -393,33 +335,6 @@ impl<'a> Visitor<'a> for Uses<'_> {
         }
     }
 }
-
-const BUILTIN_ERRORS: [&str; 24] = [
-    "Exception",
-    "BaseException",
-    "ValueError",
-    "TypeError",
-    "KeyError",
-    "IndexError",
-    "LookupError",
-    "RuntimeError",
-    "NotImplementedError",
-    "RecursionError",
-    "AttributeError",
-    "NameError",
-    "OSError",
-    "TimeoutError",
-    "PermissionError",
-    "FileNotFoundError",
-    "ArithmeticError",
-    "ZeroDivisionError",
-    "OverflowError",
-    "AssertionError",
-    "ImportError",
-    "StopIteration",
-    "SystemExit",
-    "MemoryError",
-];
 
 /// A builtin class, a call of one, or a tuple of them.
 fn is_builtin_error(expr: &Expr) -> bool {

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use weaver_core::{Hash, Program};
 
 use crate::process::{Spawner, Worker};
-use crate::program::Prepared;
+use crate::program::{self, Prepared};
 use crate::protocol::{self, Reply, request};
 use crate::session::{Binding, Session, Shared};
 
@@ -88,6 +88,7 @@ impl Pool {
             changed: Notify::new(),
             programs: Mutex::default(),
             templates: Mutex::default(),
+            base: Mutex::default(),
             options,
         });
         inner.refill();
@@ -132,7 +133,11 @@ pub(crate) struct Inner {
     programs: Mutex<Vec<(Weak<Program>, Arc<Prepared>)>>,
     /// States of freshly made modules by code hash.
     templates: Mutex<HashMap<Hash, Arc<Vec<u8>>>>,
+    base: Mutex<Option<Arc<Base>>>,
 }
+
+/// A state and its hash.
+pub(crate) type Base = (Hash, Vec<u8>);
 
 /// Workers that run nothing.
 #[derive(Default)]
@@ -264,6 +269,23 @@ impl Inner {
                 inner.shelf().refilling = false;
             }
         });
+    }
+
+    /// The state of an empty module, which snapshots build on, and its hash.
+    /// Nothing when no worker can be had for making it.
+    pub(crate) async fn base(self: &Arc<Self>) -> Option<Arc<Base>> {
+        if let Some(base) = lock(&self.base).clone() {
+            return Some(base);
+        }
+        let mut worker = self.acquire("").await.ok()?;
+        worker.send(&protocol::load("", &program::base_units())).await.ok()?;
+        let Ok(Reply::Ready { .. }) = worker.receive().await else { return None };
+        worker.send(&protocol::plain(request::SAVE)).await.ok()?;
+        let Ok(Reply::State(state)) = worker.receive().await else { return None };
+        self.put_back(worker);
+        let base = Arc::new((Hash::of(&state), state));
+        *lock(&self.base) = Some(base.clone());
+        Some(base)
     }
 
     fn prepare(&self, program: &Arc<Program>) -> Arc<Prepared> {

@@ -20,14 +20,20 @@ pub(crate) struct Unit {
     pub(crate) source: String,
 }
 
-const FACES: [&str; 6] = [
+const FACES: [&str; 9] = [
     include_str!("faces/core.py"),
     include_str!("faces/messages.py"),
     include_str!("faces/schemas.py"),
     include_str!("faces/graph.py"),
     include_str!("faces/models.py"),
+    include_str!("faces/runnables.py"),
+    include_str!("faces/prompts.py"),
+    include_str!("faces/tools.py"),
     include_str!("faces/stdlib.py"),
 ];
+
+/// Starts the loop that waits for calls; the last input of every module.
+pub(crate) const DRIVE: &str = "await _aw_drive(None)\n";
 
 /// A program made ready: once for all its sessions.
 pub(crate) struct Prepared {
@@ -46,14 +52,17 @@ impl Prepared {
     }
 }
 
+/// The module that snapshots build on: as all others, but of one input, because
+/// the interpreter keeps several in a random order.
+pub(crate) fn base_units() -> Vec<Unit> {
+    vec![Unit { users: false, source: prelude() + DRIVE }]
+}
+
 /// The inputs that make the module of a program, in order.
 fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
     let ours = |source| Unit { users: false, source };
     let mut units = vec![
-        ours(format!(
-            "_aw = {{'_aw_host': _aw_host, '_aw_async': _aw_async}}\nexec({}, _aw)\n",
-            literal(&faces())
-        )),
+        ours(prelude()),
         ours(names(program)),
         Unit { users: true, source: lowered.source.clone() },
         ours(lowered.epilogue.clone()),
@@ -63,6 +72,8 @@ fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
         let source = format!("{lines}_aw_functions[{}] = (\n{text}\n)", literal(id));
         units.push(Unit { users: true, source });
     }
+    units.push(ours(DRIVE.to_owned()));
+    units.retain(|unit| !unit.source.is_empty());
     units
 }
 
@@ -70,6 +81,28 @@ fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
 fn code_hash(file: &str, units: &[Unit]) -> Hash {
     let parts = units.iter().map(|unit| unit.source.as_bytes());
     Hash::of_parts(std::iter::once(file.as_bytes()).chain(parts))
+}
+
+/// What every module starts with, to the byte.
+fn prelude() -> String {
+    let faces = literal(&faces());
+    let mut out =
+        format!("_aw = {{'_aw_host': _aw_host, '_aw_async': _aw_async}}\nexec({faces}, _aw)\n");
+    for (name, face) in [
+        ("_aw_coroutine", "coroutine"),
+        ("_aw_raised", "raised"),
+        ("_aw_catches", "catches"),
+        ("_aw_caught", "caught"),
+        ("_aw_super", "super_init"),
+        ("_aw_delete", "delete"),
+        ("_aw_find", "find_name"),
+        ("_aw_native", "native_name"),
+        ("callable", "is_callable"),
+        ("issubclass", "is_subclass"),
+    ] {
+        line(&mut out, format_args!("{name} = _aw['{face}']"));
+    }
+    out + include_str!("faces/driver.py")
 }
 
 /// All faces without comments and blank lines, which every snapshot would carry.
@@ -81,13 +114,7 @@ fn faces() -> String {
 
 /// What the module knows before the user's source runs.
 fn names(program: &Program) -> String {
-    let mut out = String::from(
-        "_aw_functions = {}\n_aw_coroutine = _aw['coroutine']\n\
-         callable = _aw['is_callable']\nissubclass = _aw['is_subclass']\n\
-         _aw_raised = _aw['raised']\n_aw_catches = _aw['catches']\n_aw_caught = _aw['caught']\n\
-         _aw_super = _aw['super_init']\n_aw_delete = _aw['delete']\n\
-         _aw_find = _aw['find_name']\n_aw_native = _aw['native_name']\n",
-    );
+    let mut out = String::new();
     for tool in &program.tools {
         let name = tool.function.rsplit('.').next().unwrap_or_default();
         let spec = Value::map([

@@ -12,9 +12,13 @@ use crate::session::Binding;
 /// on another machine that has the same key, program and interpreter version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The interpreter's state, opaque.
+    /// The interpreter's state, opaque; usually what differs from `base`.
     pub bytes: Vec<u8>,
-    /// HMAC-SHA-256 over the bytes, the binding, the code hash and the version.
+    /// Hash of the state of an empty module that the bytes build on. Every
+    /// process of the same version has it; absent: the bytes are whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Hash>,
+    /// HMAC-SHA-256 over the bytes, the base, the binding, the code hash and the version.
     pub mac: [u8; 32],
     /// Version of the interpreter that made it.
     pub version: String,
@@ -23,10 +27,17 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn seal(bytes: Vec<u8>, key: &[u8; 32], binding: &Binding, code_hash: Hash) -> Self {
+    pub(crate) fn seal(
+        bytes: Vec<u8>,
+        base: Option<Hash>,
+        key: &[u8; 32],
+        binding: &Binding,
+        code_hash: Hash,
+    ) -> Self {
         let version = MONTY_VERSION.to_owned();
-        let mac = mac(&bytes, &version, key, binding, code_hash).finalize().into_bytes().into();
-        Snapshot { bytes, mac, version, code_hash }
+        let mut snapshot = Snapshot { bytes, base, mac: [0; 32], version, code_hash };
+        snapshot.mac = snapshot.seal_over(key, binding).finalize().into_bytes().into();
+        snapshot
     }
 
     /// Everything that must fit before a single byte is looked at: the
@@ -37,8 +48,8 @@ impl Snapshot {
         binding: &Binding,
         code_hash: Hash,
     ) -> Result<(), RestoreError> {
-        let mac = mac(&self.bytes, &self.version, key, binding, self.code_hash);
-        mac.verify_slice(&self.mac).map_err(|_| RestoreError::Forged)?;
+        let seal = self.seal_over(key, binding);
+        seal.verify_slice(&self.mac).map_err(|_| RestoreError::Forged)?;
         if self.version != MONTY_VERSION {
             let (made_by, running) = (self.version.clone(), MONTY_VERSION.to_owned());
             return Err(RestoreError::Version { made_by, running });
@@ -48,22 +59,23 @@ impl Snapshot {
         }
         Ok(())
     }
-}
 
-fn mac(bytes: &[u8], version: &str, key: &[u8; 32], binding: &Binding, code: Hash) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length fits HMAC");
-    let parts: [&[u8]; 5] = [
-        version.as_bytes(),
-        &code.0,
-        binding.tenant.as_bytes(),
-        binding.execution.as_bytes(),
-        bytes,
-    ];
-    for part in parts {
-        mac.update(&(part.len() as u64).to_le_bytes());
-        mac.update(part);
+    fn seal_over(&self, key: &[u8; 32], binding: &Binding) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length fits HMAC");
+        let parts: [&[u8]; 6] = [
+            self.version.as_bytes(),
+            &self.code_hash.0,
+            self.base.as_ref().map_or(&[], |base| &base.0),
+            binding.tenant.as_bytes(),
+            binding.execution.as_bytes(),
+            &self.bytes,
+        ];
+        for part in parts {
+            mac.update(&(part.len() as u64).to_le_bytes());
+            mac.update(part);
+        }
+        mac
     }
-    mac
 }
 
 /// Why a snapshot is refused.

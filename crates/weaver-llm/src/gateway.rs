@@ -41,9 +41,9 @@ pub struct Call {
     pub cancel: CancellationToken,
     /// When the caller stops waiting.
     pub deadline: Option<Instant>,
-    /// How often this same call was tried before, in other attempts of the
-    /// node. Only the scripted model looks at it, so that `fail` with `times`
-    /// gives the same answers after a crash.
+    /// How often this same call was made before, in other attempts of the node.
+    /// Only the scripted model looks at it: `fail` with `times` counts these and the
+    /// tries within the call, so that a node that runs again gets further.
     pub earlier_tries: u32,
 }
 

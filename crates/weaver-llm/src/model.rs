@@ -109,8 +109,12 @@ fn at_address(requested: &str, address: &str) -> Result<ModelRef, Error> {
     }
     let host = base.split("://").nth(1).unwrap_or_default();
     let host = host.split(['/', '?']).next().unwrap_or_default();
-    // A name and password in an address must not reach a message or an event.
-    let host = host.rsplit('@').next().unwrap_or_default();
+    if host.contains('@') {
+        // The name of a model is shown, logged and stored.
+        return Err(Error::UnknownModel {
+            message: "An address with a password is refused as the name of a model: configure a provider with that address and its key instead.".into(),
+        });
+    }
     Ok(ModelRef {
         provider: host.into(),
         title: host.into(),
@@ -245,7 +249,7 @@ mod tests {
             ("mistral-large-latest", "mistral/mistral-large-latest"),
             ("openrouter/meta-llama/llama-3-8b", "openrouter/meta-llama/llama-3-8b"),
             ("http://127.0.0.1:8000/v1#my/model", "127.0.0.1:8000/my/model"),
-            ("url=http://u:p@host:8000/v1#m", "host:8000/m"),
+            ("url=http://host:8000/v1#m", "host:8000/m"),
             ("scripted", "scripted"),
             ("scripted:demo.yaml", "scripted:demo.yaml"),
         ] {
@@ -270,6 +274,8 @@ mod tests {
         assert!(error.contains("Did you mean `openai`?"), "{error}");
         let error = resolve("http://127.0.0.1/v1", &options()).unwrap_err().to_string();
         assert!(error.contains("#llama3.2"), "{error}");
+        let error = resolve("http://u:canary@host/v1#m", &options()).unwrap_err().to_string();
+        assert!(error.contains("password") && !error.contains("canary"), "{error}");
         assert!(resolve("openai/", &options()).unwrap_err().to_string().contains("no model"));
     }
 

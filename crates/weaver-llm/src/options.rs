@@ -9,7 +9,7 @@ use crate::provider;
 
 /// Settings of a [`crate::Gateway`]. The gateway reads no environment and no
 /// configuration file of its own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// Settings by provider name (`openai`, `ollama`, or a new name with an
     /// address); a known provider that is absent has no key and its usual address.
@@ -44,11 +44,25 @@ pub struct ProviderOptions {
     pub headers: Vec<(String, String)>,
 }
 
+impl std::fmt::Debug for Options {
+    /// Without the proxy, whose address may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("providers", &self.providers)
+            .field("override_model", &self.override_model)
+            .field("default_model", &self.default_model)
+            .field("script", &self.script)
+            .field("timeouts", &self.timeouts)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for ProviderOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("ProviderOptions")
-            .field("base_url", &self.base_url)
+            .field("base_url", &self.base_url.as_deref().map(crate::http::address_of))
             .field("api_key", &self.api_key.as_ref().map(|_| "***"))
             .field("headers", &names)
             .finish()
@@ -128,5 +142,51 @@ impl Options {
         options.proxy = proxies.iter().find_map(|name| read(name));
         options.no_proxy = read("NO_PROXY").or_else(|| read("no_proxy")).unwrap_or_default();
         options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Options {
+        Options::from_vars(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string())
+        })
+    }
+
+    #[test]
+    fn variables_give_keys_and_addresses() {
+        let options = read(&[
+            ("OPENAI_API_KEY", "canary"),
+            ("OPENAI_BASE_URL", "http://me:canary@127.0.0.1:9/v1"),
+            ("GOOGLE_API_KEY", "g"),
+            ("MISTRAL_API_KEY", " "),
+            ("HTTPS_PROXY", "http://me:canary@proxy:3128"),
+            ("AGENTWEAVER_MODEL", "ollama/llama3.2"),
+        ]);
+        let names: Vec<_> = options.providers.keys().map(String::as_str).collect();
+        assert_eq!(names, ["google", "openai"], "a blank key is none");
+        assert_eq!(options.default_model.as_deref(), Some("ollama/llama3.2"));
+        assert!(options.proxy.is_some());
+        let shown = format!("{options:?}");
+        assert!(shown.contains("http://127.0.0.1:9") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn ollama_host_is_read_as_ollama_reads_it() {
+        for (host, expected) in [
+            ("0.0.0.0", "http://127.0.0.1:11434/v1"),
+            ("box", "http://box:11434/v1"),
+            ("box:1234", "http://box:1234/v1"),
+            (":1234", "http://127.0.0.1:1234/v1"),
+            ("[::1]:1234", "http://[::1]:1234/v1"),
+            ("[::1]", "http://[::1]:11434/v1"),
+            ("http://box", "http://box:80/v1"),
+            ("https://box/ollama/", "https://box:443/ollama/v1"),
+        ] {
+            let options = read(&[("OLLAMA_HOST", host)]);
+            assert_eq!(options.providers["ollama"].base_url.as_deref(), Some(expected), "{host}");
+        }
     }
 }

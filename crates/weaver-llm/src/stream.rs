@@ -327,3 +327,66 @@ impl Stream for ChatStream {
         self.inner.as_mut().poll_next(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Source;
+
+    #[test]
+    fn an_answer_survives_the_log_and_its_own_events() {
+        let seal = Value::map([("signature", Value::str("s"))]);
+        let call = ToolCall { id: "c".into(), name: "f".into(), arguments: "{oops".into() };
+        let response = ChatResponse {
+            head: AnswerHead {
+                id: Some("a1".into()),
+                model: "m".into(),
+                provider: "p".into(),
+                attempts: 2,
+                metadata: [("rule".into(), "r".into())].into_iter().collect(),
+                ..AnswerHead::default()
+            },
+            parts: vec![
+                Part::Reasoning { text: "hm".into(), opaque: seal },
+                Part::text("hi"),
+                Part::ToolCall(call),
+            ],
+            stop: StopReason::ToolCalls,
+            raw_stop: Some("tool_calls".into()),
+            usage: TokenUsage {
+                tokens: Usage { input: 3, ..Usage::default() },
+                raw: Value::map([("n", Value::Int(3))]),
+            },
+            cost_micros: None,
+        };
+        let stored = Value::from(&serde_json::to_value(&response).unwrap());
+        let read = serde_json::from_value(serde_json::Value::from(&stored)).unwrap();
+        assert_eq!(response, read);
+        let mut assembler = Assembler::default();
+        response.to_events().iter().for_each(|event| assembler.push(event));
+        assert_eq!(assembler.finish(), Some(response));
+    }
+
+    #[test]
+    fn every_part_of_a_request_survives_the_log() {
+        let source = Source::Base64 { media_type: "image/png".into(), data: "AA".into() };
+        let result = Part::ToolResult {
+            call_id: "c".into(),
+            name: None,
+            content: vec![Part::Image { source, detail: None }],
+            is_error: true,
+        };
+        let message = ChatMessage::new(Role::Tool, vec![result]);
+        let stored = Value::from(&serde_json::to_value(&message).unwrap());
+        let read = serde_json::from_value(serde_json::Value::from(&stored)).unwrap();
+        assert_eq!(message, read);
+    }
+
+    #[test]
+    fn structured_output_may_come_in_a_fence() {
+        for text in ["{\"a\":1}", "```json\n{\"a\":1}\n```", "  ```\n{\"a\":1}```  "] {
+            let response = ChatResponse { parts: vec![Part::text(text)], ..Default::default() };
+            assert_eq!(response.json().unwrap().to_json(), r#"{"a":1}"#, "{text}");
+        }
+    }
+}

@@ -236,7 +236,9 @@ async fn cancelling_or_dropping_closes_the_connection() {
     let mut stream = gateway.chat(ask(), call.clone()).await.unwrap();
     while !matches!(stream.next().await, Some(Ok(ChatEvent::Text { .. }))) {}
     call.cancel.cancel();
-    assert_eq!(stream.next().await, Some(Err(Error::Cancelled)));
+    // A guard against waiting for ever, not a measure.
+    let next = tokio::time::timeout(Duration::from_secs(10), stream.next()).await;
+    assert_eq!(next, Ok(Some(Err(Error::Cancelled))));
     provider.left.recv().await.expect("the provider sees the connection close");
 
     let stream = gateway.chat(ask(), Call::default()).await.unwrap();

@@ -180,6 +180,22 @@ async fn a_stream_comes_in_pieces_of_the_size_asked_for() {
     assert_eq!(pieces, ["日本語", "のテキ", "スト"]);
 }
 
+#[tokio::test]
+async fn the_script_of_the_reference_runs() {
+    let page = include_str!("../../../docs/reference/scripted-model.md");
+    let script = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let model = Model::new(script);
+    assert_eq!(model.say("flaky").await, "Here at last.");
+    let story = model.ask(user("a story")).await.unwrap();
+    assert_eq!(
+        (story.text().as_str(), story.stop),
+        ("It was a dark night.", StopReason::MaxTokens)
+    );
+    let found = model.ask(after_tool("x", "web_search", "I found it")).await.unwrap();
+    assert_eq!(found.text(), "I found it");
+    assert_eq!(model.say("what?").await, "I have no rule for that.");
+}
+
 #[test]
 fn bad_scripts_are_refused_with_their_place() {
     for (script, place, words) in [

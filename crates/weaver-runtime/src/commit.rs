@@ -37,8 +37,6 @@ pub struct Committer {
     /// Checkpoints whose tasks asked or failed: that stays in the log.
     telling: HashSet<CheckpointId>,
     tickets: VecDeque<Ticket>,
-    /// Checkpoints committed so far.
-    pub steps: u64,
     /// The last one of the graph that the run is of.
     pub last: Option<CheckpointId>,
 }
@@ -72,7 +70,6 @@ impl Committer {
             snapshots: HashMap::new(),
             telling: HashSet::new(),
             tickets: VecDeque::new(),
-            steps: 0,
             last: None,
         }
     }
@@ -90,7 +87,6 @@ impl Committer {
 
     /// Takes a commit of the engine.
     pub async fn commit(&mut self, commit: Commit<Value>) -> Result<(), Error> {
-        self.steps += 1;
         if commit.namespace == self.root {
             self.last = Some(commit.id);
         }

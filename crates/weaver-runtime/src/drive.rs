@@ -15,7 +15,8 @@ use weaver_engine::{
     Outcome, Resume, Run, SavedWrite, TaskInfo,
 };
 use weaver_store::{
-    CacheEntry, Execution, ExecutionChange, ExecutionId, ExecutionStatus, Lane, Record, Store,
+    CacheEntry, Execution, ExecutionChange, ExecutionId, ExecutionQuery, ExecutionStatus, Lane,
+    Record, Store, Totals,
 };
 
 use crate::commit::Committer;
@@ -50,7 +51,7 @@ pub async fn drive(
         thread: driver.context.thread.clone(),
         checkpoint: driver.committer.last,
         totals: driver.context.journal.totals(),
-        steps: driver.committer.steps,
+        steps: driver.step_count,
         duration: began.elapsed(),
         outcome,
     })
@@ -72,6 +73,9 @@ struct Driver {
     /// in the log before.
     fresh: HashSet<Arc<str>>,
     resumed: bool,
+    /// The superstep that each namespace is in.
+    steps: HashMap<Arc<str>, i64>,
+    step_count: u64,
     requests: mpsc::UnboundedReceiver<TaskRequest>,
     request_sender: mpsc::UnboundedSender<TaskRequest>,
     invocations: HashMap<(CallId, u32), oneshot::Sender<Invoked<Value>>>,
@@ -93,8 +97,15 @@ impl Driver {
         handler: Arc<dyn Handler>,
         request: RunRequest,
     ) -> Result<Self, Error> {
-        let execution = ExecutionId::generate();
-        let journal = Journal::new(store.clone(), execution, 0, request.listener.clone());
+        let unfinished = match &store {
+            Some(store) => unfinished(store, &request).await?,
+            None => None,
+        };
+        let goes_on = unfinished.is_some();
+        let (execution, sequence, totals) =
+            unfinished.unwrap_or_else(|| (ExecutionId::generate(), 0, Totals::default()));
+        let listener = request.listener.clone();
+        let journal = Journal::new(store.clone(), execution, sequence, totals, listener);
         let mut committer = Committer::new(
             Lane::new(request.thread.clone(), request.namespace.clone()),
             execution,
@@ -104,7 +115,7 @@ impl Driver {
         );
         let origin = load_origin(store.as_ref(), &request, &mut committer).await?;
         let resumed = origin.saved.is_some();
-        begin(&journal, execution, &request);
+        begin(&journal, execution, &request, goes_on);
         if let (Some(store), Input::Command(command)) = (&store, &request.input) {
             note_answers(store, &mut committer, command.resume.as_ref()).await?;
         }
@@ -119,6 +130,7 @@ impl Driver {
         });
         let mut options = request.options.clone();
         options.checkpoints = store.is_some();
+        options.thread = thread_number(&request.thread);
         let (graph, input) = (request.graph.clone(), request.input.clone());
         let run = Run::start(graph, origin, input, options, now());
         let (request_sender, requests) = mpsc::unbounded_channel();
@@ -135,6 +147,8 @@ impl Driver {
             effects: HashMap::new(),
             fresh: HashSet::new(),
             resumed,
+            steps: HashMap::new(),
+            step_count: 0,
             requests,
             request_sender,
             invocations: HashMap::new(),
@@ -210,6 +224,11 @@ impl Driver {
     async fn start_call(&mut self, call: Call<Value>) -> Result<(), Error> {
         let task = Arc::new(call.task.clone());
         let effects = self.task_effects(&call).await?;
+        if call.kind == CallKind::Node
+            && self.steps.insert(task.namespace.clone(), task.step) != Some(task.step)
+        {
+            self.step_count += 1;
+        }
         if call.kind == CallKind::Node && self.context.journal.is_watched() {
             let mut event = task_event(&task, EventKind::NodeEnter);
             event.data =
@@ -399,6 +418,12 @@ impl Driver {
     }
 }
 
+/// The number of a thread, part of the ids of messages that come without one.
+fn thread_number(thread: &str) -> u128 {
+    let Hash(bytes) = Hash::of(thread.as_bytes());
+    u128::from_le_bytes(*bytes.first_chunk().expect("a hash has 32 bytes"))
+}
+
 /// Ends when the token is cancelled; a token that was taken in already never does.
 async fn cancelled(token: Option<&CancellationToken>) {
     match token {
@@ -464,12 +489,56 @@ async fn note_answers(
     Ok(())
 }
 
-fn begin(journal: &Journal, execution: ExecutionId, request: &RunRequest) {
+/// The execution that this run goes on with, and where its log ends, with its sums:
+/// the thread's last one, if nothing new is asked and it has not ended for good.
+async fn unfinished(
+    store: &Store,
+    request: &RunRequest,
+) -> Result<Option<(ExecutionId, u64, Totals)>, Error> {
+    let goes_on = matches!(request.input, Input::Continue | Input::Command(_));
+    if !goes_on || request.at.is_some() {
+        return Ok(None);
+    }
+    let thread = Some(request.thread.clone());
+    let query = ExecutionQuery { thread, limit: 1, ..ExecutionQuery::default() };
+    let last = store.executions(query).await?.into_iter().next();
+    let Some(last) = last.filter(|last| last.status != ExecutionStatus::Completed) else {
+        return Ok(None);
+    };
+    let head = store.head(last.id).await?;
+    Ok(Some((last.id, head.sequence, last.totals)))
+}
+
+fn begin(journal: &Journal, execution: ExecutionId, request: &RunRequest, goes_on: bool) {
     if let Some(version) = &request.version {
         journal.record(Record::Version(version.clone()));
     }
     let input = input_value(&request.input);
-    journal.record(Record::Execution(Execution {
+    journal.record(match goes_on {
+        true => Record::ExecutionChange(ExecutionChange {
+            id: execution,
+            status: ExecutionStatus::Running,
+            ended: None,
+            error: None,
+            totals: journal.totals(),
+        }),
+        false => new_execution(execution, request, &input),
+    });
+    let data = Value::map([
+        ("thread", Value::Str(request.thread.clone())),
+        ("execution", execution.to_string().into()),
+        ("input", input),
+        ("goes_on", goes_on.into()),
+        ("file", request.version.as_ref().map(|version| version.file.clone()).into()),
+    ]);
+    journal.emit(Event::new(EventKind::Start).with_data(data));
+    if request.durability == Durability::Sync {
+        drop(journal.flush());
+    }
+}
+
+fn new_execution(execution: ExecutionId, request: &RunRequest, input: &Value) -> Record {
+    Record::Execution(Execution {
         id: execution,
         parent: None,
         thread: request.thread.clone(),
@@ -480,17 +549,7 @@ fn begin(journal: &Journal, execution: ExecutionId, request: &RunRequest) {
         ended: None,
         error: None,
         totals: Default::default(),
-    }));
-    let data = Value::map([
-        ("thread", Value::Str(request.thread.clone())),
-        ("execution", execution.to_string().into()),
-        ("input", input),
-        ("file", request.version.as_ref().map(|version| version.file.clone()).into()),
-    ]);
-    journal.emit(Event::new(EventKind::Start).with_data(data));
-    if request.durability == Durability::Sync {
-        drop(journal.flush());
-    }
+    })
 }
 
 fn input_value(input: &Input<Value>) -> Value {

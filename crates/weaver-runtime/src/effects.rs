@@ -253,7 +253,7 @@ mod tests {
 
     fn effects(attempt: u32, recorded: Vec<Effect>) -> TaskEffects {
         let execution = ExecutionId::generate();
-        let journal = Journal::new(None, execution, 0, None);
+        let journal = Journal::new(None, execution, 0, Default::default(), None);
         TaskEffects::new(Lane::root("t"), "task".into(), execution, 1, attempt, recorded, journal)
     }
 

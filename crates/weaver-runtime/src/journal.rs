@@ -31,15 +31,16 @@ struct Inner {
 }
 
 impl Journal {
-    /// A journal that goes on after `sequence`. Without a store nothing is kept.
+    /// A journal that goes on after `sequence` and with earlier sums. Without a
+    /// store nothing is kept.
     pub fn new(
         store: Option<Store>,
         execution: ExecutionId,
         sequence: u64,
+        totals: Totals,
         listener: Option<Listener>,
     ) -> Self {
         let batch = Batch::of(execution);
-        let totals = Totals::default();
         Journal(Arc::new(Mutex::new(Inner { store, execution, sequence, batch, totals, listener })))
     }
 
@@ -216,7 +217,8 @@ mod tests {
         let listener: Listener = Arc::new(move |event: &Event| {
             sink.lock().unwrap().push((event.kind, event.sequence));
         });
-        let journal = Journal::new(None, ExecutionId::generate(), 0, Some(listener));
+        let journal =
+            Journal::new(None, ExecutionId::generate(), 0, Totals::default(), Some(listener));
         for kind in [EventKind::Start, EventKind::LlmStreamChunk, EventKind::Done] {
             journal.emit(Event::new(kind));
         }

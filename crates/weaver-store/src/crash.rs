@@ -2,6 +2,10 @@
 //!
 //! `AGENTWEAVER_CRASH_POINT=name:nth` kills the process at the nth pass (from 1)
 //! of `crash_point!("name")`, with no chance to clean up, as `kill -9` does.
+//!
+//! Those of this crate: `before_insert`, `between_writes`, `after_blob`,
+//! `during_commit` (all is written, nothing committed), `after_commit` (nobody has
+//! been told), `in_drain`, `in_migration`.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 

@@ -56,7 +56,7 @@ fn ends(graph: &Assembled, incomplete: bool, broken: &[Range<usize>], problems: 
     known.retain(|name| set.insert(name));
     // A node that is only known when the graph is built could be the one that is meant.
     let open = graph.spec.dynamic.iter().any(|d| d.reason.contains("node's name"));
-    let sure = !open && !(incomplete && known.is_empty());
+    let sure = !(open || incomplete && known.is_empty());
     let mut unknown = |name: &str, place: &Range<usize>, what: &str| {
         let half_typed = broken.iter().any(|b| b.start <= place.start && place.start < b.end);
         if !set.contains(name) && !is_end(name) && sure && !half_typed {

@@ -136,7 +136,8 @@ pub(crate) fn expression(expr: &Expr) -> (Vec<Name>, Vec<Violation>) {
     (uses, collector.violations)
 }
 
-fn is_main_test(test: &Expr) -> bool {
+/// `__name__ == "__main__"`.
+pub(crate) fn is_main_test(test: &Expr) -> bool {
     let Expr::Compare(compare) = test else { return false };
     compare.operands.iter().any(|side| matches!(side, Expr::Name(name) if name.id == *"__name__"))
 }

@@ -63,17 +63,63 @@ const STANDARD: [&str; 31] = [
     "warnings",
 ];
 
-/// Names that those modules lack.
-const MISSING: [(&str, &str, &str); 9] = [
+/// Names that those modules lack, and what to use instead. Checked against monty 1.4.0.
+const MISSING: &[(&str, &str, &str)] = &[
     ("functools", "wraps", "leave it out: only the wrapper's name changes"),
     ("functools", "singledispatch", "use `match` or `isinstance`"),
     ("functools", "cached_property", "use a plain method"),
     ("functools", "total_ordering", "compare a key instead"),
+    ("functools", "cmp_to_key", "sort by a key"),
+    ("functools", "partialmethod", "write the method out"),
     ("dataclasses", "asdict", "write the dict out"),
+    ("dataclasses", "astuple", "write the tuple out"),
     ("dataclasses", "replace", "make a new object"),
-    ("asyncio", "create_task", "use `asyncio.gather`"),
-    ("asyncio", "Queue", "use a list"),
-    ("asyncio", "Semaphore", "use `max_concurrency` of the run"),
+    ("dataclasses", "fields", "write the names out"),
+    ("collections", "OrderedDict", "use `dict`: it keeps its order"),
+    ("collections", "ChainMap", "merge the dicts with `|`"),
+    ("json", "JSONEncoder", "give `json.dumps` plain values"),
+    ("re", "VERBOSE", "write the pattern on one line"),
+    ("datetime", "UTC", "use `timezone.utc`"),
+    ("sys", "exit", "raise an exception"),
+    ("sys", "path", "leave it out"),
+    ("pathlib", "PurePath", "use `Path`"),
+    (
+        "asyncio",
+        "create_task",
+        "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph",
+    ),
+    (
+        "asyncio",
+        "wait_for",
+        "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph",
+    ),
+    ("asyncio", "Queue", "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph"),
+    (
+        "asyncio",
+        "Semaphore",
+        "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph",
+    ),
+    ("asyncio", "Lock", "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph"),
+    (
+        "asyncio",
+        "TaskGroup",
+        "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph",
+    ),
+    (
+        "asyncio",
+        "timeout",
+        "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph",
+    ),
+    ("asyncio", "Event", "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph"),
+    (
+        "asyncio",
+        "as_completed",
+        "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph",
+    ),
+    ("asyncio", "wait", "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph"),
+    ("asyncio", "to_thread", "call the function directly"),
+    ("asyncio", "get_event_loop", "call the function directly"),
+    ("asyncio", "new_event_loop", "call the function directly"),
 ];
 
 /// How `import module` or `from module import name` is answered.

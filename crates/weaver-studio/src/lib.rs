@@ -22,6 +22,7 @@ mod chunk;
 mod cut;
 mod eval;
 mod facts;
+mod functions;
 mod hosts;
 mod problem;
 mod schema;

@@ -93,6 +93,8 @@ pub(crate) fn missing_builtin(name: &str) -> Option<Missing> {
         "delattr" | "memoryview" | "bytearray" => {
             missing("`delattr`, `memoryview` and `bytearray`", "use `dict`, `bytes` or `list`")
         }
+        "callable" => missing("`callable`", "look for what it is with `isinstance`"),
+        "aiter" | "anext" => missing("`aiter` and `anext`", "use a list"),
         "issubclass" => missing("`issubclass`", "use `isinstance` on an object"),
         _ => return None,
     })

@@ -95,7 +95,7 @@ const fn must(name: &'static str, kind: ArgumentKind, doc: &'static str) -> Argu
 use ArgumentKind::*;
 
 /// All typed nodes, in the order of the palette.
-pub const NODE_TYPES: &[NodeType] = &[
+pub static NODE_TYPES: &[NodeType] = &[
     NodeType {
         name: "user_input",
         group: "input",

@@ -154,6 +154,11 @@ pub fn choose<'a>(
     })
 }
 
+/// Whether a node is one of ours that the file does not name.
+pub fn is_hidden(node: &str) -> bool {
+    node.ends_with("__gate") || node.contains("__tick_")
+}
+
 /// How each node of a graph will run, in order.
 pub fn ways(spec: &FileSpec, graph: &GraphSpec) -> Vec<(String, Way)> {
     let way = |kind: &NodeKind| match kind {

@@ -1,7 +1,7 @@
 //! The live channels of one namespace: values, versions, triggers.
 
 mod early;
-mod saved;
+pub(crate) mod saved;
 mod write;
 
 use std::collections::HashMap;

@@ -79,7 +79,8 @@ impl<V: StateValue> Channels<V> {
         nodes.sort_unstable();
         nodes.dedup();
         let seen = nodes.into_iter().map(|node| self.seen_of(plan, node)).collect();
-        let sends = std::mem::take(&mut self.dirty_sends).then(|| self.sends.clone());
+        let saved = || self.sends.iter().map(|send| saved_send(plan, send)).collect();
+        let sends = std::mem::take(&mut self.dirty_sends).then(saved);
         Changes { channels, seen, sends }
     }
 
@@ -128,4 +129,20 @@ impl<V: StateValue> Channels<V> {
             [.., (before, _), (last, node)] => (before != last).then_some(node),
         }
     }
+}
+
+/// A pending send as it is saved: without top-level values of keys that never are.
+pub(crate) fn saved_send<V: StateValue>(plan: &Plan<V>, send: &SendTo<V>) -> SendTo<V> {
+    let unsaved = |name: &Arc<str>| {
+        plan.key_ids.get(name).is_some_and(|key| plan.is_untracked(*key as usize))
+    };
+    let mut send = send.clone();
+    if plan.has_untracked
+        && let Some(mut fields) = send.arg.fields()
+        && fields.iter().any(|(name, _)| unsaved(name))
+    {
+        fields.retain(|(name, _)| !unsaved(name));
+        send.arg = V::from_fields(fields);
+    }
+    send
 }

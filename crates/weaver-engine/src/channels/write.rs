@@ -7,6 +7,7 @@ use weaver_core::{Failure, FailureKind};
 use super::{Channels, Dirt, Fold, Write};
 use crate::graph::{ChannelKind, Plan, Reducer};
 use crate::messages::{self, Added};
+use crate::operator::Operator;
 use crate::value::StateValue;
 
 impl<V: StateValue> Channels<V> {
@@ -110,11 +111,8 @@ impl<V: StateValue> Channels<V> {
                 let fresh = !again && !accumulate;
                 self.collect(number, value, fresh)
             }
-            ChannelKind::Reduced { reducer, .. } => {
-                self.reduce(plan, number, reducer, false, value, seed, folds)?
-            }
-            ChannelKind::Delta { reducer, .. } => {
-                self.reduce(plan, number, reducer, true, value, seed, folds)?
+            ChannelKind::Reduced { reducer, .. } | ChannelKind::Delta { reducer, .. } => {
+                self.reduce(plan, number, reducer, value, seed, folds)?
             }
         };
         self.bump(number as usize, dirt);
@@ -144,13 +142,11 @@ impl<V: StateValue> Channels<V> {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn reduce(
         &mut self,
         plan: &Plan<V>,
         number: u32,
         reducer: &Reducer<V>,
-        batch: bool,
         value: V,
         seed: (u128, u64),
         folds: &mut Vec<Fold<V>>,
@@ -174,48 +170,42 @@ impl<V: StateValue> Channels<V> {
             let early = self.early.remove(place);
             return Ok(if early.saved { Dirt::Append(early.items) } else { Dirt::Set });
         }
-        // A value that was never saved (an initial one) is saved whole, unless it
-        // is what an append starts from anyway.
-        let base_saved = self.base_is_saved(number);
-        let whole = |dirt: Dirt<V>| if base_saved { dirt } else { Dirt::Set };
-        match reducer {
-            Reducer::External(what) => {
-                self.put_aside(number, what, batch, value, folds);
-                Ok(Dirt::Set)
-            }
-            Reducer::AddMessages => {
-                let slot = &mut Arc::make_mut(&mut self.values)[number as usize];
-                let index = self.index.entry(number).or_default();
-                match messages::add(slot, index, value, seed)
-                    .map_err(|why| reducer_failed(name, &why))?
-                {
-                    Added::Appended(items) => Ok(whole(Dirt::Append(items))),
-                    Added::Changed => Ok(Dirt::Set),
-                }
-            }
-            Reducer::Operator(operator) => {
-                let appended = (*operator == crate::Operator::Add)
-                    .then(|| value.items().map(<[V]>::to_vec))
-                    .flatten();
-                let slot = &mut Arc::make_mut(&mut self.values)[number as usize];
-                *slot = Some(match slot.take() {
-                    Some(left) => V::operate(*operator, left, value)
-                        .map_err(|why| reducer_failed(name, &why))?,
-                    None => value,
-                });
-                Ok(appended.map_or(Dirt::Set, |items| whole(Dirt::Append(items))))
-            }
-            Reducer::Closure(function) => {
-                let slot = &mut Arc::make_mut(&mut self.values)[number as usize];
-                *slot = Some(match slot.take() {
-                    Some(left) => {
-                        function(left, value).map_err(|why| reducer_failed(name, &why))?
-                    }
-                    None => value,
-                });
-                Ok(Dirt::Set)
-            }
+        if let Reducer::External(what) = reducer {
+            let batch = matches!(plan.keys[number as usize].kind, ChannelKind::Delta { .. });
+            self.put_aside(number, what, batch, value, folds);
+            return Ok(Dirt::Set);
         }
+        let append_is_enough = self.base_is_saved(number);
+        let appended =
+            self.fold(number, reducer, value, seed).map_err(|why| reducer_failed(name, &why))?;
+        Ok(appended.filter(|_| append_is_enough).map_or(Dirt::Set, Dirt::Append))
+    }
+
+    /// Folds one write natively; the items, if it did no more than append to a list.
+    fn fold(
+        &mut self,
+        number: u32,
+        reducer: &Reducer<V>,
+        value: V,
+        seed: (u128, u64),
+    ) -> Result<Option<Vec<V>>, String> {
+        let slot = &mut Arc::make_mut(&mut self.values)[number as usize];
+        if let Reducer::AddMessages = reducer {
+            let index = self.index.entry(number).or_default();
+            return Ok(match messages::add(slot, index, value, seed)? {
+                Added::Appended(items) => Some(items),
+                Added::Changed => None,
+            });
+        }
+        let adds = matches!(reducer, Reducer::Operator(Operator::Add));
+        let items = value.items().filter(|_| adds).map(<[V]>::to_vec);
+        let merged = match (slot.take(), reducer) {
+            (Some(left), Reducer::Operator(operator)) => V::operate(*operator, left, value)?,
+            (Some(left), Reducer::Closure(function)) => function(left, value)?,
+            (_, _) => value,
+        };
+        *slot = Some(merged);
+        Ok(items)
     }
 
     fn put_aside(

@@ -195,12 +195,16 @@ impl<V: StateValue> Frame<V> {
     }
 
     pub fn commit_at(&mut self, hub: &mut Hub<V>, source: Source, parent: Option<CheckpointId>) {
-        // Without saved checkpoints an id is a function of the run alone, so that
-        // a question has the same id when the graph starts over.
-        let now = if self.saves { hub.now } else { Timestamp(0) };
-        let above = self.parents.last().map_or(0, |(_, id)| id.0);
-        let salt = self.salt.number(self.step as u64).wide(if self.saves { 0 } else { above });
-        let id = CheckpointId::next(now, self.floor.max(self.checkpoint), salt);
+        // Only what is asked of the root from outside (input, an edit, a fork) takes
+        // the clock into its id. All that follows from it is a function of it: a step
+        // that is done over after a crash has the same ids, and so its calls to the
+        // outside the same idempotency keys, whether or not its checkpoint was saved.
+        let above = self.parents.last().map(|(_, id)| *id);
+        let asked = self.saves && above.is_none() && source != Source::Loop;
+        let now = if asked { hub.now } else { Timestamp(0) };
+        let salt = self.salt.number(self.step as u64).wide(above.map_or(0, |id| id.0));
+        let floor = self.floor.max(self.checkpoint).max(above);
+        let id = CheckpointId::next(now, floor, salt);
         self.floor = Some(id);
         self.checkpoint_parent = parent;
         self.checkpoint = Some(id);
@@ -293,7 +297,8 @@ impl<V: StateValue> Frame<V> {
         if self.stops_at(&interrupt) {
             return self.stop_at_breakpoint(hub);
         }
-        if hub.draining && self.saves {
+        // A subgraph that saves nothing would have to start over.
+        if hub.draining && (self.saves || self.is_root()) {
             return self.end(hub, End::Drained);
         }
         self.announce(hub);

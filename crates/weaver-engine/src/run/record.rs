@@ -6,6 +6,7 @@ use super::frame::Frame;
 use super::hub::Hub;
 use super::task::TaskState;
 use crate::channels::Write;
+use crate::channels::saved::saved_send;
 use crate::checkpoint::{ChannelChange, PendingRecord, SavedWrite, TaskRecord};
 use crate::effect::{Effect, SaveWrites};
 use crate::graph::Plan;
@@ -50,7 +51,7 @@ impl<V: StateValue> Frame<V> {
                 let sources = spec.sources.as_ref()?;
                 SavedWrite::Join(spec.name.clone(), sources[*slot as usize].clone())
             }
-            Write::Send(send) => SavedWrite::Send(send.clone()),
+            Write::Send(send) => SavedWrite::Send(saved_send(plan, send)),
         })
     }
 

@@ -29,6 +29,11 @@ impl<V: StateValue> Frame<V> {
         let mut order: Vec<usize> = (0..self.tasks.len()).collect();
         order.sort_by_key(|number| self.tasks[*number].path.rank());
         let first = |state| order.iter().copied().find(|number| self.tasks[*number].state == state);
+        // Before all else: what the others came to is saved, and shows again when
+        // the run goes on, with what the drained ones come to.
+        if first(TaskState::Drained).is_some() {
+            return self.end(hub, End::Drained);
+        }
         if let Some(number) = first(TaskState::Failed) {
             let failure = self.tasks[number].error.clone().unwrap_or_else(not_a_value);
             let failure = failure.in_node(&self.node_name(&self.tasks[number]));
@@ -40,9 +45,6 @@ impl<V: StateValue> Frame<V> {
         }
         if first(TaskState::Interrupted).is_some() {
             return self.wait_for_answers(hub, &order);
-        }
-        if first(TaskState::Drained).is_some() {
-            return self.end(hub, End::Drained);
         }
         self.apply(hub, &order);
     }

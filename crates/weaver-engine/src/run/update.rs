@@ -29,6 +29,11 @@ impl<V: StateValue> Frame<V> {
         if updates.is_empty() || updates.iter().any(Vec::is_empty) {
             return self.refuse(hub, "empty_update", "No updates were given.");
         }
+        let first = updates[0][0].as_node.as_deref();
+        if self.checkpoint.is_none() && first != Some("__input__") {
+            // Step −1 of a thread is input only.
+            self.step = 0;
+        }
         self.updates = Some(Updates { rest: updates.into() });
         self.next_update(hub);
     }

@@ -105,6 +105,7 @@ pub struct Sim<'a> {
     now: i64,
     effects: usize,
     crashes: usize,
+    drains: usize,
     waits: usize,
     answered: Vec<(InterruptId, Value)>,
 }
@@ -124,6 +125,7 @@ impl<'a> Sim<'a> {
             now: 1,
             effects: 0,
             crashes: 0,
+            drains: 0,
             waits: 0,
             answered: Vec::new(),
         }
@@ -143,6 +145,7 @@ impl<'a> Sim<'a> {
                         self.answered.push((interrupt.id, answer));
                     }
                 }
+                Ended::Outcome(Outcome::Drained) => self.drains += 1,
                 Ended::Outcome(outcome) => return self.report(&outcome),
                 Ended::Crashed => self.crashes += 1,
             }
@@ -308,7 +311,7 @@ impl<'a> Sim<'a> {
         Timestamp(self.now)
     }
 
-    /// Sends an answer again, makes some writes durable; true for a crash.
+    /// Sends an answer again, drains, makes some writes durable; true for a crash.
     fn disturb(
         &mut self,
         run: &mut Run<Value>,
@@ -323,6 +326,9 @@ impl<'a> Sim<'a> {
         }
         if random.chance(5) {
             run.handle(now, Happened::Timeout);
+        }
+        if self.drains < 3 && random.chance(3) {
+            run.drain();
         }
         let durable = random.below(4);
         let crash = self.crashes < 6 && random.chance(4);

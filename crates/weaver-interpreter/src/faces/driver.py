@@ -1,5 +1,12 @@
 # Waits for calls inside the interpreter; compiled once for each module. `eval` sees
 # the names of this function first, so none of them may be a name of the user's file.
+_aw_functions = {}
+
+
+def _aw_class_table():
+    return _aw["classes"]
+
+
 async def _aw_drive(_aw_answer):
     while True:
         _aw_name, _aw_args, _aw_kwargs, _aw_repairs, _aw_class = _aw_next(_aw_answer)
@@ -18,6 +25,3 @@ async def _aw_drive(_aw_answer):
         _aw_args = _aw_kwargs = _aw_repairs = None
         if type(_aw_answer) is _aw_coroutine:
             _aw_answer = await _aw_answer
-
-
-await _aw_drive(_aw["classes"])

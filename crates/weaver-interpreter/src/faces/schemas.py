@@ -6,19 +6,22 @@ def define_schema(cls, name, kind, fields, json_schema, doc):
     cls._specs = fields
     cls._kind = kind
     cls.__doc__ = doc
-    schemas[name] = {"class": cls, "schema": json_schema, "doc": doc, "fields": fields, "kind": kind}
+    spec = {"class": cls, "name": name, "schema": json_schema, "doc": doc, "fields": fields, "kind": kind}
+    schemas[name] = spec
 
+    # These capture one variable only: the interpreter orders several at random,
+    # and the state of a fresh module must be the same in every process.
     def validate(value, **kw):
-        return from_fields(name, value)
+        return from_fields(spec["name"], value)
 
     def validate_json(text, **kw):
-        return from_fields(name, json.loads(text))
+        return from_fields(spec["name"], json.loads(text))
 
     def schema(**kw):
-        return json_schema
+        return spec["schema"]
 
     def construct(**values):
-        return cls(**values)
+        return spec["class"](**values)
 
     cls.model_validate = validate
     cls.parse_obj = validate

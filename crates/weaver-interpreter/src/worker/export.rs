@@ -24,6 +24,10 @@ pub(super) enum ExportError {
 }
 
 impl ClassTable {
+    pub(super) fn is_empty(&self) -> bool {
+        self.tags.is_empty()
+    }
+
     /// Reads what the driver says once: a dict of tag to one instance of each class
     /// (a class by itself has no identity outside).
     pub(super) fn read(graph: &MontyGraph, root: NodeId) -> Option<Self> {

@@ -22,12 +22,10 @@ use super::import::Importer;
 use super::print::Printer;
 use super::{Link, cpu};
 use crate::allocator;
-use crate::program::Unit;
+use crate::program::{DRIVE, Unit};
 use crate::protocol::{read_limits, request, write};
 use crate::session::Limits;
 use crate::wire::{Malformed, Reader, Writer};
-
-const DRIVER: &str = include_str!("../faces/driver.py");
 
 /// One interpreter and what it waits for.
 pub(super) struct Machine {
@@ -118,7 +116,6 @@ impl Machine {
             let users = r.u8()? == 1;
             self.units.push_back(Unit { users, source: r.str()?.to_owned() });
         }
-        self.units.push_back(Unit { users: false, source: DRIVER.to_owned() });
         self.scripts = Scripts::new(file);
         let policy = OsPolicy {
             datetime: DateTimeSource::CallHost,
@@ -136,7 +133,7 @@ impl Machine {
 
     /// Runs the next unit of the module; the last is the driver, which does not end.
     fn feed_next(&mut self, repl: MontyRepl, printer: &mut Printer<'_>) -> Ran {
-        let unit = self.units.pop_front().unwrap_or(Unit { users: false, source: DRIVER.into() });
+        let unit = self.units.pop_front().unwrap_or(Unit { users: false, source: DRIVE.into() });
         self.scripts.note(repl.next_script_name(), unit.users);
         // The faces call out through these; `exec` finds no other way out.
         let ways_out = ["_aw_host", "_aw_async"]
@@ -170,9 +167,40 @@ impl Machine {
         let root = importer.graph.push(MontyNode::Tuple(parts));
         let order = unstable::object_from_graph(importer.graph, root).map_err(|_| Malformed)?;
         *progress.tracker_mut() = tracker(&self.limits);
+        if self.classes.is_empty() {
+            progress = self.read_classes(progress, printer)?;
+        }
         let ReplProgress::FunctionCall(call) = *progress else { return Err(Malformed) };
         let ran = call.resume(order, PrintWriter::Callback(printer));
         Ok(self.go_on(ran, printer))
+    }
+
+    /// Asks the driver which classes are ours. Not before the first call: being
+    /// asked gives them random identities, and the state of a fresh module must
+    /// be the same in every process.
+    fn read_classes(
+        &mut self,
+        progress: Box<ReplProgress>,
+        printer: &mut Printer<'_>,
+    ) -> Result<Box<ReplProgress>, Malformed> {
+        let ReplProgress::FunctionCall(call) = *progress else { return Err(Malformed) };
+        let order = MontyObject::tuple([
+            MontyObject::string("_aw_class_table"),
+            MontyObject::list([]),
+            MontyObject::dict([]),
+            MontyObject::list([]),
+            MontyObject::none(),
+        ]);
+        match call.resume(order, PrintWriter::Callback(printer)) {
+            Ok(ReplProgress::FunctionCall(mut call)) if call.function_name == "_aw_next" => {
+                let args = std::mem::replace(&mut call.args, CallArgs::new());
+                let (graph, roots, _) = unstable::call_args_parts(&args);
+                let root = roots.first().ok_or(Malformed)?;
+                self.classes = ClassTable::read(graph, *root).ok_or(Malformed)?;
+                Ok(Box::new(ReplProgress::FunctionCall(call)))
+            }
+            _ => Err(Malformed),
+        }
     }
 
     fn resume(
@@ -290,13 +318,7 @@ impl Machine {
         let Some(root) = root else { return write::refused("the driver gave no answer") };
         if self.phase == Phase::Loading {
             self.phase = Phase::Running;
-            return match ClassTable::read(&graph, root) {
-                Some(classes) => {
-                    self.classes = classes;
-                    write::ready(self.pure_module)
-                }
-                None => write::refused("the driver gave no class table"),
-            };
+            return write::ready(self.pure_module);
         }
         if over {
             return write::limit(&failures::cpu_limit(&self.limits, Vec::new()));
@@ -393,7 +415,11 @@ impl Machine {
     }
 
     /// The whole state as bytes, for [`Machine::restore`] in this or another process.
-    fn save(&self) -> Vec<u8> {
+    fn save(&mut self) -> Vec<u8> {
+        if let State::Ready(progress) = &mut self.state {
+            // It counts time, which must not be part of a module's state.
+            *progress.tracker_mut() = tracker(&Limits::default());
+        }
         let mut w = Writer::default();
         self.scripts.save(&mut w);
         self.classes.save(&mut w);

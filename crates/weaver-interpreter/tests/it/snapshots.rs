@@ -97,3 +97,10 @@ async fn only_a_waiting_call_has_a_snapshot() {
     let mut call = session.call(request("f", &[r#"{"n":1}"#]));
     assert_eq!(call.snapshot().await.unwrap_err().code, "not_suspended");
 }
+
+#[tokio::test]
+async fn a_snapshot_is_small() {
+    let (snapshot, _) = snapshot().await;
+    assert!(snapshot.base.is_some());
+    assert!(snapshot.bytes.len() < 64 << 10, "{} bytes", snapshot.bytes.len());
+}

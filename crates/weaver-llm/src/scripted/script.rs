@@ -1,42 +1,6 @@
 //! The script of the offline model, read strictly: an unknown key, a bad pattern
 //! or a rule without an answer is an error with its file, line and column.
-//!
-//! ```yaml
-//! name: research demo          # optional, as is `description`
-//! delay_ms: 0                  # before each answer
-//! piece_delay_ms: 0            # between its pieces
-//! chunk: 24                    # characters in a piece
-//! rules:                       # the first that fits answers
-//!   - name: search first
-//!     when:                    # all must hold; a list of such maps: any of them
-//!       user: budget           # text of the last user message contains, ignoring case
-//!       system: {equals: "Be brief."}
-//!       model: {regex: "^gpt"}
-//!       tool: web_search       # the tool that answered last
-//!       tool_result: {contains: found}
-//!       any: {regex: "\\d+"}   # text of any message
-//!       offers: web_search     # a tool that is offered
-//!       schema: Route          # the structured output that is asked for
-//!       turn: 1                # how many user messages there are
-//!       call: 1                # which answer of the conversation this is
-//!       step: 1                # which answer since the last user message
-//!     reasoning: I should look.
-//!     say: "Looking for {{ last_user }}."
-//!     tool_calls:
-//!       - {name: web_search, args: {query: "{{ last_user }}"}}
-//!   - when: {user: plan}
-//!     json: {steps: ["{{ last_user }}"]}
-//!   - when: {user: flaky}
-//!     fail: {kind: rate_limited, times: 2, retry_after_ms: 10}
-//!     say: Here at last.
-//!   - when: {user: story}
-//!     answers: [{say: first}, {say: "then, and from then on"}]   # by `step`
-//! default: {say: "I have no rule for that."}
-//! ```
-//!
-//! Templates are Jinja over `last_user`, `system`, `model`, `messages` (`role`,
-//! `text`), `tool_results` (`name`, `text`, `json`, `is_error`), `tools`, `turn`,
-//! `call`, `step` and `match` (groups of the rule's pattern that fitted last).
+//! The format is described in `docs/reference/scripted-model.md`, whose example a test runs.
 
 use std::fmt;
 use std::time::Duration;

@@ -46,6 +46,9 @@ impl Progress {
 
     /// Shows one event.
     pub fn event(&mut self, event: &Event) {
+        if event.node.as_deref().is_some_and(weaver_agent::plan::is_hidden) {
+            return;
+        }
         match event.kind {
             EventKind::NodeEnter => self.enter(event),
             EventKind::NodeExit => self.exit(event),

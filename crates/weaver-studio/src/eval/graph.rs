@@ -92,17 +92,6 @@ pub(crate) enum DeciderDraft<'a> {
     Dynamic(String),
 }
 
-impl Builder<'_> {
-    /// The graph is compiled, perhaps into a variable.
-    pub fn touch_compiled(&mut self, variable: Option<&str>) {
-        if let Some(variable) = variable
-            && !self.compiled.iter().any(|known| known == variable)
-        {
-            self.compiled.push(variable.to_string());
-        }
-    }
-}
-
 impl<'a> Evaluator<'a> {
     pub(super) fn new_builder(
         &mut self,
@@ -111,6 +100,9 @@ impl<'a> Evaluator<'a> {
         span: &Range<usize>,
         scope: &ScopeRef<'a>,
     ) -> Abs<'a> {
+        if self.frozen {
+            return Abs::Unknown;
+        }
         self.touched = true;
         let schema = |position: usize, names: &[&str]| {
             names
@@ -157,6 +149,9 @@ impl<'a> Evaluator<'a> {
         span: Range<usize>,
         _scope: &ScopeRef<'a>,
     ) -> Val<'a> {
+        if self.frozen {
+            return Val::unknown(span);
+        }
         self.touched = true;
         let chained = Val { abs: Abs::Builder(index), span: span.clone() };
         if let Some(reason) = self.undecided {
@@ -243,114 +238,6 @@ impl<'a> Evaluator<'a> {
         let builder = &mut self.builders[index];
         builder.compile.get_or_insert_with(|| spec.clone());
         Val { abs: Abs::Compiled(index, Rc::new(spec)), span }
-    }
-
-    fn add_node(&mut self, index: usize, args: &CallArgs<'a>, span: &Range<usize>) {
-        let Some(first) = args.get(0, "node").cloned() else {
-            self.argument_problem(index, span, "`add_node` needs a node");
-            return;
-        };
-        let second = args.get(1, "action").cloned();
-        let (name, name_span, action) = match (second, first.as_str()) {
-            (Some(action), Some(name)) => (Some(name.to_string()), first.span.clone(), action),
-            (Some(action), None) => (None, first.span.clone(), action),
-            (None, Some(name)) => {
-                let message = format!("node `{name}` has no function");
-                let help =
-                    "pass the function as the second argument: `add_node(\"name\", function)`";
-                if !args.open && !self.is_broken(span) {
-                    self.problems.error("bad_argument", span, message, help);
-                }
-                let missing = Val::unknown(first.span.clone());
-                (Some(name.to_string()), first.span.clone(), missing)
-            }
-            (None, None) => (self.name_of(&first), first.span.clone(), first),
-        };
-        let Some(name) = name else {
-            self.dynamic(index, name_span, "the node's name is only known when it runs");
-            return;
-        };
-        self.put_node(index, name, name_span, action, args, span);
-    }
-
-    fn put_node(
-        &mut self,
-        index: usize,
-        name: String,
-        name_span: Range<usize>,
-        action: Val<'a>,
-        args: &CallArgs<'a>,
-        span: &Range<usize>,
-    ) {
-        let action = self.action(&action);
-        if let NodeAction::Dynamic(reason) = &action {
-            let reason = format!("what runs node `{name}`: {reason}");
-            self.dynamic(index, span.clone(), &reason);
-        }
-        let annotated = match &action {
-            NodeAction::Function { callable, .. } => callable.input_schema(self),
-            _ => None,
-        };
-        let explicit = args.keyword("input_schema").or_else(|| args.keyword("input"));
-        let policies = self.policies(args);
-        let destinations = args.keyword("destinations").map(destinations).unwrap_or_default();
-        let metadata = args.keyword("metadata").and_then(Val::to_value).unwrap_or_default();
-        let defer = args.keyword("defer").and_then(Val::as_bool).unwrap_or(false);
-        let state = self.builders[index].state.clone();
-        let input_schema =
-            explicit.and_then(schema_name).or(annotated).filter(|s| Some(s) != state.as_ref());
-        self.builders[index].nodes.push(NodeDraft {
-            name,
-            name_span,
-            span: span.clone(),
-            action,
-            input_schema,
-            defer,
-            policies,
-            metadata,
-            destinations,
-        });
-    }
-
-    /// What a value does as a node.
-    fn action(&mut self, value: &Val<'a>) -> NodeAction<'a> {
-        match &value.abs {
-            Abs::Typed(node) => NodeAction::Typed(node.clone()),
-            Abs::ToolNode(node) => NodeAction::ToolNode(node.clone()),
-            Abs::Compiled(index, spec) => NodeAction::Graph(*index, spec.clone()),
-            Abs::Builder(index) => {
-                // `add_node("sub", builder)` without compile fails in LangGraph too.
-                let help = "call `.compile()` on it";
-                let message = "a graph that is not compiled cannot be a node";
-                self.problems.error("bad_argument", &value.span, message, help);
-                NodeAction::Graph(*index, Rc::default())
-            }
-            _ => match self.register(value) {
-                Ok((id, callable)) => {
-                    let written = self.source(&value.span).to_string();
-                    NodeAction::Function { id, written, callable }
-                }
-                Err(reason) => NodeAction::Dynamic(reason),
-            },
-        }
-    }
-
-    /// The name that `add_node(value)` gives.
-    fn name_of(&self, value: &Val<'a>) -> Option<String> {
-        match &value.abs {
-            Abs::Function(function) | Abs::Method(_, function) => {
-                Some(function.def.name.to_string())
-            }
-            Abs::Lambda(_) => Some("<lambda>".into()),
-            Abs::ToolNode(_) => Some("tools".into()),
-            Abs::Compiled(_, spec) => Some(spec.name.clone().unwrap_or_else(|| "LangGraph".into())),
-            Abs::Typed(node) => Some(node.node_type.clone()),
-            Abs::Import(path) if !path.starts_with("builtins.") => {
-                path.rsplit('.').next().map(String::from)
-            }
-            Abs::Instance(object) => Some(object.class.class.name.to_string()),
-            _ => None,
-        }
     }
 
     fn add_edge(&mut self, index: usize, args: &CallArgs<'a>, span: &Range<usize>) {
@@ -497,7 +384,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn argument_problem(&mut self, index: usize, span: &Range<usize>, message: &str) {
+    pub(super) fn argument_problem(&mut self, index: usize, span: &Range<usize>, message: &str) {
         if !self.is_broken(span) {
             self.problems.error("bad_argument", span, message, "give the missing argument");
         }
@@ -515,24 +402,6 @@ pub(super) fn schema_name(value: &Val<'_>) -> Option<String> {
         Abs::Import(path) if &**path == "builtins.dict" => Some("dict".into()),
         _ => None,
     }
-}
-
-fn destinations(value: &Val<'_>) -> Vec<(String, Option<String>, Range<usize>)> {
-    let from_entries = value.entries().map(|entries| {
-        let named = entries.iter().filter_map(|(key, label)| {
-            Some((key.as_str()?.to_string(), label.as_str().map(String::from), key.span.clone()))
-        });
-        named.collect()
-    });
-    from_entries
-        .or_else(|| {
-            let items = value.items()?;
-            let named = items
-                .iter()
-                .filter_map(|item| Some((item.as_str()?.to_string(), None, item.span.clone())));
-            Some(named.collect())
-        })
-        .unwrap_or_default()
 }
 
 /// The routes of a dict or list, if all of them are known.

@@ -4,10 +4,13 @@
 //! Both arms of an undecided `if` are read, the body of an undecided loop once.
 //! Work is bounded by [`STEPS_MAX`] and [`DEPTH_MAX`], never by the input.
 
+mod builtins;
 mod call;
 mod expr;
+mod flow;
 mod function;
 mod graph;
+mod node;
 pub(crate) mod outcome;
 mod policy;
 pub(crate) mod typed;
@@ -25,7 +28,7 @@ use weaver_core::LineIndex;
 use crate::problem::Problems;
 pub(crate) use function::{Callable, FunctionDraft, FunctionExpression};
 pub(crate) use graph::{BranchDraft, Builder, DeciderDraft, NodeAction, NodeDraft};
-use value::{Abs, ClassRef, FunctionRef, Object, Scope, ScopeRef, Val, snapshot};
+use value::{Abs, ClassRef, FunctionRef, Object, Scope, ScopeRef, Val, dispose, snapshot};
 
 /// Most statements and expressions that are read for one text.
 const STEPS_MAX: u32 = 2_000_000;
@@ -53,6 +56,8 @@ pub(crate) struct Evaluator<'a> {
     pub graph_statements: BTreeSet<(usize, usize)>,
     /// Chunks that do not parse: only the syntax error is reported there.
     pub broken: Vec<Range<usize>>,
+    /// All graphs are built: what is read from now on only asks for values.
+    pub frozen: bool,
     /// Offset of the chunk that is read.
     base: usize,
     steps: u32,
@@ -73,9 +78,12 @@ pub(crate) struct Evaluator<'a> {
 
 impl Drop for Evaluator<'_> {
     fn drop(&mut self) {
-        self.scopes.iter().for_each(|scope| scope.names.borrow_mut().clear());
-        self.objects.iter().for_each(|object| object.fields.borrow_mut().clear());
-        self.module.names.borrow_mut().clear();
+        let scopes = self.scopes.iter().chain([&self.module]);
+        let mut left: Vec<Val<'_>> = Vec::new();
+        scopes.for_each(|scope| left.extend(scope.names.take().into_values()));
+        self.objects.iter().for_each(|object| left.extend(object.fields.take().into_values()));
+        left.extend(self.memo.drain().map(|(_, value)| value));
+        dispose(left);
     }
 }
 
@@ -106,6 +114,7 @@ impl<'a> Evaluator<'a> {
             problems: Problems::default(),
             graph_statements: BTreeSet::new(),
             broken,
+            frozen: false,
             base: 0,
             steps: 0,
             depth: 0,
@@ -272,118 +281,6 @@ impl<'a> Evaluator<'a> {
         flow
     }
 
-    fn compound(&mut self, stmt: &'a Stmt, scope: &ScopeRef<'a>) -> Flow<'a> {
-        match stmt {
-            Stmt::If(branch) => {
-                let mut arms: Vec<(Option<&'a Expr>, &'a [Stmt])> =
-                    vec![(Some(&branch.test), &branch.body)];
-                arms.extend(
-                    branch.elif_else_clauses.iter().map(|c| (c.test.as_ref(), c.body.as_slice())),
-                );
-                self.arms(&arms, scope)
-            }
-            Stmt::For(repeat) => {
-                let items = self.expr(&repeat.iter, scope);
-                match items.items() {
-                    Some(items) if items.len() <= ROUNDS_MAX => {
-                        for item in items {
-                            self.assign(&repeat.target, item, scope);
-                            match self.block(&repeat.body, scope) {
-                                Flow::Return(value) => return Flow::Return(value),
-                                Flow::Leave { again: false } => return Flow::Next,
-                                _ => {}
-                            }
-                        }
-                        self.block(&repeat.orelse, scope)
-                    }
-                    _ => {
-                        let unknown = Val::unknown(self.span(&*repeat.iter));
-                        self.assign(&repeat.target, unknown, scope);
-                        let reason =
-                            "it is in a loop over something that is only known when it runs";
-                        self.undecided_block(reason, &repeat.body, scope)
-                    }
-                }
-            }
-            Stmt::While(repeat) => {
-                let reason =
-                    "it is in a loop that ends when something is known that only running tells";
-                self.undecided_block(reason, &repeat.body, scope)
-            }
-            Stmt::With(with) => {
-                for item in &with.items {
-                    let value = self.expr(&item.context_expr, scope);
-                    if let Some(target) = &item.optional_vars {
-                        self.assign(target, value, scope);
-                    }
-                }
-                self.block(&with.body, scope)
-            }
-            Stmt::Try(attempt) => {
-                let flow = self.block(&attempt.body, scope);
-                for handler in &attempt.handlers {
-                    let ruff_python_ast::ExceptHandler::ExceptHandler(handler) = handler;
-                    let reason = "it is in an `except` block";
-                    self.undecided_block(reason, &handler.body, scope);
-                }
-                for body in [&attempt.orelse, &attempt.finalbody] {
-                    self.block(body, scope);
-                }
-                flow
-            }
-            Stmt::Match(choice) => {
-                for case in &choice.cases {
-                    self.undecided_block("it is in a `case`", &case.body, scope);
-                }
-                Flow::Next
-            }
-            _ => Flow::Next,
-        }
-    }
-
-    /// The arms of an `if`: the one that is known to run, or all that may.
-    fn arms(&mut self, arms: &[(Option<&'a Expr>, &'a [Stmt])], scope: &ScopeRef<'a>) -> Flow<'a> {
-        let mut undecided = false;
-        let mut flow = Flow::Next;
-        for (test, body) in arms {
-            let truth = match test {
-                Some(test) if is_main_test(test) => Some(true),
-                Some(test) => self.expr(test, scope).truth(),
-                None => Some(true),
-            };
-            match (truth, undecided) {
-                (Some(false), _) => continue,
-                (Some(true), false) => return self.block(body, scope),
-                _ => {
-                    undecided = true;
-                    let reason = "it is under an `if` that is only decided when it runs";
-                    if let Flow::Return(value) = self.undecided_block(reason, body, scope) {
-                        flow = Flow::Return(value);
-                    }
-                }
-            }
-        }
-        // One arm may return and the code behind it still run: go on reading.
-        match flow {
-            Flow::Return(value) if arms.iter().any(|(test, _)| test.is_none()) => {
-                Flow::Return(value)
-            }
-            _ => Flow::Next,
-        }
-    }
-
-    fn undecided_block(
-        &mut self,
-        reason: &'static str,
-        body: &'a [Stmt],
-        scope: &ScopeRef<'a>,
-    ) -> Flow<'a> {
-        let outside = self.undecided.replace(reason);
-        let flow = self.block(body, scope);
-        self.undecided = outside;
-        flow
-    }
-
     fn import(&mut self, stmt: &'a Stmt, scope: &ScopeRef<'a>) {
         let span = self.span(stmt);
         match stmt {
@@ -440,10 +337,10 @@ impl<'a> Evaluator<'a> {
             Expr::Attribute(attribute) => {
                 let object = self.expr(&attribute.value, scope);
                 if let Abs::Instance(object) = object.abs {
-                    if let Abs::Compiled(index, _) = &value.abs {
-                        self.builders[*index].touch_compiled(None);
-                    }
-                    object.fields.borrow_mut().insert(attribute.attr.id.clone(), snapshot(&value));
+                    let fields = &object.fields;
+                    let old =
+                        fields.borrow_mut().insert(attribute.attr.id.clone(), snapshot(&value));
+                    dispose(old);
                 }
             }
             Expr::Subscript(subscript) => {
@@ -452,9 +349,12 @@ impl<'a> Evaluator<'a> {
                 if let Abs::Dict(entries) = &object.abs {
                     let value = snapshot(&value);
                     let mut entries = entries.borrow_mut();
-                    entries.retain(|(known, _)| {
-                        known.as_str().is_none() || known.as_str() != key.as_str()
-                    });
+                    let same = |known: &Val<'_>| {
+                        known.as_str().is_some() && known.as_str() == key.as_str()
+                    };
+                    if let Some(at) = entries.iter().position(|(known, _)| same(known)) {
+                        dispose([entries.remove(at).1]);
+                    }
                     entries.push((key, value));
                 }
             }
@@ -469,6 +369,9 @@ impl<'a> Evaluator<'a> {
     /// The first variable that holds a builder names its graph; every module
     /// variable that holds a compiled graph is remembered.
     fn name_graph(&mut self, name: &Name, value: &Val<'a>, scope: &ScopeRef<'a>) {
+        if self.frozen {
+            return;
+        }
         let in_module = Rc::ptr_eq(scope, &self.module);
         match &value.abs {
             Abs::Builder(index) => {
@@ -477,7 +380,9 @@ impl<'a> Evaluator<'a> {
             Abs::Compiled(index, _) => {
                 let builder = &mut self.builders[*index];
                 let named = in_module || builder.maker.is_some();
-                builder.touch_compiled(named.then_some(name.as_str()));
+                if named && !builder.compiled.iter().any(|known| known == name.as_str()) {
+                    builder.compiled.push(name.to_string());
+                }
             }
             Abs::Instance(object) if in_module => {
                 object.variable.borrow_mut().get_or_insert_with(|| name.clone());
@@ -487,7 +392,8 @@ impl<'a> Evaluator<'a> {
     }
 
     fn bind(&mut self, name: &Name, value: Val<'a>, scope: &ScopeRef<'a>) {
-        scope.names.borrow_mut().insert(name.clone(), value);
+        let old = scope.names.borrow_mut().insert(name.clone(), value);
+        dispose(old);
     }
 
     fn lookup(&self, name: &Name, scope: &ScopeRef<'a>) -> Option<Val<'a>> {
@@ -533,9 +439,4 @@ fn path_of(scope: &ScopeRef<'_>, name: &str) -> Rc<str> {
         Some(outer) => format!("{outer}.{name}").into(),
         None => name.into(),
     }
-}
-
-fn is_main_test(test: &Expr) -> bool {
-    let Expr::Compare(compare) = test else { return false };
-    compare.operands.iter().any(|side| matches!(side, Expr::Name(name) if name.id == *"__name__"))
 }

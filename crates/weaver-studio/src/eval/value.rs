@@ -209,16 +209,17 @@ impl<'a> Val<'a> {
     /// become `{"$type": "ref", "name": …}`.
     pub fn to_value(&self) -> Option<Value> {
         // Shared lists can spell out a value far larger than the text.
-        self.data(&mut 50_000)
+        self.data(&mut 50_000, 0)
     }
 
-    fn data(&self, budget: &mut usize) -> Option<Value> {
-        *budget = budget.checked_sub(1)?;
+    fn data(&self, budget: &mut usize, depth: u32) -> Option<Value> {
+        *budget = budget.checked_sub(1).filter(|_| depth < DATA_DEPTH_MAX)?;
         match &self.abs {
             Abs::Const(value) => Some(value.clone()),
             Abs::List(items) => {
                 let items = items.borrow();
-                let data: Option<Vec<_>> = items.iter().map(|item| item.data(budget)).collect();
+                let data: Option<Vec<_>> =
+                    items.iter().map(|item| item.data(budget, depth + 1)).collect();
                 data.map(Value::list)
             }
             Abs::Dict(entries) => entries
@@ -231,7 +232,7 @@ impl<'a> Val<'a> {
                         Abs::Const(value) => value.to_json(),
                         _ => return None,
                     };
-                    Some((key, value.data(budget)?))
+                    Some((key, value.data(budget, depth + 1)?))
                 })
                 .collect::<Option<Vec<_>>>()
                 .map(Value::map),
@@ -260,6 +261,26 @@ impl<'a> Val<'a> {
 
 fn reference(name: &str) -> Value {
     Value::tagged("ref", [("name", Value::str(name))])
+}
+
+/// Deepest nesting of lists and dicts that is read as data.
+const DATA_DEPTH_MAX: u32 = 40;
+
+/// Drops values without recursion: `x = [x]` over and over nests without end.
+pub(crate) fn dispose<'a>(values: impl IntoIterator<Item = Val<'a>>) {
+    let mut open: Vec<Val<'a>> = values.into_iter().collect();
+    while let Some(value) = open.pop() {
+        match value.abs {
+            Abs::List(items) => {
+                open.extend(Rc::into_inner(items).into_iter().flat_map(RefCell::into_inner))
+            }
+            Abs::Dict(entries) => {
+                let entries = Rc::into_inner(entries).into_iter().flat_map(RefCell::into_inner);
+                open.extend(entries.flat_map(|(key, value)| [key, value]));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// An expression with the offset of its chunk.

@@ -12,7 +12,6 @@ import sqlite3
 import urllib.error
 import urllib.parse
 import urllib.request
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -118,9 +117,9 @@ def query_sqlite(
         raise ToolError(f"the query failed: {error}") from error
 
 
-def use_file(op: str, name: str, content: str | None, encoding: str) -> Any:
+def use_file(op: str, name: str, content: str | None) -> Any:
     """Reads, writes, appends, deletes, lists (a folder or a pattern) or looks for a
-    file. With the encoding ``base64`` the content is bytes in base64."""
+    text file."""
     try:
         if op == "list":
             return _list(name)
@@ -128,18 +127,16 @@ def use_file(op: str, name: str, content: str | None, encoding: str) -> Any:
         if op == "exists":
             return path.exists()
         if op == "read":
-            data = path.read_bytes()
-            return b64encode(data).decode() if encoding == "base64" else data.decode(encoding)
+            return path.read_bytes().decode()
         if op == "delete":
             return path.unlink()
         if op not in ("write", "append"):
             raise SettingError(f"a file node cannot `{op}`")
         if content is None:
             raise SettingError(f"a file node that shall `{op}` needs `content`")
-        data = b64decode(content) if encoding == "base64" else content.encode(encoding)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab" if op == "append" else "wb") as handle:
-            handle.write(data)
+            handle.write(content.encode())
         return None
     except (OSError, ValueError) as error:
         raise ToolError(f"the file `{name}` could not be used: {error}") from error

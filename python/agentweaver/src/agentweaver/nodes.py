@@ -36,7 +36,7 @@ def llm(
     output_schema: Any = None,
     into: str | None = None,
 ) -> Node:
-    """Asks a model. Writes the text, or with ``output_schema`` the object."""
+    """Asks a model. Writes the text, or with ``output_schema`` the object as a dict."""
     if prompt is None and messages_key is None:
         raise SettingError("an llm node needs `prompt` or `messages_key`")
 
@@ -55,7 +55,7 @@ def llm(
             max_tokens=max_tokens,
             output_schema=output_schema,
         )
-        return _answer(into, reply.text if output_schema is None else reply.data)
+        return _answer(into, reply.text if output_schema is None else _plain(reply.data))
 
     return node
 
@@ -153,7 +153,6 @@ def file(
     op: Literal["read", "write", "append", "list", "delete", "exists"],
     path: str,
     content: str | None = None,
-    encoding: str = "utf-8",
     into: str | None = None,
 ) -> Node:
     """Reads or writes a file below the current directory."""
@@ -161,7 +160,7 @@ def file(
     def node(state: Any) -> dict[str, Any]:
         scope = scope_of(state)
         text = render(content, scope) if content is not None else None
-        result = _tools.use_file(op, render(path, scope), text, encoding)
+        result = _tools.use_file(op, render(path, scope), text)
         return {into: result} if into else {}
 
     return node
@@ -380,6 +379,11 @@ def _answer(into: str | None, value: Any) -> dict[str, Any]:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return {"messages": [{"role": "assistant", "content": text}]}
     return {into: value} if into else {}
+
+
+def _plain(data: Any) -> Any:
+    """An instance of a pydantic model as plain data, as a state keeps it."""
+    return data.model_dump(mode="json") if hasattr(data, "model_dump") else data
 
 
 def _plain_message(message: Any) -> dict[str, str]:

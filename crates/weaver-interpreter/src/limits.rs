@@ -1,0 +1,122 @@
+//! What Python the embedded interpreter does not run, for `check` to report
+//! beforehand. A function that needs any of it runs on a Python worker.
+
+/// Statements and expressions, by the names of Python's `ast`, with what to write instead.
+pub const UNSUPPORTED_SYNTAX: &[(&str, &str)] = &[
+    ("Yield", "build a list and return it"),
+    ("YieldFrom", "build a list and return it"),
+    ("AsyncFor", "use `for` over the finished list; `stream()` gives one"),
+    ("AsyncWith", "use `with`, or a Python worker"),
+    ("AsyncComprehension", "use a plain comprehension over awaited values"),
+    ("TryStar", "use `except`"),
+    ("TypeAlias", "assign the type to a name"),
+    (
+        "MethodDecorator",
+        "`property`, `staticmethod` and `classmethod`: use a plain method or a function",
+    ),
+    ("Metaclass", "leave the metaclass out"),
+    ("SuperMethod", "`super()` works only as `super().__init__(...)` in an exception class"),
+    ("LocalClassWithBases", "define the class at the top of the file"),
+];
+
+/// Special methods that classes of the file may define in vain.
+pub const UNSUPPORTED_METHODS: &[&str] = &[
+    "__len__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "__getattr__",
+    "__setattr__",
+    "__delattr__",
+    "__new__",
+    "__aenter__",
+    "__aexit__",
+    "__aiter__",
+    "__anext__",
+    "__del__",
+    "__init_subclass__",
+    "__class_getitem__",
+    "__int__",
+    "__float__",
+    "__format__",
+    "__missing__",
+];
+
+/// Builtin functions that do not exist.
+pub const UNSUPPORTED_BUILTINS: &[&str] = &[
+    "vars",
+    "dir",
+    "globals",
+    "super",
+    "input",
+    "compile",
+    "memoryview",
+    "breakpoint",
+    "help",
+    "__import__",
+];
+
+/// Attributes of functions and exceptions that do not exist.
+pub const UNSUPPORTED_ATTRIBUTES: &[&str] = &[
+    "__name__",
+    "__doc__",
+    "__dict__",
+    "__mro__",
+    "__bases__",
+    "__subclasses__",
+    "__cause__",
+    "__context__",
+    "__traceback__",
+    "__code__",
+    "__wrapped__",
+];
+
+/// Modules that can be imported: the interpreter's own, then those our faces answer
+/// for (first part of the dotted name; any `langchain_*` package is answered too).
+pub const SUPPORTED_MODULES: &[&str] = &[
+    "__future__",
+    "asyncio",
+    "base64",
+    "binascii",
+    "bisect",
+    "collections",
+    "copy",
+    "csv",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "functools",
+    "hashlib",
+    "itertools",
+    "json",
+    "math",
+    "os",
+    "pathlib",
+    "random",
+    "re",
+    "sys",
+    "time",
+    "tomllib",
+    "unicodedata",
+    "abc",
+    "agentweaver",
+    "anthropic",
+    "contextlib",
+    "enum",
+    "heapq",
+    "langchain",
+    "langgraph",
+    "logging",
+    "openai",
+    "operator",
+    "pydantic",
+    "statistics",
+    "string",
+    "textwrap",
+    "typing",
+    "typing_extensions",
+    "urllib",
+    "uuid",
+    "warnings",
+];
