@@ -1,12 +1,14 @@
 //! [`Committer`]: checkpoints and pending writes on their way to disk.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use futures::FutureExt;
 use weaver_core::{EventKind, Value};
-use weaver_engine::checkpoint::{Change, Stored};
-use weaver_engine::{CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, TaskId};
+use weaver_engine::checkpoint::{Change, Stored, TaskRecord};
+use weaver_engine::{
+    CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, Saved, TaskId,
+};
 use weaver_store::{
     ExecutionId, Interrupt, Lane, Record, SnapshotMeter, State, Store, Ticket, crash_point,
 };
@@ -32,6 +34,8 @@ pub struct Committer {
     pub known_questions: HashMap<String, Interrupt>,
     /// Suspended functions, by task, until their question is saved.
     pub snapshots: HashMap<String, Vec<u8>>,
+    /// Checkpoints whose tasks asked or failed: that stays in the log.
+    telling: HashSet<CheckpointId>,
     tickets: VecDeque<Ticket>,
     /// The last one of the graph that the run is of.
     pub last: Option<CheckpointId>,
@@ -64,13 +68,19 @@ impl Committer {
             lanes: HashMap::new(),
             known_questions: HashMap::new(),
             snapshots: HashMap::new(),
+            telling: HashSet::new(),
             tickets: VecDeque::new(),
             last: None,
         }
     }
 
     /// Notes the state that a namespace goes on from.
-    pub fn loaded(&mut self, state: &CheckpointState<Value>, meter: SnapshotMeter) {
+    pub fn loaded(&mut self, saved: &Saved<Value>, meter: SnapshotMeter) {
+        let state = &saved.state;
+        let mut records = saved.pending.iter();
+        if records.any(|record| matches!(record, PendingRecord::Task(record) if tells(record))) {
+            self.telling.insert(state.id);
+        }
         let lane = LaneState { state: state.clone(), meter, held: None };
         self.lanes.insert(state.namespace.clone(), lane);
     }
@@ -97,7 +107,9 @@ impl Committer {
             Some(whole) => State::Full(whole),
             None => State::Delta(delta),
         };
-        let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
+        let mut row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
+        let told = commit.parent.is_some_and(|parent| self.telling.remove(&parent));
+        row.settles_parent = row.settles_parent && !told;
         self.journal.record(Record::Checkpoint(row));
         let ticket = self.journal.flush();
         match self.durability {
@@ -114,6 +126,9 @@ impl Committer {
     /// Takes what a task of an open superstep has come to.
     pub fn save_writes(&mut self, writes: &SaveWrites<Value>) {
         if let PendingRecord::Task(record) = &writes.record {
+            if tells(record) {
+                self.telling.insert(writes.checkpoint);
+            }
             for question in &record.interrupts {
                 let id = question.id.to_string();
                 if self.known_questions.contains_key(&id) {
@@ -166,6 +181,8 @@ impl Committer {
     pub async fn barrier(&mut self) -> Result<(), Error> {
         for lane in self.lanes.values_mut() {
             let Some(commit) = lane.held.take() else { continue };
+            // What the tasks of one step wrote says nothing about the whole way.
+            lane.state.wrote.clear();
             let state = State::Full(codec::encode(&lane.state));
             let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
             self.journal.record(Record::Checkpoint(row));
@@ -236,6 +253,11 @@ impl Committer {
         event.task = Some(task.to_string());
         self.journal.emit(event);
     }
+}
+
+/// Whether a record is worth keeping when its superstep is over.
+fn tells(record: &TaskRecord<Value>) -> bool {
+    record.error.is_some() || !(record.interrupts.is_empty() && record.asked.is_empty())
 }
 
 /// Moves a namespace's state on by one commit.

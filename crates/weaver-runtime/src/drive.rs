@@ -291,7 +291,7 @@ impl Driver {
             Some(store) => thread::load_below(store, &self.request.thread, &load).await?,
         };
         let saved = saved.map(|(saved, meter)| {
-            self.committer.loaded(&saved.state, meter);
+            self.committer.loaded(&saved, meter);
             self.resumed = true;
             saved
         });
@@ -448,7 +448,7 @@ async fn load_origin(
             ))),
         };
     };
-    committer.loaded(&saved.state, meter);
+    committer.loaded(&saved, meter);
     match request.at {
         None => Ok(Origin::latest(Some(saved))),
         Some(id) => {

@@ -280,6 +280,10 @@ impl<V: StateValue> Frame<V> {
                     continue;
                 }
                 self.tasks[number].answers.clone_from(&record.answers);
+                let asked =
+                    [&record.asked, &record.interrupts].into_iter().rfind(|a| !a.is_empty());
+                self.tasks[number].asked = asked.cloned().unwrap_or_default();
+                self.tasks[number].failed_before.clone_from(&record.error);
                 if self.replaying {
                     continue;
                 }

@@ -275,14 +275,13 @@ impl<'a> Session<'a> {
         place: &Place,
         thread: &str,
     ) -> Result<Vec<(Snapshot<Value>, Option<usize>)>, CliError> {
-        let rows = thread::history(&self.store, thread, &place.namespace, 0).await?;
-        let mut entries = Vec::new();
-        for row in &rows {
-            let parent = rows.iter().position(|other| Some(other.id) == row.parent);
-            let at = Place { id: Some(row.id), ..place.clone() };
-            entries.extend(at.load(&self.store, thread).await?.map(|shot| (shot, parent)));
-        }
-        Ok(entries)
+        let states = thread::states(&self.store, thread, &place.namespace).await?;
+        let ids: Vec<_> = states.iter().map(|saved| saved.state.id).collect();
+        let entries = states.iter().map(|saved| {
+            let parent = ids.iter().position(|id| Some(*id) == saved.state.parent);
+            (Snapshot::of(&place.graph, saved), parent)
+        });
+        Ok(entries.collect())
     }
 
     /// Where an operation looks or starts, when it says so.

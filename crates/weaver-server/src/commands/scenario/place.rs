@@ -65,7 +65,10 @@ impl Place {
         thread: &str,
     ) -> Result<Option<Snapshot<Value>>, CliError> {
         let loaded = thread::load(store, thread, &self.namespace, self.id).await?;
-        Ok(loaded.map(|(saved, _)| Snapshot::of(&self.graph, &saved)))
+        Ok(loaded.map(|(saved, _)| match self.id {
+            None => Snapshot::latest(&self.graph, &saved),
+            Some(_) => Snapshot::of(&self.graph, &saved),
+        }))
     }
 
     /// The n-th entry of the history, newest first.
