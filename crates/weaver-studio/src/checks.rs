@@ -57,17 +57,24 @@ fn ends(graph: &Assembled, incomplete: bool, broken: &[Range<usize>], problems: 
     // A node that is only known when the graph is built could be the one that is meant.
     let open = graph.spec.dynamic.iter().any(|d| d.reason.contains("node's name"));
     let sure = !(open || incomplete && known.is_empty());
-    let mut unknown = |name: &str, place: &Range<usize>, what: &str| {
+    // What a command or a Send names is only looked for when it gets there: the
+    // run drops it with a notice, so it need not keep the file from running.
+    let mut unknown = |name: &str, place: &Range<usize>, what: &str, taken_late: bool| {
         let half_typed = broken.iter().any(|b| b.start <= place.start && place.start < b.end);
         if !set.contains(name) && !is_end(name) && sure && !half_typed {
             let message = format!("{what} `{name}` is no node of this graph");
-            problems.error("unknown_node", place, message, suggestion(name, "node", &known));
+            let help = suggestion(name, "node", &known);
+            match taken_late {
+                true => problems.warning("unknown_node", place, message, help),
+                false => problems.error("unknown_node", place, message, help),
+            };
         }
     };
     let mut wrong_ends: Vec<(&'static str, Range<usize>, String)> = Vec::new();
     for (edge, (source, target)) in graph.spec.edges.iter().zip(&graph.edge_places) {
-        unknown(&edge.source, source, "the source");
-        unknown(&edge.target, target, "the target");
+        let taken_late = matches!(edge.kind, EdgeKind::Command | EdgeKind::Send);
+        unknown(&edge.source, source, "the source", false);
+        unknown(&edge.target, target, "the target", taken_late);
         if edge.source == END {
             wrong_ends.push(("edge_from_end", source.clone(), "an edge cannot leave END".into()));
         }
@@ -78,7 +85,7 @@ fn ends(graph: &Assembled, incomplete: bool, broken: &[Range<usize>], problems: 
     for (branch, place) in
         graph.spec.branches.iter().map(|b| (b, b.span.start as usize..b.span.end as usize))
     {
-        unknown(&branch.source, &place, "the source");
+        unknown(&branch.source, &place, "the source", false);
     }
     for (code, place, message) in wrong_ends {
         problems.error(code, &place, message, "swap source and target, or choose another node");
