@@ -69,7 +69,7 @@ def make_exception(value):
     # An exception of another task, as an error handler or `retry_on` is given it.
     name = value["class"]
     builtin = BUILTIN_ERRORS.get(name)
-    if builtin is not None and builtin.__name__ == name:
+    if builtin is not None and name not in ("ConnectionError", "IOError"):
         return builtin(value["message"])
     if name == "NodeTimeoutError":
         return NodeTimeoutError(value["message"])
@@ -233,7 +233,7 @@ makers["runtime"] = make_runtime
 
 
 def get_runtime(schema=None):
-    return the_runtime
+    return host("runtime", [], {})
 
 
 def get_config():

@@ -190,7 +190,12 @@ impl<'a> Session<'a> {
     ) -> Result<(), Wrong> {
         let place = self.place(op, thread).await?;
         let place = place.unwrap_or_else(|| Place::latest(&self.workflow.plan.graph));
-        let entries = self.history(&place, thread).await?;
+        let mut entries = self.history(&place, thread).await?;
+        if place.id.is_some() {
+            // A config that names a checkpoint has a history of that one.
+            entries.retain(|(snapshot, _)| Some(snapshot.id) == place.id);
+            entries.iter_mut().for_each(|(_, parent)| *parent = None);
+        }
         let shown = entries.iter().map(|(snapshot, parent)| {
             let tasks = snapshot.tasks.iter().map(|task| Json::Object(values::task(task)));
             let mut entry = values::snapshot(Some(snapshot), tasks.collect());
