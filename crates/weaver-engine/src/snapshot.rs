@@ -199,8 +199,7 @@ fn record_of<V>(saved: &Saved<V>, task: TaskId) -> Option<&TaskRecord<V>> {
 }
 
 fn pending_interrupts<V: Clone>(record: &TaskRecord<V>) -> Vec<Interrupt<V>> {
-    let waits = record.writes.is_none();
-    if waits { record.interrupts.clone() } else { Vec::new() }
+    if record.writes.is_none() { raised_interrupts(record) } else { Vec::new() }
 }
 
 fn raised_interrupts<V: Clone>(record: &TaskRecord<V>) -> Vec<Interrupt<V>> {

@@ -25,6 +25,9 @@ impl<V: StateValue> Frame<V> {
         if let Some(saved) = saved {
             self.restore(hub, saved);
         }
+        if hub.options.recursion_limit == 0 && !matches!(input, Input::Update(_)) {
+            return self.refuse(hub, "invalid_limit", "`recursion_limit` must be at least 1");
+        }
         let input = match input {
             Input::Update(updates) => return self.begin_update(hub, updates),
             // Without a state there is nothing to command: it is new input.
