@@ -319,6 +319,7 @@ impl Driver {
         if self.running.is_empty() && timeout.is_none() && self.requests.is_empty() {
             return Err(Error::Stalled);
         }
+        let flush = self.committer.flush_due();
         let pause = timeout.map(|at| Duration::from_micros((at.0 - now().0).max(0) as u64));
         tokio::select! {
             biased;
@@ -335,6 +336,7 @@ impl Driver {
             () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
                 self.run.handle(now(), Happened::Timeout);
             }
+            () = sleep_until(flush) => self.committer.flush()?,
         }
         Ok(())
     }
@@ -422,6 +424,13 @@ impl Driver {
 fn thread_number(thread: &str) -> u128 {
     let Hash(bytes) = Hash::of(thread.as_bytes());
     u128::from_le_bytes(*bytes.first_chunk().expect("a hash has 32 bytes"))
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Ends when the token is cancelled; a token that was taken in already never does.
