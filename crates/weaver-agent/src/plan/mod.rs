@@ -130,6 +130,7 @@ pub fn compile(
     let Some(graph) = graph.filter(|_| compiler.problems_of(chosen).is_empty()) else {
         return Err(compiler.problems_of(chosen));
     };
+    add_instance_classes(spec, &mut program);
     if compiler.runs_code() {
         program.source = crate::python::with_code_function(&program.source);
     }
@@ -148,6 +149,19 @@ pub fn compile(
         functions: spec.functions.clone(),
         tools: Arc::new(tools),
     })
+}
+
+/// Typed nodes write instances of schemas that no function of the file may name:
+/// the interpreter needs their classes all the same.
+fn add_instance_classes(spec: &FileSpec, program: &mut Program) {
+    for schema in &spec.schemas {
+        let makes_instances = matches!(schema.kind, SchemaKind::Pydantic | SchemaKind::Dataclass);
+        let known = program.schemas.iter().any(|own| own.name == schema.name)
+            || program.source.contains(&format!("class {}", schema.name));
+        if makes_instances && !known {
+            program.schemas.push(schema.clone());
+        }
+    }
 }
 
 /// The graph that is meant: by its own name or a compiled one, else the last

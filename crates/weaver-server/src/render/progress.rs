@@ -39,11 +39,6 @@ impl Progress {
         Progress { live, running: BTreeMap::new(), width, tokens: 0, cost_micros: 0 }
     }
 
-    /// Whether somebody watches a terminal.
-    pub fn is_live(&self) -> bool {
-        self.live.is_some()
-    }
-
     /// Shows one event.
     pub fn event(&mut self, event: &Event) {
         if event.node.as_deref().is_some_and(weaver_agent::plan::is_hidden) {
