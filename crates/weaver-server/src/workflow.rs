@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use weaver_agent::{Plan, plan};
+use weaver_core::spec::{FieldSpec, GraphSpec};
 use weaver_core::{Diagnostic, Hash, Severity, Value};
 use weaver_store::WorkflowVersion;
 use weaver_studio::Analysis;
@@ -66,23 +67,39 @@ impl Workflow {
         path.is_file().then_some(path)
     }
 
-    /// What an input has to look like, as an example: `{"question": "…"}`.
+    /// The state keys that an input may have; empty when they are not known.
+    pub fn input_keys(&self) -> Vec<&str> {
+        self.input_fields().iter().map(|field| field.name.as_str()).collect()
+    }
+
+    /// Flags that give an input, as an example: `--input '{"question": "…"}'`.
     pub fn input_example(&self) -> String {
-        let graph = plan::choose(&self.analysis.spec, Some(&self.plan.name)).ok();
-        let spec = &self.analysis.spec;
-        let schema = graph.and_then(|graph| {
-            let name = graph.input_schema.as_ref().unwrap_or(&graph.state.schema);
-            spec.schemas.iter().find(|schema| schema.name == *name)
+        let fields = self.input_fields();
+        if fields.iter().any(|field| field.name == "messages") {
+            return "--message 'Hello'".into();
+        }
+        // Which keys of a state are its input is not written down; the first is.
+        let all = self.graph().is_some_and(|graph| graph.input_schema.is_some());
+        let plain = fields.iter().filter(|field| all || field.reducer.is_none());
+        let wanted: Vec<&&FieldSpec> = plain.take(if all { usize::MAX } else { 1 }).collect();
+        let wanted = if wanted.is_empty() { fields.iter().take(1).collect() } else { wanted };
+        let example = wanted.iter().map(|field| {
+            let value = field.default.clone().unwrap_or_else(|| example_of(&field.annotation));
+            (field.name.as_str(), value)
         });
-        let fields = match (schema, graph) {
-            (Some(schema), _) => &schema.fields[..],
-            (None, Some(graph)) => &graph.state.fields[..],
-            (None, None) => &[],
-        };
-        let plain = fields.iter().filter(|field| field.managed.is_none());
-        let example =
-            plain.take(2).map(|field| (field.name.as_str(), example_of(&field.annotation)));
-        Value::map(example).to_json()
+        format!("--input '{}'", Value::map(example).to_json())
+    }
+
+    fn graph(&self) -> Option<&GraphSpec> {
+        plan::choose(&self.analysis.spec, Some(&self.plan.name)).ok()
+    }
+
+    fn input_fields(&self) -> Vec<&FieldSpec> {
+        let Some(graph) = self.graph() else { return Vec::new() };
+        let name = graph.input_schema.as_ref().unwrap_or(&graph.state.schema);
+        let schema = self.analysis.spec.schemas.iter().find(|schema| schema.name == *name);
+        let fields = schema.map_or(&graph.state.fields, |schema| &schema.fields);
+        fields.iter().filter(|field| field.managed.is_none()).collect()
     }
 }
 

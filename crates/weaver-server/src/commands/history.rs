@@ -11,7 +11,7 @@ use weaver_runtime::{RunRequest, drive, from_entry, thread};
 use weaver_store::{ExecutionQuery, Store};
 
 use crate::cli::{DurabilityArg, HistoryArgs, RunArgs};
-use crate::commands::run;
+use crate::commands::run::{self, unknown_thread};
 use crate::error::{CliError, exit};
 use crate::house::{House, open_store, snapshot_key};
 use crate::render::term;
@@ -207,6 +207,7 @@ async fn edit(
     let mut request =
         RunRequest::new(thread, workflow.plan.graph.clone(), Input::Update(vec![vec![edit]]));
     request.at = Some(at);
+    request.version = Some(workflow.version());
     let host = house.host(&workflow, &workflow.plan, thread);
     let report = drive(Some(store.clone()), std::sync::Arc::new(host), request).await?;
     match (report.checkpoint, report.outcome) {
@@ -238,11 +239,6 @@ fn run_args(args: &HistoryArgs, thread: &str) -> RunArgs {
         interrupt_after: Vec::new(),
         no_prompt: false,
     }
-}
-
-fn unknown_thread(thread: &str) -> CliError {
-    CliError::usage(format!("there is no thread `{thread}`"))
-        .with_help("`agentweaver history` lists the threads")
 }
 
 fn print_json(value: &impl serde::Serialize) {
