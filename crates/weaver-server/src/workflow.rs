@@ -114,7 +114,12 @@ pub fn read_source(path: &Path) -> Result<String, CliError> {
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        CliError::usage(format!("{} is not UTF-8 text (byte {at})", path.display()))
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        CliError::usage(format!(
+            "{} is not UTF-8 text: line {line} is the first that is not",
+            path.display()
+        ))
+        .with_help("save it as UTF-8")
     })
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use anstream::println;
 use console::style;
-use weaver_core::{Event, Value};
+use weaver_core::spec::START;
+use weaver_core::{Event, Timestamp, Value};
 use weaver_engine::checkpoint::Stored;
 use weaver_engine::{CheckpointId, CheckpointState, Input, StateUpdate};
 use weaver_runtime::{RunRequest, drive, from_entry, thread};
@@ -51,12 +52,13 @@ async fn threads(store: &Store, args: &HistoryArgs) -> Result<(), CliError> {
     if threads.is_empty() {
         term::note("no threads yet; `agentweaver run FILE` makes one");
     }
+    let name_width = threads.iter().map(|thread| thread.thread.chars().count()).max().unwrap_or(0);
     for thread in threads {
         println!(
-            "{}  {}  {} ({})",
-            style(thread.started.to_rfc3339()).dim(),
-            style(&*thread.thread).bold(),
-            thread.status.as_str(),
+            "{}  {}  {}  {}",
+            style(minute(thread.started)).dim(),
+            style(format!("{:<name_width$}", thread.thread)).bold(),
+            status(thread.status.as_str()),
             match thread.executions {
                 1 => "1 run".to_string(),
                 n => format!("{n} runs"),
@@ -89,9 +91,10 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
     let shown: HashMap<CheckpointId, i64> =
         entries.iter().map(|entry| (entry.id, entry.step)).collect();
     for (i, entry) in entries.iter().enumerate() {
-        let next = match entry.next.is_empty() {
-            true => style("the end".to_string()).dim().to_string(),
-            false => format!("next {}", entry.next.join(", ")),
+        let next = match entry.next.as_slice() {
+            [] => style("the end").dim().to_string(),
+            [start] if start == START => style("the beginning").dim().to_string(),
+            nodes => format!("next {}", nodes.join(", ")),
         };
         // A branch of the history: the entry below is not the parent.
         let below = entries.get(i + 1).map(|below| below.id);
@@ -115,6 +118,22 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
         "\nagentweaver history {thread} --at ID shows a state, --fork ID runs on from there"
     ));
     Ok(())
+}
+
+/// A status in its colour, all of one width.
+fn status(word: &str) -> String {
+    let padded = format!("{word:<9}");
+    match word {
+        "completed" => style(padded).green().to_string(),
+        "failed" => style(padded).red().to_string(),
+        _ => style(padded).yellow().to_string(),
+    }
+}
+
+/// `2026-11-21 04:02:37`, UTC.
+fn minute(time: Timestamp) -> String {
+    let text = time.to_rfc3339();
+    text[..19].replace('T', " ")
 }
 
 /// The end of an id: the part that differs between neighbours.

@@ -1,7 +1,7 @@
 //! [`Desk`]: a directory, files in it, commands run there.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -89,11 +89,6 @@ impl Desk {
         let ended = self.run(["history", "--json"]).expect(0);
         serde_json::from_str(&ended.out).unwrap()
     }
-
-    /// The directory.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
 }
 
 impl From<Output> for Ended {
@@ -138,7 +133,7 @@ impl Ended {
         self.out.lines().map(read).collect()
     }
 
-    /// What is meant for people: everything but the result.
+    /// The kinds of the events in standard output.
     pub fn kinds(&self) -> Vec<String> {
         self.lines().iter().map(|event| event["kind"].as_str().unwrap().to_string()).collect()
     }

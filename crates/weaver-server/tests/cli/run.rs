@@ -85,7 +85,9 @@ fn streams_print_a_line_for_each_step() {
 fn the_message_stream_is_the_text_of_the_models() {
     let file = one_node(
         "text: str\nmessages: Annotated[list, add_messages]",
-        "def work(state: State):\n    reply = llm(\"openai/gpt-4o-mini\", state[\"text\"])\n    return {\"messages\": [reply.text, \"and a word of its own\"]}\n",
+        "from langchain_core.messages import AIMessage\n\n\n\
+         def work(state: State):\n    reply = llm(\"openai/gpt-4o-mini\", state[\"text\"])\n\
+         \x20   return {\"messages\": [AIMessage(reply.text), AIMessage(\"and a word of its own\")]}\n",
         "work",
     );
     let desk = Desk::with("talk.py", &file);

@@ -134,9 +134,10 @@ fn is_of(stream: StreamArg, kind: EventKind) -> bool {
 /// come meanwhile are kept until it is whole.
 #[derive(Default)]
 struct Tokens {
+    /// Whose answer is being written, by task.
     speaker: Option<String>,
     waiting: BTreeMap<String, String>,
-    at_line_start: bool,
+    in_line: bool,
     /// Texts that were shown token by token: as messages of a node they come again.
     shown: HashSet<String>,
 }
@@ -199,7 +200,7 @@ impl Tokens {
     }
 
     fn end_line(&mut self) {
-        if !std::mem::replace(&mut self.at_line_start, true) {
+        if self.in_line {
             self.write("\n");
         }
     }
@@ -208,7 +209,7 @@ impl Tokens {
         if text.is_empty() {
             return;
         }
-        self.at_line_start = text.ends_with('\n');
+        self.in_line = !text.ends_with('\n');
         print(text);
     }
 }
