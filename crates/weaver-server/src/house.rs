@@ -68,9 +68,29 @@ impl House {
     }
 }
 
-/// Opens the log in the data directory.
+/// Opens the log in the data directory, which is made when there is none.
 pub fn open_store(settings: &Settings) -> Result<Store, CliError> {
+    check_directory(&settings.data)?;
     Ok(Store::open_sqlite(&settings.data, OpenOptions::default())?)
+}
+
+/// Opens the log for looking; nothing when there is none yet.
+pub fn look_into_store(settings: &Settings) -> Result<Option<Store>, CliError> {
+    check_directory(&settings.data)?;
+    match Store::open_sqlite_read_only(&settings.data) {
+        Ok(store) => Ok(Some(store)),
+        Err(weaver_store::Error::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn check_directory(data: &Path) -> Result<(), CliError> {
+    if data.exists() && !data.is_dir() {
+        let message = format!("the data directory {} is not a directory", data.display());
+        return Err(CliError { word: Some("store_unwritable"), ..CliError::usage(message) }
+            .with_help("remove that file, or choose another directory with --data"));
+    }
+    Ok(())
 }
 
 /// The key that seals suspended functions: made once for each data directory.

@@ -8,7 +8,7 @@ use weaver_core::{Diagnostic, Hash, Severity, Value};
 use weaver_store::WorkflowVersion;
 use weaver_studio::Analysis;
 
-use crate::error::{CliError, exit};
+use crate::error::CliError;
 use crate::render::source;
 
 /// A file that compiles.
@@ -44,7 +44,7 @@ impl Workflow {
                     anstream::eprintln!("{}\n", source::diagnostic(file, text, problem));
                 }
                 let message = format!("{file} does not run: {}", count(errors.len()));
-                Err(CliError { code: exit::USAGE, message, help: None })
+                Err(CliError::usage(message))
             }
         }
     }
@@ -108,6 +108,9 @@ pub fn read_source(path: &Path) -> Result<String, CliError> {
     let bytes = std::fs::read(path).map_err(|error| {
         let message = match error.kind() {
             std::io::ErrorKind::NotFound => format!("there is no file {}", path.display()),
+            std::io::ErrorKind::IsADirectory => {
+                format!("{} is a directory; a workflow is a Python file", path.display())
+            }
             _ => format!("cannot read {}: {error}", path.display()),
         };
         CliError::usage(message)

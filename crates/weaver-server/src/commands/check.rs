@@ -19,7 +19,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
             Ok(text) => text,
             // One unreadable file hides nothing of the others.
             Err(error) => {
-                term::error(&error.message, error.help.as_deref());
+                term::error(&error);
                 failed = true;
                 continue;
             }

@@ -14,7 +14,7 @@ use weaver_store::{ExecutionQuery, Store};
 use crate::cli::{DurabilityArg, HistoryArgs, RunArgs};
 use crate::commands::run::{self, unknown_thread};
 use crate::error::{CliError, exit};
-use crate::house::{House, open_store, snapshot_key};
+use crate::house::{House, look_into_store, open_store, snapshot_key};
 use crate::render::term;
 use crate::settings::Settings;
 use crate::workflow::Workflow;
@@ -24,8 +24,9 @@ pub async fn run(args: &HistoryArgs, settings: Settings) -> Result<(), CliError>
     if let Some(fork) = &args.fork {
         return run_on(args, settings, fork).await;
     }
-    let store = Store::open_sqlite_read_only(&settings.data)?;
-    let Some(thread) = &args.thread else { return threads(&store, args).await };
+    let store = look_into_store(&settings)?;
+    let Some(thread) = &args.thread else { return threads(store.as_ref(), args).await };
+    let Some(store) = store else { return Err(unknown_thread(thread)) };
     if let Some(at) = &args.at {
         return state_at(&store, thread, at).await;
     }
@@ -35,8 +36,11 @@ pub async fn run(args: &HistoryArgs, settings: Settings) -> Result<(), CliError>
     checkpoints(&store, thread, args).await
 }
 
-async fn threads(store: &Store, args: &HistoryArgs) -> Result<(), CliError> {
-    let threads = store.threads(args.limit).await?;
+async fn threads(store: Option<&Store>, args: &HistoryArgs) -> Result<(), CliError> {
+    let threads = match store {
+        Some(store) => store.threads(args.limit).await?,
+        None => Vec::new(),
+    };
     if args.json {
         let rows = threads.iter().map(|thread| {
             serde_json::json!({

@@ -3,10 +3,14 @@
 use anstream::eprintln;
 use console::style;
 
-/// `error: …` and the way out.
-pub fn error(message: &str, help: Option<&str>) {
-    eprintln!("{} {message}", style("error:").red().bold().for_stderr());
-    if let Some(help) = help {
+use crate::error::CliError;
+
+/// `error[word]: …` and the way out.
+pub fn error(error: &CliError) {
+    let word = error.word.map(|word| format!("[{word}]")).unwrap_or_default();
+    let head = style(format!("error{word}")).red().bold().for_stderr();
+    eprintln!("{head}{} {}", style(":").bold().for_stderr(), error.message);
+    if let Some(help) = &error.help {
         eprintln!(" {} {help}", style("help:").cyan().bold().for_stderr());
     }
 }
