@@ -80,7 +80,7 @@ fn one_that_is_damaged() {
     std::fs::write(&database, bytes).unwrap();
     let ended = desk.run(["run", "flow.py", "--thread", "t"]);
     assert!(ended.code == 1 || ended.code == 2, "{}", ended.err);
-    ended.says(&["error: ", "damaged"]);
+    ended.says(&["error[store_corrupt]", "damaged", "a backup"]);
     let doctor = desk.run(["doctor"]).expect(1);
     assert!(doctor.out.contains("✘ data"), "{}", doctor.out);
 }
@@ -102,7 +102,7 @@ fn one_that_a_live_run_holds() {
     let state = desk.run(["history", "t"]);
     child.kill().unwrap();
     child.wait().unwrap();
-    ended.expect(2).says(&["in use", "wait for it to end", "--data"]);
+    ended.expect(2).says(&["in use", "wait until that process ends", "--data"]);
     state.expect(0);
     desk.run(["run", "flow.py", "--input", INPUT]).expect(0);
 }

@@ -24,7 +24,7 @@ fn an_llm_node_renders_its_prompt_and_writes_the_answer() {
 fn an_llm_node_calls_tools_of_the_file() {
     let body = "from langchain_core.tools import tool\n\n\n@tool\ndef double(n: int) -> int:\n    \"\"\"Doubles a number.\"\"\"\n    return n * 2\n";
     let node = "nodes.llm(model=\"openai/gpt-4o-mini\", prompt=\"Double 21\", tools=[double], into=\"answer\")";
-    let script = "rules:\n  - when: {tool_result: double}\n    say: it is 42\n  - tool_calls: [{name: double, args: {n: 21}}]\n";
+    let script = "rules:\n  - when: {tool: double, tool_result: \"42\"}\n    say: it is 42\n  - tool_calls: [{name: double, args: {n: 21}}]\n";
     let ended = run(&one_node("answer: str", body, node), script, "{}").expect(0);
     assert_eq!(ended.json()["answer"], "it is 42");
     ended.says(&["⚒ double {\"n\":21}"]);
@@ -68,7 +68,7 @@ fn a_model_that_answers_nonsense_where_a_schema_is_asked() {
 fn a_model_that_fails_says_so() {
     let node = "nodes.llm(model=\"openai/gpt-4o-mini\", prompt=\"x\", into=\"answer\")";
     let text = one_node("answer: str", "", node);
-    let ended = run(&text, "rules:\n  - fail: rate_limit\n", "{}");
+    let ended = run(&text, "rules:\n  - fail: rate_limited\n", "{}");
     assert_eq!(ended.code, 1, "{}", ended.err);
     ended.says(&["error[model_rate_limited]"]);
 }

@@ -65,7 +65,7 @@ fn http(settings: &str) -> Ended {
 fn http_reads_json_and_text() {
     assert_eq!(http("/json\"").expect(0).json()["got"], json!({"n": 7}));
     assert_eq!(http("/text\"").expect(0).json()["got"], "plain words");
-    assert_eq!(http("/json\", result=\"text\"").expect(0).json()["got"], r#"{"n": 7}"#);
+    assert_eq!(http("/json\", result=\"text\"").expect(0).json()["got"], r#"{"n":7}"#);
     http("/text\", result=\"json\"").expect(1).says(&["error[http_not_json]"]);
 }
 
