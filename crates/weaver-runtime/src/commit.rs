@@ -157,23 +157,24 @@ impl Committer {
             }
             for question in &record.interrupts {
                 let id = question.id.to_string();
-                if self.known_questions.contains_key(&id) {
-                    continue;
+                // A question that is asked again keeps the time of its first asking,
+                // which its deadline counts from.
+                if !self.known_questions.contains_key(&id) {
+                    let lane = Lane::new(self.thread.clone(), writes.namespace.clone());
+                    let row = Interrupt {
+                        lane,
+                        id: id.as_str().into(),
+                        checkpoint: codec::row_id(writes.checkpoint),
+                        task: record.task.id.to_string().into(),
+                        execution: self.execution,
+                        value: codec::encode(&question.value),
+                        snapshot: self.snapshots.remove(&record.task.id.to_string()),
+                        time: now(),
+                        answer: None,
+                    };
+                    self.known_questions.insert(id.clone(), row.clone());
+                    self.journal.record(Record::Interrupt(row));
                 }
-                let lane = Lane::new(self.thread.clone(), writes.namespace.clone());
-                let row = Interrupt {
-                    lane,
-                    id: id.as_str().into(),
-                    checkpoint: codec::row_id(writes.checkpoint),
-                    task: record.task.id.to_string().into(),
-                    execution: self.execution,
-                    value: codec::encode(&question.value),
-                    snapshot: self.snapshots.remove(&record.task.id.to_string()),
-                    time: now(),
-                    answer: None,
-                };
-                self.known_questions.insert(id.clone(), row.clone());
-                self.journal.record(Record::Interrupt(row));
                 self.show_question(
                     record.task.id,
                     &record.task.node,

@@ -116,8 +116,8 @@ impl Driver {
         let origin = load_origin(store.as_ref(), &request, &mut committer).await?;
         let resumed = origin.saved.is_some();
         begin(&journal, execution, &request, goes_on);
-        if let (Some(store), Input::Command(command)) = (&store, &request.input) {
-            note_answers(store, &mut committer, command.resume.as_ref()).await?;
+        if let (Some(store), Some(answers)) = (&store, answers_of(&request.input)) {
+            note_answers(store, &mut committer, answers).await?;
         }
         let context = Arc::new(RunContext {
             thread: request.thread.clone(),
@@ -465,6 +465,16 @@ async fn load_origin(
             let superseded = thread::is_superseded(store, lane, id).await?;
             Ok(Origin::chosen(saved, superseded))
         }
+    }
+}
+
+/// The answers that a run brings which goes on with a thread; none for one that
+/// begins anew.
+fn answers_of(input: &Input<Value>) -> Option<Option<&Resume<Value>>> {
+    match input {
+        Input::Command(command) => Some(command.resume.as_ref()),
+        Input::Continue => Some(None),
+        _ => None,
     }
 }
 
