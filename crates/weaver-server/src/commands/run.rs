@@ -294,7 +294,7 @@ async fn first_input(
 ) -> Result<Input<Value>, CliError> {
     if let Some(resume) = &args.resume {
         return Ok(Input::Command(InputCommand {
-            resume: Some(resume_of(resume)?),
+            resume: Some(resume_of(resume)),
             ..InputCommand::default()
         }));
     }
@@ -333,17 +333,21 @@ pub fn json_argument(flag: &str, text: &str) -> Result<Value, CliError> {
 }
 
 /// An answer: a map by interrupt id, other JSON, or plain text.
-fn resume_of(text: &str) -> Result<Resume<Value>, CliError> {
-    let value = answer_of(text);
+fn resume_of(text: &str) -> Resume<Value> {
+    resume_with(answer_of(text))
+}
+
+/// A map whose keys are all ids of interrupts answers each of them.
+pub fn resume_with(value: Value) -> Resume<Value> {
     let ids = value.as_map().filter(|map| !map.is_empty()).and_then(|map| {
         map.iter()
             .map(|(key, answer)| Some((key.parse::<InterruptId>().ok()?, answer.clone())))
             .collect::<Option<Vec<_>>>()
     });
-    Ok(match ids {
+    match ids {
         Some(answers) => Resume::ById(answers),
         None => Resume::Bare(value),
-    })
+    }
 }
 
 /// JSON, else plain text.

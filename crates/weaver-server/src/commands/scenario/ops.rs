@@ -17,6 +17,7 @@ use super::Op;
 use super::chunks::Collector;
 use super::place::Place;
 use super::values;
+use crate::commands::run;
 use crate::error::CliError;
 use crate::house::House;
 use crate::workflow::Workflow;
@@ -307,18 +308,36 @@ impl<'a> Session<'a> {
         let Some(command) = op.get("command") else {
             return Ok(match op.get("input") {
                 None | Some(Value::Null) => Input::Continue,
-                Some(value) => Input::Value(value.clone()),
+                Some(value) => Input::Value(self.instances(value)),
             });
         };
         let resume = match (command.get("resume"), command.get("resume_map")) {
             (_, Some(answers)) => Some(Resume::ById(self.answers(answers, thread)?)),
             (Some(Value::Null) | None, None) => None,
-            (Some(answer), None) => Some(Resume::Bare(answer.clone())),
+            (Some(answer), None) => Some(run::resume_with(answer.clone())),
         };
         let part = |key| command.get(key).unwrap_or(&Value::Null);
         let update = convert::fields(part("update")).map_err(CliError::usage)?;
         let goto = convert::gotos(part("goto")).map_err(CliError::usage)?;
         Ok(Input::Command(InputCommand { resume, update, goto }))
+    }
+
+    /// Instances in a value get the defaults of their schemas, as when Python makes them.
+    fn instances(&self, value: &Value) -> Value {
+        let mut schemas = self.workflow.analysis.spec.schemas.iter();
+        let class = value.get("class").filter(|_| value.tag() == Some("object"));
+        let schema =
+            schemas.find(|schema| class.is_some_and(|class| *class == schema.name.as_str().into()));
+        let (Some(schema), Some(fields)) = (schema, value.get("fields").and_then(Value::as_map))
+        else {
+            return value.clone();
+        };
+        let all = schema.fields.iter().filter_map(|field| {
+            let given = fields.get(field.name.as_str()).or(field.default.as_ref())?;
+            Some((field.name.as_str(), given.clone()))
+        });
+        let class = Value::str(schema.name.as_str());
+        Value::tagged("object", [("class", class), ("fields", Value::map(all))])
     }
 
     /// Answers by position in the last questions, as answers by id.
