@@ -25,3 +25,4 @@ mod typed;
 pub use host::Host;
 pub use host_call::Services;
 pub use plan::Plan;
+pub use typed::timeout_answer;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use weaver_core::{EventKind, Value};
@@ -37,9 +38,16 @@ pub struct Committer {
     /// Checkpoints whose tasks asked or failed: that stays in the log.
     telling: HashSet<CheckpointId>,
     tickets: VecDeque<Ticket>,
+    /// Since when something recorded has not been handed to the store.
+    unflushed_since: Option<Instant>,
     /// The last one of the graph that the run is of.
     pub last: Option<CheckpointId>,
 }
+
+/// How long commits are gathered (durability `async`): handing each to the writer
+/// by itself would wake its thread for every superstep. A call to the outside does
+/// not wait for this, it flushes.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(2);
 
 /// One namespace: its state at the last commit, to be saved whole when that is
 /// due. Lists grow in it as they grow in the engine, at the cost of what is added.
@@ -70,6 +78,7 @@ impl Committer {
             snapshots: HashMap::new(),
             telling: HashSet::new(),
             tickets: VecDeque::new(),
+            unflushed_since: None,
             last: None,
         }
     }
@@ -111,16 +120,33 @@ impl Committer {
         let told = commit.parent.is_some_and(|parent| self.telling.remove(&parent));
         row.settles_parent = row.settles_parent && !told;
         self.journal.record(Record::Checkpoint(row));
-        let ticket = self.journal.flush();
         match self.durability {
-            Durability::Sync => ticket.await?,
+            Durability::Sync => self.journal.flush().await?,
             _ => {
-                self.tickets.push_back(ticket);
-                self.settle_ready()?;
-                store.room().await?;
+                self.unflushed();
+                if self.flush_due().is_some_and(|due| due <= Instant::now()) {
+                    self.flush()?;
+                    store.room().await?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// When what was recorded must go to the store, if anything waits.
+    pub fn flush_due(&self) -> Option<Instant> {
+        Some(self.unflushed_since? + FLUSH_INTERVAL)
+    }
+
+    /// Hands everything recorded to the store, and notices writes that failed.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.unflushed_since = None;
+        self.tickets.push_back(self.journal.flush());
+        self.settle_ready()
+    }
+
+    fn unflushed(&mut self) {
+        self.unflushed_since.get_or_insert_with(Instant::now);
     }
 
     /// Takes what a task of an open superstep has come to.
@@ -131,23 +157,24 @@ impl Committer {
             }
             for question in &record.interrupts {
                 let id = question.id.to_string();
-                if self.known_questions.contains_key(&id) {
-                    continue;
+                // A question that is asked again keeps the time of its first asking,
+                // which its deadline counts from.
+                if !self.known_questions.contains_key(&id) {
+                    let lane = Lane::new(self.thread.clone(), writes.namespace.clone());
+                    let row = Interrupt {
+                        lane,
+                        id: id.as_str().into(),
+                        checkpoint: codec::row_id(writes.checkpoint),
+                        task: record.task.id.to_string().into(),
+                        execution: self.execution,
+                        value: codec::encode(&question.value),
+                        snapshot: self.snapshots.remove(&record.task.id.to_string()),
+                        time: now(),
+                        answer: None,
+                    };
+                    self.known_questions.insert(id.clone(), row.clone());
+                    self.journal.record(Record::Interrupt(row));
                 }
-                let lane = Lane::new(self.thread.clone(), writes.namespace.clone());
-                let row = Interrupt {
-                    lane,
-                    id: id.as_str().into(),
-                    checkpoint: codec::row_id(writes.checkpoint),
-                    task: record.task.id.to_string().into(),
-                    execution: self.execution,
-                    value: codec::encode(&question.value),
-                    snapshot: self.snapshots.remove(&record.task.id.to_string()),
-                    time: now(),
-                    answer: None,
-                };
-                self.known_questions.insert(id.clone(), row.clone());
-                self.journal.record(Record::Interrupt(row));
                 self.show_question(
                     record.task.id,
                     &record.task.node,
@@ -160,7 +187,7 @@ impl Committer {
         let row = codec::pending_row(&self.thread, writes);
         self.journal.record(Record::PendingWrite(row));
         if self.durability != Durability::Exit {
-            self.tickets.push_back(self.journal.flush());
+            self.unflushed();
         }
     }
 

@@ -116,8 +116,8 @@ impl Driver {
         let origin = load_origin(store.as_ref(), &request, &mut committer).await?;
         let resumed = origin.saved.is_some();
         begin(&journal, execution, &request, goes_on);
-        if let (Some(store), Input::Command(command)) = (&store, &request.input) {
-            note_answers(store, &mut committer, command.resume.as_ref()).await?;
+        if let (Some(store), Some(answers)) = (&store, answers_of(&request.input)) {
+            note_answers(store, &mut committer, answers).await?;
         }
         let context = Arc::new(RunContext {
             thread: request.thread.clone(),
@@ -319,6 +319,7 @@ impl Driver {
         if self.running.is_empty() && timeout.is_none() && self.requests.is_empty() {
             return Err(Error::Stalled);
         }
+        let flush = self.committer.flush_due();
         let pause = timeout.map(|at| Duration::from_micros((at.0 - now().0).max(0) as u64));
         tokio::select! {
             biased;
@@ -335,6 +336,7 @@ impl Driver {
             () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
                 self.run.handle(now(), Happened::Timeout);
             }
+            () = sleep_until(flush) => self.committer.flush()?,
         }
         Ok(())
     }
@@ -424,6 +426,13 @@ fn thread_number(thread: &str) -> u128 {
     u128::from_le_bytes(*bytes.first_chunk().expect("a hash has 32 bytes"))
 }
 
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Ends when the token is cancelled; a token that was taken in already never does.
 async fn cancelled(token: Option<&CancellationToken>) {
     match token {
@@ -456,6 +465,16 @@ async fn load_origin(
             let superseded = thread::is_superseded(store, lane, id).await?;
             Ok(Origin::chosen(saved, superseded))
         }
+    }
+}
+
+/// The answers that a run brings which goes on with a thread; none for one that
+/// begins anew.
+fn answers_of(input: &Input<Value>) -> Option<Option<&Resume<Value>>> {
+    match input {
+        Input::Command(command) => Some(command.resume.as_ref()),
+        Input::Continue => Some(None),
+        _ => None,
     }
 }
 

@@ -14,12 +14,14 @@ pub mod exit {
     pub const INTERRUPTED: u8 = 130;
 }
 
-/// What ends a command. Printed as `error: message` and `help: …`, unless it
+/// What ends a command. Printed as `error[word]: message` and `help: …`, unless it
 /// was shown already.
 #[derive(Debug)]
 pub struct CliError {
     /// The exit code.
     pub code: u8,
+    /// The stable word that has a page in `docs/errors/`, when there is one.
+    pub word: Option<&'static str>,
     /// One or two sentences; empty when everything was printed already.
     pub message: String,
     /// The way out.
@@ -29,17 +31,17 @@ pub struct CliError {
 impl CliError {
     /// Something the user can put right before anything runs.
     pub fn usage(message: impl Into<String>) -> Self {
-        CliError { code: exit::USAGE, message: message.into(), help: None }
+        CliError { code: exit::USAGE, word: None, message: message.into(), help: None }
     }
 
     /// Something that failed.
     pub fn failed(message: impl Into<String>) -> Self {
-        CliError { code: exit::FAILED, message: message.into(), help: None }
+        CliError { code: exit::FAILED, word: None, message: message.into(), help: None }
     }
 
     /// An exit code whose reason was printed already.
     pub fn shown(code: u8) -> Self {
-        CliError { code, message: String::new(), help: None }
+        CliError { code, word: None, message: String::new(), help: None }
     }
 
     /// The same with the way out.
@@ -51,21 +53,11 @@ impl CliError {
 
 impl From<weaver_store::Error> for CliError {
     fn from(error: weaver_store::Error) -> Self {
-        use weaver_store::Error::*;
-        let help = match &error {
-            Locked { .. } => Some("wait for it to end, or use another directory with --data"),
-            NewerSchema { .. } => {
-                Some("a newer agentweaver wrote it: use that one, or another directory with --data")
-            }
-            Unwritable { .. } => Some("make it writable, or use another directory with --data"),
-            Corrupt { .. } => Some(
-                "`agentweaver doctor` says what is damaged; restore a copy, or start afresh with another --data",
-            ),
-            NotADatabase { .. } => Some("point --data at another directory"),
-            Full { .. } => Some("make room on the disk; what was saved before is whole"),
-            _ => None,
-        };
-        CliError { help: help.map(String::from), ..CliError::usage(error.to_string()) }
+        CliError {
+            word: Some(error.code()),
+            help: error.help().map(String::from),
+            ..CliError::usage(error.to_string())
+        }
     }
 }
 

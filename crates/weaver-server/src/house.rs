@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use weaver_agent::{Host, Plan, Services};
 use weaver_interpreter::{Binding, Pool, PoolOptions};
@@ -16,6 +17,10 @@ use crate::workflow::Workflow;
 
 /// The tenant of a run from the command line.
 pub const LOCAL_TENANT: &str = "local";
+
+/// Half a second in all: longer than a child takes to start.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// The parts that a run needs.
 pub struct House {
@@ -68,9 +73,37 @@ impl House {
     }
 }
 
-/// Opens the log in the data directory.
+/// Opens the log in the data directory, which is made when there is none.
 pub fn open_store(settings: &Settings) -> Result<Store, CliError> {
+    check_directory(&settings.data)?;
+    for _ in 0..LOCK_TRIES {
+        match Store::open_sqlite(&settings.data, OpenOptions::default()) {
+            // A run that has just ended leaves the lock for a moment to a child that it
+            // was starting: between its fork and its exec.
+            Err(weaver_store::Error::Locked { .. }) => std::thread::sleep(LOCK_PAUSE),
+            opened => return Ok(opened?),
+        }
+    }
     Ok(Store::open_sqlite(&settings.data, OpenOptions::default())?)
+}
+
+/// Opens the log for looking; nothing when there is none yet.
+pub fn look_into_store(settings: &Settings) -> Result<Option<Store>, CliError> {
+    check_directory(&settings.data)?;
+    match Store::open_sqlite_read_only(&settings.data) {
+        Ok(store) => Ok(Some(store)),
+        Err(weaver_store::Error::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn check_directory(data: &Path) -> Result<(), CliError> {
+    if data.exists() && !data.is_dir() {
+        let message = format!("the data directory {} is not a directory", data.display());
+        return Err(CliError { word: Some("store_unwritable"), ..CliError::usage(message) }
+            .with_help("remove that file, or choose another directory with --data"));
+    }
+    Ok(())
 }
 
 /// The key that seals suspended functions: made once for each data directory.

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !error.message.is_empty() {
-                render::term::error(&error.message, error.help.as_deref());
+                render::term::error(&error);
             }
             ExitCode::from(error.code)
         }

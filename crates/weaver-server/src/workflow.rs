@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use weaver_agent::{Plan, plan};
+use weaver_core::spec::{FieldSpec, GraphSpec};
 use weaver_core::{Diagnostic, Hash, Severity, Value};
 use weaver_store::WorkflowVersion;
 use weaver_studio::Analysis;
 
-use crate::error::{CliError, exit};
+use crate::error::CliError;
 use crate::render::source;
 
 /// A file that compiles.
@@ -43,7 +44,7 @@ impl Workflow {
                     anstream::eprintln!("{}\n", source::diagnostic(file, text, problem));
                 }
                 let message = format!("{file} does not run: {}", count(errors.len()));
-                Err(CliError { code: exit::USAGE, message, help: None })
+                Err(CliError::usage(message))
             }
         }
     }
@@ -66,23 +67,39 @@ impl Workflow {
         path.is_file().then_some(path)
     }
 
-    /// What an input has to look like, as an example: `{"question": "…"}`.
+    /// The state keys that an input may have; empty when they are not known.
+    pub fn input_keys(&self) -> Vec<&str> {
+        self.input_fields().iter().map(|field| field.name.as_str()).collect()
+    }
+
+    /// Flags that give an input, as an example: `--input '{"question": "…"}'`.
     pub fn input_example(&self) -> String {
-        let graph = plan::choose(&self.analysis.spec, Some(&self.plan.name)).ok();
-        let spec = &self.analysis.spec;
-        let schema = graph.and_then(|graph| {
-            let name = graph.input_schema.as_ref().unwrap_or(&graph.state.schema);
-            spec.schemas.iter().find(|schema| schema.name == *name)
+        let fields = self.input_fields();
+        if fields.iter().any(|field| field.name == "messages") {
+            return "--message 'Hello'".into();
+        }
+        // Which keys of a state are its input is not written down; the first is.
+        let all = self.graph().is_some_and(|graph| graph.input_schema.is_some());
+        let plain = fields.iter().filter(|field| all || field.reducer.is_none());
+        let wanted: Vec<&&FieldSpec> = plain.take(if all { usize::MAX } else { 1 }).collect();
+        let wanted = if wanted.is_empty() { fields.iter().take(1).collect() } else { wanted };
+        let example = wanted.iter().map(|field| {
+            let value = field.default.clone().unwrap_or_else(|| example_of(&field.annotation));
+            (field.name.as_str(), value)
         });
-        let fields = match (schema, graph) {
-            (Some(schema), _) => &schema.fields[..],
-            (None, Some(graph)) => &graph.state.fields[..],
-            (None, None) => &[],
-        };
-        let plain = fields.iter().filter(|field| field.managed.is_none());
-        let example =
-            plain.take(2).map(|field| (field.name.as_str(), example_of(&field.annotation)));
-        Value::map(example).to_json()
+        format!("--input '{}'", Value::map(example).to_json())
+    }
+
+    fn graph(&self) -> Option<&GraphSpec> {
+        plan::choose(&self.analysis.spec, Some(&self.plan.name)).ok()
+    }
+
+    fn input_fields(&self) -> Vec<&FieldSpec> {
+        let Some(graph) = self.graph() else { return Vec::new() };
+        let name = graph.input_schema.as_ref().unwrap_or(&graph.state.schema);
+        let schema = self.analysis.spec.schemas.iter().find(|schema| schema.name == *name);
+        let fields = schema.map_or(&graph.state.fields, |schema| &schema.fields);
+        fields.iter().filter(|field| field.managed.is_none()).collect()
     }
 }
 
@@ -91,13 +108,21 @@ pub fn read_source(path: &Path) -> Result<String, CliError> {
     let bytes = std::fs::read(path).map_err(|error| {
         let message = match error.kind() {
             std::io::ErrorKind::NotFound => format!("there is no file {}", path.display()),
+            std::io::ErrorKind::IsADirectory => {
+                format!("{} is a directory; a workflow is a Python file", path.display())
+            }
             _ => format!("cannot read {}: {error}", path.display()),
         };
         CliError::usage(message)
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        CliError::usage(format!("{} is not UTF-8 text (byte {at})", path.display()))
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        CliError::usage(format!(
+            "{} is not UTF-8 text: line {line} is the first that is not",
+            path.display()
+        ))
+        .with_help("save it as UTF-8")
     })
 }
 

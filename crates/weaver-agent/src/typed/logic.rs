@@ -127,7 +127,9 @@ pub fn wait(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, F
         return match settings.text("on_timeout") {
             Some(target) => Ok(go([target.to_string()], Vec::new())),
             None => {
-                Err(Failure::new(FailureKind::Timeout, "wait_timeout", "nobody answered in time"))
+                let message = "nobody answered in time";
+                Err(Failure::new(FailureKind::Timeout, "wait_timeout", message)
+                    .with_help("name the node that goes on then with `on_timeout`"))
             }
         };
     }

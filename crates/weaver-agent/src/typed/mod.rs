@@ -9,7 +9,7 @@ mod output;
 mod settings;
 mod tool;
 
-pub use logic::{GATE, TICK, loop_key};
+pub use logic::{GATE, TICK, loop_key, timeout_answer};
 
 use weaver_core::spec::TypedNode;
 use weaver_core::{Failure, FailureKind, Message, MessageKind, Value};

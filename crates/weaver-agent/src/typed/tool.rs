@@ -86,7 +86,13 @@ pub async fn database(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer
     args.insert("sql".into(), settings.text("query").unwrap_or_default().into());
     args.insert("params".into(), settings.tree("params")?.unwrap_or_else(|| Value::list([])));
     args.insert("write".into(), write_allowed.into());
-    let answer = call_tool(task.services, task.context, "query_db", args.into()).await?;
+    let answer = call_tool(task.services, task.context, "query_db", args.into()).await;
+    let answer = answer.map_err(|failure| match &*failure.code {
+        "tool_refused" if write_allowed => {
+            failure.with_help("set `write = true` under `[database]` in agentweaver.toml")
+        }
+        _ => failure,
+    })?;
     let part = |name| answer.get(name).cloned().unwrap_or_default();
     let rows = part("rows");
     let result = match rows.as_list() {

@@ -7,7 +7,7 @@ use weaver_studio::Analysis;
 
 use crate::cli::CheckArgs;
 use crate::error::{CliError, exit};
-use crate::render::source;
+use crate::render::{source, term};
 use crate::workflow::{compile, read_source};
 
 /// Prints all problems, and how each node of a good file will run.
@@ -15,7 +15,15 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     let mut failed = false;
     let mut reports = Vec::new();
     for path in &args.files {
-        let text = read_source(path)?;
+        let text = match read_source(path) {
+            Ok(text) => text,
+            // One unreadable file hides nothing of the others.
+            Err(error) => {
+                term::error(&error);
+                failed = true;
+                continue;
+            }
+        };
         let file = path.display().to_string();
         let analysis = weaver_studio::parse(&file, &text);
         let problems = problems_of(&analysis);
@@ -35,18 +43,17 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
 /// Problems of the parser, then those that only compiling finds.
 fn problems_of(analysis: &Analysis) -> Vec<Diagnostic> {
     let mut problems = analysis.spec.problems.clone();
-    for graph in &analysis.spec.graphs {
+    let broken = |problems: &[Diagnostic]| problems.iter().any(|p| p.severity == Severity::Error);
+    // What compiling finds in a file with errors are their consequences.
+    let compiled = if broken(&problems) { &[][..] } else { &analysis.spec.graphs[..] };
+    for graph in compiled {
         for problem in compile(analysis, Some(&graph.name)).err().into_iter().flatten() {
-            let known = problems.iter().any(|old| {
-                old.span == problem.span
-                    && (old.code == problem.code || old.severity == Severity::Error)
-            });
-            if !known {
+            if !problems.iter().any(|old| old.span == problem.span && old.code == problem.code) {
                 problems.push(problem);
             }
         }
     }
-    if analysis.spec.graphs.is_empty() && !problems.iter().any(|p| p.severity == Severity::Error) {
+    if analysis.spec.graphs.is_empty() && !broken(&problems) {
         problems.extend(choose(&analysis.spec, None).err().into_iter().flatten());
     }
     problems

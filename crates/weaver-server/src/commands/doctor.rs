@@ -5,11 +5,10 @@ use console::style;
 use serde::Serialize;
 use weaver_core::Program;
 use weaver_interpreter::{Binding, CallRequest, Pool, PoolOptions, Step};
-use weaver_store::Store;
 
 use crate::cli::DoctorArgs;
 use crate::error::{CliError, exit};
-use crate::house::random_key;
+use crate::house::{look_into_store, random_key};
 use crate::settings::Settings;
 
 /// How a thing stands.
@@ -137,14 +136,14 @@ async fn interpreter() -> Finding {
 }
 
 async fn data(settings: &Settings) -> Vec<Finding> {
-    let store = match Store::open_sqlite_read_only(&settings.data) {
-        Ok(store) => store,
-        Err(weaver_store::Error::Missing { dir }) => {
-            let message = format!("{} does not exist yet; the first run makes it", dir.display());
+    let store = match look_into_store(settings) {
+        Ok(Some(store)) => store,
+        Ok(None) => {
+            let dir = settings.data.display();
+            let message = format!("{dir} does not exist yet; the first run makes it");
             return vec![Finding::new("data", Health::Good, message)];
         }
         Err(error) => {
-            let error = CliError::from(error);
             let finding = Finding::new("data", Health::Bad, error.message);
             return vec![Finding { help: error.help, ..finding }];
         }

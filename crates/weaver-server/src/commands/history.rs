@@ -4,16 +4,17 @@ use std::collections::HashMap;
 
 use anstream::println;
 use console::style;
-use weaver_core::{Event, Value};
+use weaver_core::spec::START;
+use weaver_core::{Event, Timestamp, Value};
 use weaver_engine::checkpoint::Stored;
 use weaver_engine::{CheckpointId, CheckpointState, Input, StateUpdate};
 use weaver_runtime::{RunRequest, drive, from_entry, thread};
 use weaver_store::{ExecutionQuery, Store};
 
 use crate::cli::{DurabilityArg, HistoryArgs, RunArgs};
-use crate::commands::run;
+use crate::commands::run::{self, unknown_thread};
 use crate::error::{CliError, exit};
-use crate::house::{House, open_store, snapshot_key};
+use crate::house::{House, look_into_store, open_store, snapshot_key};
 use crate::render::term;
 use crate::settings::Settings;
 use crate::workflow::Workflow;
@@ -23,8 +24,9 @@ pub async fn run(args: &HistoryArgs, settings: Settings) -> Result<(), CliError>
     if let Some(fork) = &args.fork {
         return run_on(args, settings, fork).await;
     }
-    let store = Store::open_sqlite_read_only(&settings.data)?;
-    let Some(thread) = &args.thread else { return threads(&store, args).await };
+    let store = look_into_store(&settings)?;
+    let Some(thread) = &args.thread else { return threads(store.as_ref(), args).await };
+    let Some(store) = store else { return Err(unknown_thread(thread)) };
     if let Some(at) = &args.at {
         return state_at(&store, thread, at).await;
     }
@@ -34,8 +36,11 @@ pub async fn run(args: &HistoryArgs, settings: Settings) -> Result<(), CliError>
     checkpoints(&store, thread, args).await
 }
 
-async fn threads(store: &Store, args: &HistoryArgs) -> Result<(), CliError> {
-    let threads = store.threads(args.limit).await?;
+async fn threads(store: Option<&Store>, args: &HistoryArgs) -> Result<(), CliError> {
+    let threads = match store {
+        Some(store) => store.threads(args.limit).await?,
+        None => Vec::new(),
+    };
     if args.json {
         let rows = threads.iter().map(|thread| {
             serde_json::json!({
@@ -51,12 +56,13 @@ async fn threads(store: &Store, args: &HistoryArgs) -> Result<(), CliError> {
     if threads.is_empty() {
         term::note("no threads yet; `agentweaver run FILE` makes one");
     }
+    let name_width = threads.iter().map(|thread| thread.thread.chars().count()).max().unwrap_or(0);
     for thread in threads {
         println!(
-            "{}  {}  {} ({})",
-            style(thread.started.to_rfc3339()).dim(),
-            style(&*thread.thread).bold(),
-            thread.status.as_str(),
+            "{}  {}  {}  {}",
+            style(minute(thread.started)).dim(),
+            style(format!("{:<name_width$}", thread.thread)).bold(),
+            status(thread.status.as_str()),
             match thread.executions {
                 1 => "1 run".to_string(),
                 n => format!("{n} runs"),
@@ -89,9 +95,10 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
     let shown: HashMap<CheckpointId, i64> =
         entries.iter().map(|entry| (entry.id, entry.step)).collect();
     for (i, entry) in entries.iter().enumerate() {
-        let next = match entry.next.is_empty() {
-            true => style("the end".to_string()).dim().to_string(),
-            false => format!("next {}", entry.next.join(", ")),
+        let next = match entry.next.as_slice() {
+            [] => style("the end").dim().to_string(),
+            [start] if start == START => style("the beginning").dim().to_string(),
+            nodes => format!("next {}", nodes.join(", ")),
         };
         // A branch of the history: the entry below is not the parent.
         let below = entries.get(i + 1).map(|below| below.id);
@@ -115,6 +122,22 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
         "\nagentweaver history {thread} --at ID shows a state, --fork ID runs on from there"
     ));
     Ok(())
+}
+
+/// A status in its colour, all of one width.
+fn status(word: &str) -> String {
+    let padded = format!("{word:<9}");
+    match word {
+        "completed" => style(padded).green().to_string(),
+        "failed" => style(padded).red().to_string(),
+        _ => style(padded).yellow().to_string(),
+    }
+}
+
+/// `2026-11-21 04:02:37`, UTC.
+fn minute(time: Timestamp) -> String {
+    let text = time.to_rfc3339();
+    text[..19].replace('T', " ")
 }
 
 /// The end of an id: the part that differs between neighbours.
@@ -207,6 +230,7 @@ async fn edit(
     let mut request =
         RunRequest::new(thread, workflow.plan.graph.clone(), Input::Update(vec![vec![edit]]));
     request.at = Some(at);
+    request.version = Some(workflow.version());
     let host = house.host(&workflow, &workflow.plan, thread);
     let report = drive(Some(store.clone()), std::sync::Arc::new(host), request).await?;
     match (report.checkpoint, report.outcome) {
@@ -238,11 +262,6 @@ fn run_args(args: &HistoryArgs, thread: &str) -> RunArgs {
         interrupt_after: Vec::new(),
         no_prompt: false,
     }
-}
-
-fn unknown_thread(thread: &str) -> CliError {
-    CliError::usage(format!("there is no thread `{thread}`"))
-        .with_help("`agentweaver history` lists the threads")
 }
 
 fn print_json(value: &impl serde::Serialize) {

@@ -3,7 +3,7 @@
 //! node is a plain line.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use console::{Term, style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -24,7 +24,6 @@ struct Running {
     bar: ProgressBar,
     /// The end of what the model is saying.
     text: String,
-    began: Instant,
 }
 
 /// Characters of a streaming answer that are kept for the line at the bottom.
@@ -35,8 +34,14 @@ impl Progress {
     pub fn new() -> Self {
         let term = Term::stderr();
         let live = term.is_term().then(MultiProgress::new);
-        let width = if live.is_some() { term.size().1 as usize } else { 160 };
-        Progress { live, running: BTreeMap::new(), width, tokens: 0, cost_micros: 0 }
+        Progress { live, ..Progress::plain() }
+    }
+
+    /// Plain lines.
+    pub fn plain() -> Self {
+        let term = Term::stderr();
+        let width = if term.is_term() { term.size().1 as usize } else { 160 };
+        Progress { live: None, running: BTreeMap::new(), width, tokens: 0, cost_micros: 0 }
     }
 
     /// Shows one event.
@@ -118,7 +123,7 @@ impl Progress {
         bar.set_style(style);
         bar.set_message(name_of(event));
         bar.enable_steady_tick(Duration::from_millis(90));
-        let running = Running { bar, text: String::new(), began: Instant::now() };
+        let running = Running { bar, text: String::new() };
         if let Some(before) = self.running.insert(key_of(event), running) {
             before.bar.finish_and_clear();
         }
@@ -138,15 +143,14 @@ impl Progress {
         let head = format!("{mark} {name:<22} {:>8}", style(took).dim().for_stderr());
         let room = self.width.saturating_sub(console::measure_text_width(&head) + 2);
         let what = match event.data.get("error") {
-            Some(error) => error.get("message").and_then(Value::as_str).unwrap_or("").to_string(),
+            Some(error) => error_text(error),
             None => event.data.get("update").map(summary).unwrap_or_default(),
         };
         self.line(&format!("{head}  {}", style(term::one_line(&what, room)).dim().for_stderr()));
     }
 
     fn retry(&mut self, event: &Event) {
-        let error = event.data.get("error").and_then(|error| error.get("message"));
-        let reason = error.and_then(Value::as_str).unwrap_or_default();
+        let reason = event.data.get("error").map(error_text).unwrap_or_default();
         let delay = event.data.get("delay_ms").and_then(Value::as_int).unwrap_or(0) as u64;
         let text = format!(
             "{} {} again in {}: {reason}",
@@ -175,7 +179,6 @@ impl Progress {
             "{name} {}",
             style(term::one_line(&tail, room)).dim().for_stderr()
         ));
-        let _ = running.began;
     }
 
     fn tool(&self, event: &Event) {
@@ -204,6 +207,13 @@ fn name_of(event: &Event) -> String {
     let path = event.namespace.iter().filter_map(|part| part.split(':').next());
     let names: Vec<&str> = path.chain(event.node.as_deref()).collect();
     names.join(" › ")
+}
+
+/// `KeyError: question`.
+fn error_text(error: &Value) -> String {
+    let part = |key| error.get(key).and_then(Value::as_str);
+    let message = part("message").unwrap_or_default();
+    part("exception").map_or_else(|| message.into(), |class| format!("{class}: {message}"))
 }
 
 /// What a node wrote, in a few words.

@@ -1,7 +1,8 @@
 //! Problems and tracebacks with the source line and a caret.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use weaver_core::{Diagnostic, Failure, Frame, LineIndex, Severity};
+use weaver_core::spec::{FileSpec, NodeKind};
+use weaver_core::{Diagnostic, Failure, Frame, LineIndex, Severity, Span};
 
 /// One problem as rustc would show it: code, place, line, caret, help.
 pub fn diagnostic(file: &str, source: &str, problem: &Diagnostic) -> String {
@@ -26,25 +27,44 @@ pub fn diagnostic(file: &str, source: &str, problem: &Diagnostic) -> String {
     renderer().render(&report).to_string()
 }
 
+/// Where a node stands: the function that it is, or the call that adds it.
+pub fn place_of(spec: &FileSpec, node: &str) -> Option<Span> {
+    let node = spec.graphs.iter().flat_map(|graph| &graph.nodes).find(|own| own.name == node)?;
+    let function = match &node.kind {
+        NodeKind::Function { id } => spec.functions.iter().find(|function| function.id == *id),
+        _ => None,
+    };
+    Some(function.map_or(node.span, |function| function.span))
+}
+
 /// A failed node: the exception at the innermost line of the user's file, the
-/// callers below it, and the way out.
-pub fn failure(file: &str, source: &str, failure: &Failure) -> String {
+/// callers beside it, and the way out. Without a traceback the place of the node
+/// is shown.
+pub fn failure(file: &str, source: &str, failure: &Failure, place: Option<Span>) -> String {
     let headline = match &failure.node {
         Some(node) => format!("node `{node}` failed: {failure}"),
         None => failure.to_string(),
     };
     let title = Level::ERROR.primary_title(&headline).id(&failure.code);
-    let index = LineIndex::new(source);
-    let own: Vec<&Frame> = failure.traceback.iter().filter(|frame| frame.file == file).collect();
-    let labels: Vec<String> = own.iter().map(|frame| format!("in {}", frame.function)).collect();
+    let mut marks = frame_marks(file, source, failure);
+    if let (true, Some(span)) = (marks.is_empty(), place) {
+        let start = span.start as usize;
+        let end = end_of_first_line(source, start, span.end as usize);
+        marks.push(Mark { range: start..end, label: String::new() });
+    }
     let mut group = Group::with_title(title);
-    if !own.is_empty() {
+    if let Some((innermost, callers)) = marks.split_last() {
+        let mark = |kind: AnnotationKind, mark: &'_ Mark| {
+            let annotation = kind.span(mark.range.clone());
+            match mark.label.is_empty() {
+                true => annotation,
+                false => annotation.label(mark.label.clone()),
+            }
+        };
         let mut snippet = Snippet::source(source).path(file).fold(true);
-        for (position, frame) in own.iter().enumerate() {
-            let innermost = position + 1 == own.len();
-            let kind = if innermost { AnnotationKind::Primary } else { AnnotationKind::Context };
-            let Some(range) = frame_range(source, &index, frame) else { continue };
-            snippet = snippet.annotation(kind.span(range).label(&labels[position]));
+        snippet = snippet.annotation(mark(AnnotationKind::Primary, innermost));
+        for caller in callers {
+            snippet = snippet.annotation(mark(AnnotationKind::Context, caller));
         }
         group = group.element(snippet);
     }
@@ -53,6 +73,36 @@ pub fn failure(file: &str, source: &str, failure: &Failure) -> String {
     }
     renderer().render(&[group]).to_string()
 }
+
+/// A place in the source with what is said about it.
+struct Mark {
+    range: std::ops::Range<usize>,
+    label: String,
+}
+
+/// The lines of a traceback, innermost last. A line that comes again and again, as
+/// in a function that calls itself, is marked once.
+fn frame_marks(file: &str, source: &str, failure: &Failure) -> Vec<Mark> {
+    let index = LineIndex::new(source);
+    let mut found: Vec<(std::ops::Range<usize>, &str, usize)> = Vec::new();
+    for frame in failure.traceback.iter().rev().filter(|frame| frame.file == file) {
+        let Some(range) = frame_range(source, &index, frame) else { continue };
+        match found.iter_mut().find(|(known, ..)| *known == range) {
+            Some((.., times)) => *times += 1,
+            None => found.push((range, &frame.function, 1)),
+        }
+    }
+    let label = |function: &str, times| match times {
+        1 => format!("in {function}"),
+        _ => format!("in {function}, again and again"),
+    };
+    found.truncate(FRAMES_MAX);
+    let marks = found.into_iter().rev();
+    marks.map(|(range, function, times)| Mark { range, label: label(function, times) }).collect()
+}
+
+/// Different lines of a traceback that are shown.
+const FRAMES_MAX: usize = 12;
 
 /// `2 errors, 1 warning`, or nothing when there is nothing to count.
 pub fn tally(problems: &[Diagnostic]) -> String {
@@ -70,7 +120,10 @@ pub fn tally(problems: &[Diagnostic]) -> String {
 
 /// Styled output; `anstream` takes the colours off when nobody looks.
 fn renderer() -> Renderer {
-    Renderer::styled().term_width(console::Term::stderr().size().1.max(60) as usize)
+    let term = console::Term::stderr();
+    // In a file or a pipe nothing has to fit: whole lines are best.
+    let width = if term.is_term() { term.size().1.max(60) as usize } else { 240 };
+    Renderer::styled().term_width(width)
 }
 
 /// A caret under a whole function body helps nobody: mark its first line.
@@ -131,7 +184,7 @@ mod tests {
         };
         let mut error = Failure::exception("ZeroDivisionError", "division by zero").in_node("node");
         error.traceback = vec![frame(5, "node"), frame(2, "inner")];
-        let text = plain(failure("flow.py", source, &error));
+        let text = plain(failure("flow.py", source, &error, None));
         assert!(text.contains("node `node` failed: ZeroDivisionError: division by zero"), "{text}");
         assert!(text.contains("flow.py:2:5"), "{text}");
         assert!(text.contains("in inner") && text.contains("in node"), "{text}");

@@ -3,10 +3,14 @@
 use anstream::eprintln;
 use console::style;
 
-/// `error: …` and the way out.
-pub fn error(message: &str, help: Option<&str>) {
-    eprintln!("{} {message}", style("error:").red().bold().for_stderr());
-    if let Some(help) = help {
+use crate::error::CliError;
+
+/// `error[word]: …` and the way out.
+pub fn error(error: &CliError) {
+    let word = error.word.map(|word| format!("[{word}]")).unwrap_or_default();
+    let head = style(format!("error{word}")).red().bold().for_stderr();
+    eprintln!("{head}{} {}", style(":").bold().for_stderr(), error.message);
+    if let Some(help) = &error.help {
         eprintln!(" {} {help}", style("help:").cyan().bold().for_stderr());
     }
 }
@@ -14,6 +18,26 @@ pub fn error(message: &str, help: Option<&str>) {
 /// A line of less weight.
 pub fn note(message: &str) {
     eprintln!("{}", style(message).dim().for_stderr());
+}
+
+/// A line that should not be missed, though it stops nothing.
+pub fn warning(message: &str) {
+    eprintln!("{} {message}", style("!").yellow().bold().for_stderr());
+}
+
+/// `3 days 4 hours`, `20 minutes`, `45 seconds`: the two largest units.
+pub fn span(span: std::time::Duration) -> String {
+    let seconds = span.as_secs().max(1);
+    let parts = [
+        (seconds / 86_400, "day"),
+        (seconds / 3_600 % 24, "hour"),
+        (seconds / 60 % 60, "minute"),
+        (seconds % 60, "second"),
+    ];
+    let first = parts.iter().position(|(n, _)| *n > 0).unwrap_or(3);
+    let shown = parts[first..].iter().take(2).filter(|(n, _)| *n > 0);
+    let words = shown.map(|(n, unit)| format!("{n} {unit}{}", if *n == 1 { "" } else { "s" }));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// `1.2 s`, `340 ms`, `2 min 3 s`.
@@ -66,6 +90,9 @@ mod tests {
         assert_eq!(duration(1_500), "1.5 ms");
         assert_eq!(duration(61_000_000), "1 min 1 s");
         assert_eq!(cost(1_500).unwrap(), "$0.001500");
+        assert_eq!(span(std::time::Duration::from_secs(93_784)), "1 day 2 hours");
+        assert_eq!(span(std::time::Duration::from_secs(60)), "1 minute");
+        assert_eq!(span(std::time::Duration::ZERO), "1 second");
         assert_eq!(one_line("a\n  b\tc", 10), "a b c");
     }
 }

@@ -17,7 +17,6 @@ use super::Op;
 use super::chunks::Collector;
 use super::place::Place;
 use super::values;
-use crate::commands::run;
 use crate::error::CliError;
 use crate::house::House;
 use crate::workflow::Workflow;
@@ -119,6 +118,10 @@ impl<'a> Session<'a> {
 
     async fn invoke(&mut self, op: &Op, thread: &Arc<str>, out: &mut Entries) -> Result<(), Wrong> {
         let input = self.input(op, thread)?;
+        let graph = op.get("command").and_then(|command| command.get("graph"));
+        if graph.and_then(Value::as_str) == Some("__parent__") {
+            return Err(Wrong::Failed(convert::invalid("There is no parent graph")));
+        }
         let mut request = RunRequest::new(thread.clone(), self.workflow.plan.graph.clone(), input);
         set_options(&mut request, op);
         let context = op.get("context").cloned().unwrap_or_default();
@@ -314,7 +317,7 @@ impl<'a> Session<'a> {
         let resume = match (command.get("resume"), command.get("resume_map")) {
             (_, Some(answers)) => Some(Resume::ById(self.answers(answers, thread)?)),
             (Some(Value::Null) | None, None) => None,
-            (Some(answer), None) => Some(run::resume_with(answer.clone())),
+            (Some(answer), None) => Some(resume_of(answer)),
         };
         let part = |key| command.get(key).unwrap_or(&Value::Null);
         let update = convert::fields(part("update")).map_err(CliError::usage)?;
@@ -383,6 +386,16 @@ fn set_options(request: &mut RunRequest, op: &Op) {
         Some("exit") => Durability::Exit,
         _ => Durability::Async,
     };
+}
+
+/// A map whose keys are all ids of questions answers each of them.
+fn resume_of(answer: &Value) -> Resume<Value> {
+    let answers = answer.as_map().filter(|map| !map.is_empty()).into_iter().flatten();
+    let by_id = answers.map(|(key, answer)| Some((key.parse().ok()?, answer.clone())));
+    match by_id.collect::<Option<Vec<_>>>() {
+        Some(answers) if !answers.is_empty() => Resume::ById(answers),
+        _ => Resume::Bare(answer.clone()),
+    }
 }
 
 fn state_update(update: &Value) -> StateUpdate<Value> {

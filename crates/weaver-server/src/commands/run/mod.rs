@@ -1,0 +1,305 @@
+//! `agentweaver run`: run a workflow file, or go on with a thread.
+
+mod ask;
+mod input;
+mod output;
+
+pub use input::{json_argument, unknown_thread};
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use tokio_util::sync::CancellationToken;
+use weaver_agent::plan::targets;
+use weaver_core::{Event, Failure, FailureKind, Timestamp, Value};
+use weaver_engine::{CheckpointId, Emit, Input, Interrupt, Outcome, Resume};
+use weaver_runtime::{Durability, Report, RunRequest, drive, now, thread};
+use weaver_store::{ExecutionQuery, Store};
+
+use crate::cli::{DurabilityArg, RunArgs};
+use crate::error::{CliError, exit};
+use crate::house::{House, open_store, snapshot_key};
+use crate::render::{source, term};
+use crate::settings::Settings;
+use crate::workflow::Workflow;
+use ask::{Asked, Question};
+use output::Screen;
+
+/// Runs, asks the person at the terminal where the graph waits, and reports.
+pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
+    let store = open_store(&settings)?;
+    let workflow = find_workflow(args, &store).await?;
+    let fresh = args.thread.is_none();
+    let thread: Arc<str> =
+        args.thread.as_deref().map_or_else(thread::new_thread_id, |thread| thread.into());
+    let key = snapshot_key(&settings.data)?;
+    let house = House::new(&settings, &workflow, args.model.as_deref(), key)?;
+    let input = input::first_input(args, &workflow, &store, &thread, fresh).await?;
+    let mut request = request(args, &workflow, thread, input)?;
+    let session = Session { args, settings: &settings, workflow: &workflow, house: &house, store };
+    session.open(&request.thread);
+    loop {
+        let report = session.turn(request.clone()).await?;
+        let questions = match &report.outcome {
+            Outcome::Interrupted { interrupts, .. } => {
+                session.questions(interrupts, &report.thread).await?
+            }
+            _ => Vec::new(),
+        };
+        if questions.is_empty() || !session.may_ask() {
+            return session.close(&report, &questions);
+        }
+        match ask::ask(&questions).await? {
+            Asked::Answers(answers) => {
+                request.input = input::resume(Resume::ById(answers));
+                request.at = None;
+            }
+            Asked::Closed => return session.close(&report, &questions),
+            Asked::Stopped => return session.stopped(&report.thread),
+        }
+    }
+}
+
+/// One invocation of the command, over as many runs as it takes.
+pub struct Session<'a> {
+    args: &'a RunArgs,
+    settings: &'a Settings,
+    workflow: &'a Workflow,
+    house: &'a House,
+    store: Store,
+}
+
+impl Session<'_> {
+    fn open(&self, thread: &str) {
+        if self.args.json {
+            return;
+        }
+        let name = Path::new(&self.workflow.file).file_name().unwrap_or_default();
+        term::note(&format!("{} · thread {thread}", name.to_string_lossy()));
+        if let Some(model) = &self.house.model_note {
+            term::note(&format!("model: {model}"));
+        }
+    }
+
+    /// One run, shown as it happens.
+    async fn turn(&self, mut request: RunRequest) -> Result<Report, CliError> {
+        let screen = Arc::new(Mutex::new(Screen::new(self.args)));
+        let shown = screen.clone();
+        request.listener = Some(Arc::new(move |event: &Event| {
+            shown.lock().expect("showing does not panic").event(event);
+        }));
+        let modes = screen.lock().expect("showing does not panic").modes();
+        if let Some(modes) = modes {
+            request.options.stream = modes;
+            let shown = screen.clone();
+            request.chunks = Some(Arc::new(move |emit: &Emit<Value>| {
+                shown.lock().expect("showing does not panic").chunk(emit);
+            }));
+        }
+        request.cancel = CancellationToken::new();
+        let cancel = request.cancel.clone();
+        let host = self.house.host(self.workflow, &self.workflow.plan, &request.thread);
+        let driven = drive(Some(self.store.clone()), Arc::new(host), request);
+        tokio::pin!(driven);
+        let report = tokio::select! {
+            report = &mut driven => report?,
+            _ = tokio::signal::ctrl_c() => {
+                cancel.cancel();
+                driven.await?
+            }
+        };
+        screen.lock().expect("showing does not panic").close(&report);
+        Ok(report)
+    }
+
+    fn may_ask(&self) -> bool {
+        !self.args.no_prompt
+            && !self.args.json
+            && std::io::stdin().is_terminal()
+            && std::io::stderr().is_terminal()
+    }
+
+    /// The questions with the times when they were asked: a thread that is gone on
+    /// with may have asked days ago.
+    async fn questions(
+        &self,
+        interrupts: &[Interrupt<Value>],
+        thread: &str,
+    ) -> Result<Vec<Question>, CliError> {
+        let rows = self.store.interrupts(thread.into(), true).await?;
+        let asked: HashMap<String, Timestamp> =
+            rows.into_iter().map(|row| (row.id.to_string(), row.time)).collect();
+        let question = |interrupt: &Interrupt<Value>| {
+            let asked = asked.get(&interrupt.id.to_string()).copied().unwrap_or_else(now);
+            Question { id: interrupt.id, value: interrupt.value.clone(), asked }
+        };
+        Ok(interrupts.iter().map(question).collect())
+    }
+
+    /// Prints the result, or how to go on.
+    fn close(&self, report: &Report, questions: &[Question]) -> Result<(), CliError> {
+        let command = self.command(&report.thread);
+        match &report.outcome {
+            Outcome::Done { output } => {
+                self.print_result(output);
+                if !self.args.json {
+                    term::note(&format!(
+                        "log: {} · agentweaver history {}",
+                        self.settings.data.join("agentweaver.db").display(),
+                        report.thread
+                    ));
+                }
+                Ok(())
+            }
+            Outcome::Interrupted { values, .. } => {
+                self.print_result(values);
+                if !self.args.json {
+                    ask::print_waiting(questions, &command);
+                }
+                Err(CliError::shown(exit::WAITING))
+            }
+            Outcome::Failed(failure) => {
+                self.print_failure(failure);
+                if !self.args.json && report.checkpoint.is_some() {
+                    term::note(&format!("what finished is saved; go on with: {command}"));
+                }
+                Err(CliError::shown(code_of(failure)))
+            }
+            Outcome::Drained | Outcome::Cancelled => self.stopped(&report.thread),
+        }
+    }
+
+    fn stopped(&self, thread: &str) -> Result<(), CliError> {
+        if !self.args.json {
+            term::note(&format!("stopped; go on with: {}", self.command(thread)));
+        }
+        Err(CliError::shown(exit::INTERRUPTED))
+    }
+
+    fn command(&self, thread: &str) -> String {
+        format!("agentweaver run {} --thread {thread}", self.workflow.file)
+    }
+
+    /// The state, unless a stream that was asked for has said it already.
+    fn print_result(&self, values: &Value) {
+        if self.args.json || self.args.stream.is_some() {
+            return;
+        }
+        // A lone text is for reading, where somebody reads; a pipe always gets JSON.
+        if let (true, Some(text)) = (std::io::stdout().is_terminal(), lone_text(values)) {
+            anstream::println!("\n{text}\n");
+            return;
+        }
+        let json = serde_json::Value::from(&values.plain());
+        let text = serde_json::to_string_pretty(&json).expect("a value has a JSON form");
+        anstream::println!("{text}");
+    }
+
+    fn print_failure(&self, failure: &Failure) {
+        if self.args.json {
+            return;
+        }
+        let spec = &self.workflow.analysis.spec;
+        let place = failure.node.as_deref().and_then(|node| source::place_of(spec, node));
+        let text =
+            source::failure(&self.workflow.file, &self.workflow.analysis.source, failure, place);
+        anstream::eprintln!("\n{text}\n");
+    }
+}
+
+/// The input or the state was wrong: the caller can put it right.
+fn code_of(failure: &Failure) -> u8 {
+    match (failure.kind, &failure.node) {
+        (FailureKind::InvalidInput, None) => exit::USAGE,
+        _ => exit::FAILED,
+    }
+}
+
+/// The file that is named, or the source that the thread's last run was pinned to.
+pub async fn find_workflow(args: &RunArgs, store: &Store) -> Result<Workflow, CliError> {
+    if let Some(file) = &args.file {
+        return Workflow::read(file, args.graph.as_deref());
+    }
+    let thread = args.thread.as_deref().unwrap_or_default();
+    let query =
+        ExecutionQuery { thread: Some(thread.into()), limit: 100, ..ExecutionQuery::default() };
+    let executions = store.executions(query).await?;
+    if executions.is_empty() {
+        return Err(CliError::usage(format!("there is no thread `{thread}`"))
+            .with_help("`agentweaver history` lists the threads; name a file to start a new one"));
+    }
+    let version = match executions.iter().find_map(|execution| execution.version) {
+        Some(hash) => store.version(hash).await?,
+        None => None,
+    };
+    let version = version.ok_or_else(|| {
+        CliError::usage(format!("the thread `{thread}` was not made from a file; name one"))
+    })?;
+    Workflow::compile(&version.file, &version.source, args.graph.as_deref())
+}
+
+fn request(
+    args: &RunArgs,
+    workflow: &Workflow,
+    thread: Arc<str>,
+    input: Input<Value>,
+) -> Result<RunRequest, CliError> {
+    let mut request = RunRequest::new(thread, workflow.plan.graph.clone(), input);
+    request.version = Some(workflow.version());
+    request.durability = match args.durability {
+        DurabilityArg::Sync => Durability::Sync,
+        DurabilityArg::Async => Durability::Async,
+        DurabilityArg::Exit => Durability::Exit,
+    };
+    if let Some(context) = &args.context {
+        let context = workflow.plan.context(json_argument("--context", context)?);
+        request.context = context
+            .map_err(|failure| CliError::usage(format!("--context does not fit: {failure}")))?;
+    }
+    if let Some(limit) = args.recursion_limit {
+        request.options.recursion_limit = limit;
+    }
+    request.options.max_concurrency = args.max_concurrency.map(|n| n as usize);
+    if !args.interrupt_before.is_empty() {
+        request.options.interrupt_before = Some(targets(&args.interrupt_before));
+    }
+    if !args.interrupt_after.is_empty() {
+        request.options.interrupt_after = Some(targets(&args.interrupt_after));
+    }
+    Ok(request)
+}
+
+/// Runs on from a chosen checkpoint, for `agentweaver history --fork`.
+pub async fn run_from(
+    args: &RunArgs,
+    settings: Settings,
+    store: Store,
+    at: CheckpointId,
+) -> Result<(), CliError> {
+    let workflow = find_workflow(args, &store).await?;
+    let key = snapshot_key(&settings.data)?;
+    let house = House::new(&settings, &workflow, args.model.as_deref(), key)?;
+    let thread: Arc<str> = args.thread.clone().unwrap_or_default().into();
+    let mut request = request(args, &workflow, thread, Input::Continue)?;
+    request.at = Some(at);
+    let session = Session { args, settings: &settings, workflow: &workflow, house: &house, store };
+    session.open(&request.thread);
+    let report = session.turn(request).await?;
+    let questions = match &report.outcome {
+        Outcome::Interrupted { interrupts, .. } => {
+            session.questions(interrupts, &report.thread).await?
+        }
+        _ => Vec::new(),
+    };
+    session.close(&report, &questions)
+}
+
+/// The text of an output that is nothing else.
+fn lone_text(values: &Value) -> Option<&str> {
+    match values.as_map() {
+        Some(map) if map.len() == 1 => map.values().next()?.as_str(),
+        _ => None,
+    }
+}

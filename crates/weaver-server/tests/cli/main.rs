@@ -1,0 +1,19 @@
+//! The command line as a user meets it: the real binary on real files.
+//!
+//! [`Desk`] is the one door: a directory of its own in which commands run with a
+//! clean environment.
+
+mod bad_files;
+mod bad_input;
+mod data_dir;
+mod desk;
+mod history;
+mod limits;
+mod looks;
+mod nodes_agent;
+mod nodes_logic;
+mod nodes_tool;
+mod resume;
+mod run;
+mod settings;
+mod waiting;
