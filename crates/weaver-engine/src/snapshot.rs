@@ -5,7 +5,7 @@ use std::sync::Arc;
 use weaver_core::{Failure, Timestamp};
 
 use crate::channels::Channels;
-use crate::checkpoint::{PendingRecord, Saved, Source, TaskPath, TaskRecord};
+use crate::checkpoint::{PendingRecord, Saved, Source, TaskPath, TaskRecord, TaskRef};
 use crate::effect::{Interrupt, task_namespace};
 use crate::graph::{Body, Graph, Persistence};
 use crate::hash::{CheckpointId, TaskId};
@@ -174,7 +174,9 @@ fn apply_tasks<V: StateValue>(
         PendingRecord::Task(record) => Some((&record.task, record.writes.as_ref()?)),
         PendingRecord::Command(_) => None,
     });
-    let mut ended: Vec<_> = records.collect();
+    // A task that a command added is none of the checkpoint's.
+    let own = |task: &TaskRef| saved.state.next.iter().any(|next| next.id == task.id);
+    let mut ended: Vec<_> = records.filter(|(task, _)| own(task)).collect();
     if ended.is_empty() {
         return true;
     }

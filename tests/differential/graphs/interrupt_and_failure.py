@@ -12,7 +12,7 @@ class State(TypedDict):
 
 def ask(state: State):
     answer = interrupt("a number, please")
-    return {"value": 10 // answer}
+    return {"value": int(10 / answer)}
 
 
 app = StateGraph(State).add_node("ask", ask).add_edge(START, "ask").compile()

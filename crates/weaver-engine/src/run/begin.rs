@@ -31,9 +31,8 @@ impl<V: StateValue> Frame<V> {
         let input = match input {
             Input::Update(updates) => return self.begin_update(hub, updates),
             // Without a state there is nothing to command: it is new input.
-            Input::Command(command)
-                if source.is_none() && command.resume.is_none() && command.goto.is_empty() =>
-            {
+            Input::Command(command) if source.is_none() && command.resume.is_none() => {
+                self.entry_goto = command.goto;
                 Input::Value(V::from_fields(command.update))
             }
             input => input,

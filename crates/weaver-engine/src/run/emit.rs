@@ -12,6 +12,7 @@ use crate::value::{MessageRole, StateValue};
 impl<V: StateValue> Frame<V> {
     /// Tells the streams what starts, and what needs not.
     pub fn announce(&mut self, hub: &mut Hub<V>) {
+        self.note_old_messages(hub);
         if self.streams(hub, StreamModes::TASKS) {
             for number in 0..self.tasks.len() {
                 self.emit_task_start(hub, number);
@@ -85,7 +86,8 @@ impl<V: StateValue> Frame<V> {
             return;
         }
         let cached = cached || task.cached;
-        if self.streams(hub, StreamModes::MESSAGES) && !cached {
+        // Those of a subgraph are no news for the graph above either, seen or not.
+        if hub.options.stream.has(StreamModes::MESSAGES) && !cached {
             self.emit_messages(hub, number);
         }
         if !self.streams(hub, StreamModes::UPDATES) {
@@ -107,6 +109,20 @@ impl<V: StateValue> Frame<V> {
         hub.emit(&self.namespace, Chunk::Update { node, updates, cached });
     }
 
+    /// Messages that are in the state when a run starts or with its input are not
+    /// news, even when a node writes them again.
+    pub fn note_old_messages(&mut self, hub: &mut Hub<V>) {
+        self.announced = self.announced.saturating_add(1);
+        if self.announced > 2 || !self.streams(hub, StreamModes::MESSAGES) {
+            return;
+        }
+        for value in self.channels.values.iter().flatten() {
+            for message in value.items().unwrap_or_default() {
+                hub.messages.extend(message.message_id());
+            }
+        }
+    }
+
     fn emit_messages(&self, hub: &mut Hub<V>, number: usize) {
         let task = &self.tasks[number];
         for write in &task.writes {
@@ -117,7 +133,7 @@ impl<V: StateValue> Frame<V> {
                 if message.message_role() != Some(MessageRole::Message) {
                     continue;
                 }
-                if hub.messages.insert(id) {
+                if hub.messages.insert(id) && self.streams(hub, StreamModes::MESSAGES) {
                     let node = self.node_name(task);
                     let chunk = Chunk::Message { message: message.clone(), node, step: self.step };
                     hub.emit(&self.namespace, chunk);

@@ -11,7 +11,7 @@ use super::task::{Task, TaskState};
 use super::update::Updates;
 use crate::channels::{Channels, Fold};
 use crate::checkpoint::{Commit, FORMAT, PendingRecord, Source, TaskPath, TaskRef};
-use crate::effect::{CallId, Effect, task_namespace};
+use crate::effect::{CallId, Effect, Goto, task_namespace};
 use crate::graph::{Graph, Persistence, Targets};
 use crate::hash::{CheckpointId, IdHasher, TaskId};
 use crate::stream::{Chunk, StreamModes};
@@ -56,6 +56,10 @@ pub(super) struct Frame<V: StateValue> {
     /// Records loaded with the checkpoint, for the first superstep.
     pub pending: Vec<PendingRecord<V>>,
     pub tasks: Vec<Task<V>>,
+    /// Where a command that is the first input goes besides the entry's own edges.
+    pub entry_goto: Vec<Goto<V>>,
+    /// Supersteps that were announced to the streams.
+    pub announced: u32,
     /// What the tasks of the step that ends wrote to state, until it is committed.
     pub wrote: Vec<Option<Vec<(u32, V)>>>,
     /// Tasks that have not started, last first.
@@ -112,6 +116,8 @@ impl<V: StateValue> Frame<V> {
             replaying: false,
             pending: Vec::new(),
             tasks: Vec::new(),
+            entry_goto: Vec::new(),
+            announced: 0,
             wrote: Vec::new(),
             queue: Vec::new(),
             open: 0,
@@ -319,7 +325,7 @@ impl<V: StateValue> Frame<V> {
     }
 
     pub fn stop_at_breakpoint(&mut self, hub: &mut Hub<V>) {
-        if self.streams(hub, StreamModes::UPDATES) {
+        if self.is_root() && self.streams(hub, StreamModes::UPDATES) {
             hub.emit(&self.namespace, Chunk::Interrupts(Vec::new()));
         }
         let values = self.output();

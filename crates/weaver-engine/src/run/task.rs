@@ -183,7 +183,12 @@ impl<V: StateValue> Frame<V> {
         match &node.body {
             Body::Start => {
                 let input = self.channels.start.clone().unwrap_or_else(V::null);
-                self.node_returned(hub, number, NodeOutput::Update(input));
+                let goto = std::mem::take(&mut self.entry_goto);
+                let output = match input.fields().filter(|_| !goto.is_empty()) {
+                    Some(update) => NodeOutput::Command(Command { update, goto }),
+                    None => NodeOutput::Update(input),
+                };
+                self.node_returned(hub, number, output);
             }
             Body::Subgraph(below, persistence) => {
                 let input = self.task_input(&self.tasks[number]).to_value();

@@ -48,23 +48,6 @@ class Interrupt:
         return "Interrupt(value=" + repr(self.value) + ", id=" + repr(self.id) + ")"
 
 
-class NodeError:
-    def __init__(self, node, error):
-        self.node = node
-        self.error = error
-
-
-class NodeTimeoutError:
-    def __init__(self, message):
-        self.args = (message,)
-
-    def __str__(self):
-        return self.args[0]
-
-    def __repr__(self):
-        return "NodeTimeoutError(" + repr(self.args[0]) + ")"
-
-
 def drop_tag(value):
     value.pop("$type")
     return value
@@ -73,7 +56,6 @@ def drop_tag(value):
 makers["send"] = lambda v: Send(v["node"], v.get("arg"))
 makers["command"] = lambda v: Command(v.get("graph"), v.get("update"), v.get("resume"), v.get("goto"))
 makers["overwrite"] = lambda v: Overwrite(v.get("value"))
-makers["node_error"] = lambda v: NodeError(v["node"], v["error"])
 makers["interrupt"] = lambda v: Interrupt(v.get("value"), v.get("id"))
 
 

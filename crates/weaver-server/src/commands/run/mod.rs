@@ -254,7 +254,9 @@ fn request(
         DurabilityArg::Exit => Durability::Exit,
     };
     if let Some(context) = &args.context {
-        request.context = json_argument("--context", context)?;
+        let context = workflow.plan.context(json_argument("--context", context)?);
+        request.context = context
+            .map_err(|failure| CliError::usage(format!("--context does not fit: {failure}")))?;
     }
     if let Some(limit) = args.recursion_limit {
         request.options.recursion_limit = limit;

@@ -118,6 +118,10 @@ impl<'a> Session<'a> {
 
     async fn invoke(&mut self, op: &Op, thread: &Arc<str>, out: &mut Entries) -> Result<(), Wrong> {
         let input = self.input(op, thread)?;
+        let graph = op.get("command").and_then(|command| command.get("graph"));
+        if graph.and_then(Value::as_str) == Some("__parent__") {
+            return Err(Wrong::Failed(convert::invalid("There is no parent graph")));
+        }
         let mut request = RunRequest::new(thread.clone(), self.workflow.plan.graph.clone(), input);
         set_options(&mut request, op);
         let context = op.get("context").cloned().unwrap_or_default();
@@ -307,18 +311,36 @@ impl<'a> Session<'a> {
         let Some(command) = op.get("command") else {
             return Ok(match op.get("input") {
                 None | Some(Value::Null) => Input::Continue,
-                Some(value) => Input::Value(value.clone()),
+                Some(value) => Input::Value(self.instances(value)),
             });
         };
         let resume = match (command.get("resume"), command.get("resume_map")) {
             (_, Some(answers)) => Some(Resume::ById(self.answers(answers, thread)?)),
             (Some(Value::Null) | None, None) => None,
-            (Some(answer), None) => Some(Resume::Bare(answer.clone())),
+            (Some(answer), None) => Some(resume_of(answer)),
         };
         let part = |key| command.get(key).unwrap_or(&Value::Null);
         let update = convert::fields(part("update")).map_err(CliError::usage)?;
         let goto = convert::gotos(part("goto")).map_err(CliError::usage)?;
         Ok(Input::Command(InputCommand { resume, update, goto }))
+    }
+
+    /// Instances in a value get the defaults of their schemas, as when Python makes them.
+    fn instances(&self, value: &Value) -> Value {
+        let mut schemas = self.workflow.analysis.spec.schemas.iter();
+        let class = value.get("class").filter(|_| value.tag() == Some("object"));
+        let schema =
+            schemas.find(|schema| class.is_some_and(|class| *class == schema.name.as_str().into()));
+        let (Some(schema), Some(fields)) = (schema, value.get("fields").and_then(Value::as_map))
+        else {
+            return value.clone();
+        };
+        let all = schema.fields.iter().filter_map(|field| {
+            let given = fields.get(field.name.as_str()).or(field.default.as_ref())?;
+            Some((field.name.as_str(), given.clone()))
+        });
+        let class = Value::str(schema.name.as_str());
+        Value::tagged("object", [("class", class), ("fields", Value::map(all))])
     }
 
     /// Answers by position in the last questions, as answers by id.
@@ -364,6 +386,16 @@ fn set_options(request: &mut RunRequest, op: &Op) {
         Some("exit") => Durability::Exit,
         _ => Durability::Async,
     };
+}
+
+/// A map whose keys are all ids of questions answers each of them.
+fn resume_of(answer: &Value) -> Resume<Value> {
+    let answers = answer.as_map().filter(|map| !map.is_empty()).into_iter().flatten();
+    let by_id = answers.map(|(key, answer)| Some((key.parse().ok()?, answer.clone())));
+    match by_id.collect::<Option<Vec<_>>>() {
+        Some(answers) if !answers.is_empty() => Resume::ById(answers),
+        _ => Resume::Bare(answer.clone()),
+    }
 }
 
 fn state_update(update: &Value) -> StateUpdate<Value> {
