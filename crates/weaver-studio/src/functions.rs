@@ -124,12 +124,8 @@ impl<'a> Functions<'_, 'a> {
                 let (uses, violations) = facts::expression(&expr);
                 let scope = self.scope_of(draft);
                 let mut closure = self.units.closure(&uses, scope);
-                closure.reasons.extend(violations.into_iter().map(|violation| Reason {
-                    code: "embedded_subset",
-                    range: draft.span.clone(),
-                    what: format!("{} does not run in the embedded interpreter", violation.what),
-                    instead: violation.instead.to_string(),
-                }));
+                let real = self.units.real(&violations, scope);
+                closure.reasons.extend(real.map(|found| found.reason(draft.span.clone())));
                 (Some(text.clone()), closure)
             }
         }
