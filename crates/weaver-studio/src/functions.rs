@@ -179,12 +179,14 @@ impl<'a> Functions<'_, 'a> {
         expression: Option<&str>,
         closure: &Closure,
     ) -> Hash {
-        let mut parts: Vec<Vec<u8>> = Vec::new();
-        parts.push(expression.unwrap_or(&draft.id).as_bytes().to_vec());
-        let mut hashes: Vec<[u8; 32]> =
-            closure.units.iter().map(|id| self.units.all[*id as usize].item.hash.0).collect();
+        let mut hashes: Vec<&[u8]> = closure
+            .units
+            .iter()
+            .map(|id| self.units.all[*id as usize].item.hash.0.as_slice())
+            .collect();
         hashes.sort_unstable();
-        parts.extend(hashes.into_iter().map(|hash| hash.to_vec()));
+        let own = expression.unwrap_or(&draft.id).as_bytes();
+        let mut parts: Vec<Vec<u8>> = Vec::new();
         for (local, (module, name)) in &closure.imports {
             parts.push(format!("{local}={module}:{}", name.as_deref().unwrap_or("")).into_bytes());
         }
@@ -194,6 +196,7 @@ impl<'a> Functions<'_, 'a> {
             }
         }
         parts.extend(closure.graphs.keys().map(|name| name.as_bytes().to_vec()));
-        Hash::of_parts(parts.iter().map(Vec::as_slice))
+        let parts = parts.iter().map(Vec::as_slice);
+        Hash::of_parts(std::iter::once(own).chain(hashes).chain(parts))
     }
 }
