@@ -145,7 +145,7 @@ pub(crate) fn is_main_test(test: &Expr) -> bool {
 }
 
 /// Attributes that only graph code uses.
-const GRAPH_WORDS: [&str; 8] = [
+const GRAPH_WORDS: [&str; 9] = [
     "StateGraph",
     "MessageGraph",
     "add_node",
@@ -153,6 +153,7 @@ const GRAPH_WORDS: [&str; 8] = [
     "add_conditional_edges",
     "add_sequence",
     "set_entry_point",
+    "create_agent",
     "create_react_agent",
 ];
 

@@ -7,6 +7,7 @@ use weaver_core::spec::{FunctionSpec, Runs, SchemaSpec};
 use weaver_core::{Hash, LineIndex, Severity};
 
 use crate::analysis::Part;
+use crate::eval::prebuilt::INIT_CHAT_MODEL;
 use crate::eval::value::Abs;
 use crate::eval::{Evaluator, FunctionDraft, FunctionExpression};
 use crate::facts::{self, ItemKind};
@@ -124,6 +125,10 @@ impl<'a> Functions<'_, 'a> {
                 let (uses, violations) = facts::expression(&expr);
                 let scope = self.scope_of(draft);
                 let mut closure = self.units.closure(&uses, scope);
+                if uses.iter().any(|name| name == INIT_CHAT_MODEL) {
+                    let init = ("langchain.chat_models".into(), Some("init_chat_model".into()));
+                    closure.imports.insert(INIT_CHAT_MODEL.into(), init);
+                }
                 let real = self.units.real(&violations, scope);
                 closure.reasons.extend(real.map(|found| found.reason(draft.span.clone())));
                 (Some(text.clone()), closure)
