@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ruff_python_ast::{Expr, Stmt};
 use weaver_core::spec::{FileSpec, SchemaKind, SchemaSpec, ToolSpec};
-use weaver_core::{Hash, LineIndex, Program, Severity};
+use weaver_core::{LineIndex, Program, Severity};
 
 use crate::assemble;
 use crate::checks;
-use crate::chunk;
+use crate::chunk::{self, ChunkRange};
 use crate::cut;
 use crate::eval::Evaluator;
 use crate::eval::value::Abs;
@@ -73,8 +73,28 @@ pub(crate) struct Chunk {
 /// The chunks of a text with their offsets.
 type Chunks = Vec<(usize, Arc<Chunk>)>;
 
-/// Chunks by the hash of their text.
-pub(crate) type Cache = HashMap<Hash, Arc<Chunk>>;
+/// A text as it was read last, for the next reading of it.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    source: Arc<str>,
+    /// Its chunks in order.
+    chunks: Vec<(ChunkRange, Arc<Chunk>)>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Cache { source: "".into(), chunks: Vec::new() }
+    }
+}
+
+impl Cache {
+    /// The chunk of a text, if it is the one at a position.
+    fn get(&self, position: usize, text: &str, too_deep: bool) -> Option<&Arc<Chunk>> {
+        let (known, chunk) = self.chunks.get(position)?;
+        let same = known.too_deep == too_deep && self.source[known.range.clone()] == *text;
+        same.then_some(chunk)
+    }
+}
 
 impl Analysis {
     /// Whether any problem is an error: such a file does not run as it is meant.
@@ -85,7 +105,7 @@ impl Analysis {
 
 /// Reads a text of Python. A text from 4 GiB on is read as empty, with a problem.
 pub fn parse(file_name: &str, source: &str) -> Analysis {
-    analyse(file_name.into(), source.into(), &mut Cache::new())
+    analyse(file_name.into(), source.into(), &mut Cache::default())
 }
 
 /// The part of a file that the embedded interpreter runs: everything that the
@@ -177,7 +197,7 @@ fn items(chunks: &[(usize, Arc<Chunk>)]) -> impl Iterator<Item = (usize, &Item, 
 pub(crate) fn analyse(file: Arc<str>, source: Arc<str>, cache: &mut Cache) -> Analysis {
     let text: &str = if source.len() < u32::MAX as usize { &source } else { "" };
     let lines = LineIndex::new(text);
-    let (chunks, ranges) = read_chunks(text, cache);
+    let (chunks, ranges) = read_chunks(&source, text, cache);
     let broken: Vec<Range<usize>> = ranges
         .iter()
         .zip(&chunks)
@@ -234,21 +254,39 @@ pub(crate) fn analyse(file: Arc<str>, source: Arc<str>, cache: &mut Cache) -> An
     Analysis { file, source, spec, parts: Arc::new(Parts { functions: parts, cutter }) }
 }
 
-fn read_chunks(text: &str, cache: &mut Cache) -> (Chunks, Vec<Range<usize>>) {
-    let mut kept = Cache::with_capacity(cache.len());
-    let mut chunks = Vec::new();
-    let mut ranges = Vec::new();
-    for found in chunk::split(text) {
-        let chunk_text = &text[found.range.clone()];
-        let hash = Hash::of(chunk_text.as_bytes());
-        let known = kept.get(&hash).or_else(|| cache.get(&hash)).cloned();
-        let chunk = known.unwrap_or_else(|| Arc::new(read_chunk(chunk_text, found.too_deep)));
-        kept.insert(hash, chunk.clone());
-        chunks.push((found.range.start, chunk));
-        ranges.push(found.range);
-    }
-    *cache = kept;
-    (chunks, ranges)
+/// The chunks of a text. Those before and after what changed since the last
+/// reading are found by comparing with it; what lies between is read.
+fn read_chunks(source: &Arc<str>, text: &str, cache: &mut Cache) -> (Chunks, Vec<Range<usize>>) {
+    let found = chunk::split(text);
+    let known = cache.chunks.len();
+    let at = |index: usize| (&text[found[index].range.clone()], found[index].too_deep);
+    let shorter = known.min(found.len());
+    let same_at = |position: usize, index: usize| {
+        let (text, too_deep) = at(index);
+        cache.get(position, text, too_deep).is_some()
+    };
+    let head = (0..shorter).take_while(|index| same_at(*index, *index)).count();
+    let tail =
+        (1..=shorter - head).take_while(|back| same_at(known - back, found.len() - back)).count();
+    let kept = |index: usize| match index {
+        _ if index < head => Some(index),
+        _ if index >= found.len() - tail => Some(index + known - found.len()),
+        _ => None,
+    };
+    let chunks: Vec<Arc<Chunk>> = (0..found.len())
+        .map(|index| match kept(index) {
+            Some(position) => cache.chunks[position].1.clone(),
+            None => {
+                let (text, too_deep) = at(index);
+                Arc::new(read_chunk(text, too_deep))
+            }
+        })
+        .collect();
+    let ranges = found.iter().map(|chunk| chunk.range.clone()).collect();
+    let placed = found.iter().zip(&chunks).map(|(found, chunk)| (found.range.start, chunk.clone()));
+    let placed = placed.collect();
+    *cache = Cache { source: source.clone(), chunks: found.into_iter().zip(chunks).collect() };
+    (placed, ranges)
 }
 
 fn read_chunk(text: &str, too_deep: bool) -> Chunk {

@@ -1,6 +1,7 @@
 //! A text that is being edited.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::analysis::{Analysis, Cache, analyse};
 
@@ -9,7 +10,7 @@ use crate::analysis::{Analysis, Cache, analyse};
 #[derive(Debug)]
 pub struct Document {
     analysis: Analysis,
-    /// Statements of the text as it was read last.
+    /// The text as it was read last, with its statements.
     cache: Cache,
 }
 
@@ -36,7 +37,7 @@ impl std::error::Error for EditError {}
 impl Document {
     /// Reads a text for the first time.
     pub fn new(file_name: &str, source: &str) -> Self {
-        let mut cache = Cache::new();
+        let mut cache = Cache::default();
         let analysis = analyse(file_name.into(), source.into(), &mut cache);
         Document { analysis, cache }
     }
@@ -51,12 +52,16 @@ impl Document {
             return Err(EditError::InsideCharacter);
         }
         let edited = [&source[..range.start], text, &source[range.end..]].concat();
-        Ok(self.replace(&edited))
+        Ok(self.read(edited.into()))
     }
 
     /// Replaces the whole text.
     pub fn replace(&mut self, source: &str) -> &Analysis {
-        self.analysis = analyse(self.analysis.file.clone(), source.into(), &mut self.cache);
+        self.read(source.into())
+    }
+
+    fn read(&mut self, source: Arc<str>) -> &Analysis {
+        self.analysis = analyse(self.analysis.file.clone(), source, &mut self.cache);
         &self.analysis
     }
 

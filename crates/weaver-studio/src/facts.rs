@@ -72,6 +72,8 @@ pub(crate) struct Violation {
     pub what: &'static str,
     /// The way out.
     pub instead: &'static str,
+    /// The built-in name it is about: nothing is wrong where the file defines it.
+    pub builtin: Option<Name>,
 }
 
 /// One name bound by an import.
@@ -143,7 +145,7 @@ pub(crate) fn is_main_test(test: &Expr) -> bool {
 }
 
 /// Attributes that only graph code uses.
-const GRAPH_WORDS: [&str; 8] = [
+const GRAPH_WORDS: [&str; 9] = [
     "StateGraph",
     "MessageGraph",
     "add_node",
@@ -151,6 +153,7 @@ const GRAPH_WORDS: [&str; 8] = [
     "add_conditional_edges",
     "add_sequence",
     "set_entry_point",
+    "create_agent",
     "create_react_agent",
 ];
 
@@ -167,6 +170,8 @@ struct Collector {
     global_writes: Vec<(Range<usize>, Name)>,
     globals: HashSet<Name>,
     builds_graph: bool,
+    /// The innermost class around the place is an exception.
+    in_exception: bool,
 }
 
 impl Collector {
@@ -175,7 +180,14 @@ impl Collector {
     }
 
     fn violation(&mut self, range: Range<usize>, found: subset::Missing) {
-        self.violations.push(Violation { range, what: found.what, instead: found.instead });
+        let subset::Missing { what, instead } = found;
+        self.violations.push(Violation { range, what, instead, builtin: None });
+    }
+
+    fn builtin(&mut self, name: &Name, range: Range<usize>, found: subset::Missing) {
+        let subset::Missing { what, instead } = found;
+        let builtin = Some(name.clone());
+        self.violations.push(Violation { range, what, instead, builtin });
     }
 
     fn function(&mut self, def: &StmtFunctionDef) {
@@ -225,11 +237,19 @@ impl Collector {
         for (range, found) in subset::class_problems(class) {
             self.violation(range, found);
         }
+        if let Some(arguments) = &class.arguments
+            && self.functions > 0
+            && !arguments.args.is_empty()
+        {
+            self.violation(range_of(&**arguments), subset::LOCAL_CLASS_WITH_BASES);
+        }
+        let outside = std::mem::replace(&mut self.in_exception, subset::is_exception(class));
         self.scopes.push(bound_names(&class.body).into_iter().collect());
         for stmt in &class.body {
             self.visit_stmt(stmt);
         }
         self.scopes.pop();
+        self.in_exception = outside;
     }
 
     fn import(&mut self, stmt: &Stmt) {
@@ -376,10 +396,21 @@ impl<'a> Visitor<'a> for Collector {
                 }
                 if !self.is_local(&name.id) {
                     if let Some(found) = subset::missing_builtin(&name.id) {
-                        self.violation(range_of(expr), found);
+                        self.builtin(&name.id, range_of(expr), found);
                     }
                     self.uses.insert(name.id.clone());
                 }
+            }
+            Expr::Call(call) if self.in_exception && subset::is_super_init(expr) => {
+                visitor::walk_arguments(self, &call.arguments);
+            }
+            Expr::Call(call) => {
+                if let Some((name, found)) = subset::call_problem(call)
+                    && !self.is_local(name)
+                {
+                    self.builtin(name, range_of(expr), found);
+                }
+                visitor::walk_expr(self, expr);
             }
             Expr::Attribute(attribute) => {
                 if GRAPH_WORDS.contains(&attribute.attr.as_str()) {

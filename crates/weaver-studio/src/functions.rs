@@ -7,6 +7,7 @@ use weaver_core::spec::{FunctionSpec, Runs, SchemaSpec};
 use weaver_core::{Hash, LineIndex, Severity};
 
 use crate::analysis::Part;
+use crate::eval::prebuilt::INIT_CHAT_MODEL;
 use crate::eval::value::Abs;
 use crate::eval::{Evaluator, FunctionDraft, FunctionExpression};
 use crate::facts::{self, ItemKind};
@@ -124,12 +125,12 @@ impl<'a> Functions<'_, 'a> {
                 let (uses, violations) = facts::expression(&expr);
                 let scope = self.scope_of(draft);
                 let mut closure = self.units.closure(&uses, scope);
-                closure.reasons.extend(violations.into_iter().map(|violation| Reason {
-                    code: "embedded_subset",
-                    range: draft.span.clone(),
-                    what: format!("{} does not run in the embedded interpreter", violation.what),
-                    instead: violation.instead.to_string(),
-                }));
+                if uses.iter().any(|name| name == INIT_CHAT_MODEL) {
+                    let init = ("langchain.chat_models".into(), Some("init_chat_model".into()));
+                    closure.imports.insert(INIT_CHAT_MODEL.into(), init);
+                }
+                let real = self.units.real(&violations, scope);
+                closure.reasons.extend(real.map(|found| found.reason(draft.span.clone())));
                 (Some(text.clone()), closure)
             }
         }
@@ -183,12 +184,14 @@ impl<'a> Functions<'_, 'a> {
         expression: Option<&str>,
         closure: &Closure,
     ) -> Hash {
-        let mut parts: Vec<Vec<u8>> = Vec::new();
-        parts.push(expression.unwrap_or(&draft.id).as_bytes().to_vec());
-        let mut hashes: Vec<[u8; 32]> =
-            closure.units.iter().map(|id| self.units.all[*id as usize].item.hash.0).collect();
+        let mut hashes: Vec<&[u8]> = closure
+            .units
+            .iter()
+            .map(|id| self.units.all[*id as usize].item.hash.0.as_slice())
+            .collect();
         hashes.sort_unstable();
-        parts.extend(hashes.into_iter().map(|hash| hash.to_vec()));
+        let own = expression.unwrap_or(&draft.id).as_bytes();
+        let mut parts: Vec<Vec<u8>> = Vec::new();
         for (local, (module, name)) in &closure.imports {
             parts.push(format!("{local}={module}:{}", name.as_deref().unwrap_or("")).into_bytes());
         }
@@ -198,6 +201,7 @@ impl<'a> Functions<'_, 'a> {
             }
         }
         parts.extend(closure.graphs.keys().map(|name| name.as_bytes().to_vec()));
-        Hash::of_parts(parts.iter().map(Vec::as_slice))
+        let parts = parts.iter().map(Vec::as_slice);
+        Hash::of_parts(std::iter::once(own).chain(hashes).chain(parts))
     }
 }

@@ -11,32 +11,46 @@ pub(crate) enum Answer {
     NameMissing(&'static str),
 }
 
-/// Modules whose every submodule the host answers.
-const HOST_FAMILIES: [&str; 13] = [
+/// Modules whose every name and submodule the host answers.
+const HOST_FAMILIES: [&str; 11] = [
     "agentweaver",
     "langgraph",
     "langchain_core",
-    "langchain_openai",
-    "langchain_anthropic",
-    "langchain_google_genai",
-    "langchain_ollama",
     "langchain.chat_models",
-    "langchain.tools",
     "langchain.messages",
+    "langchain.output_parsers",
+    "langchain.prompts",
+    "langchain.schema",
+    "langchain.tools",
     "typing",
     "typing_extensions",
-    "pydantic",
 ];
 
-/// Modules of the standard library that the interpreter or the host has.
-const STANDARD: [&str; 31] = [
+/// Chat models that the host answers for, whatever `langchain_…` package has them.
+const CHAT_MODELS: [&str; 9] = [
+    "AzureChatOpenAI",
+    "ChatAnthropic",
+    "ChatDeepSeek",
+    "ChatGoogleGenerativeAI",
+    "ChatGroq",
+    "ChatMistralAI",
+    "ChatOllama",
+    "ChatOpenAI",
+    "ChatVertexAI",
+];
+
+/// Other modules that the interpreter or the host has.
+const MODULES: [&str; 43] = [
     "__future__",
+    "abc",
+    "anthropic",
     "asyncio",
     "base64",
     "binascii",
     "bisect",
     "collections",
     "collections.abc",
+    "contextlib",
     "copy",
     "csv",
     "dataclasses",
@@ -45,37 +59,53 @@ const STANDARD: [&str; 31] = [
     "enum",
     "functools",
     "hashlib",
+    "heapq",
     "itertools",
     "json",
+    "langchain",
     "logging",
     "math",
+    "openai",
     "operator",
     "os",
     "os.path",
     "pathlib",
+    "pydantic",
     "random",
     "re",
+    "statistics",
+    "string",
     "sys",
+    "textwrap",
     "time",
     "tomllib",
     "unicodedata",
+    "urllib",
+    "urllib.parse",
     "uuid",
     "warnings",
 ];
 
+/// Modules of which only these names are here, and what to use instead of others.
+const ONLY: &[(&str, &[&str], &str)] = &[
+    ("contextlib", &["nullcontext", "suppress"], "use `try` … `finally`"),
+    ("heapq", &["heapify", "heappop", "heappush", "nlargest", "nsmallest"], "sort the list"),
+    (
+        "langchain",
+        &["chat_models", "hub", "messages", "output_parsers", "prompts", "schema", "tools"],
+        "use LangGraph's own parts, or a typed node",
+    ),
+    ("statistics", &["fmean", "mean", "median", "mode", "stdev", "variance"], "write the sum out"),
+    ("urllib.parse", &["quote", "quote_plus"], "use a regular expression"),
+];
+
 /// Names that those modules lack, and what to use instead. Checked against monty 1.4.0.
 const MISSING: &[(&str, &str, &str)] = &[
-    ("functools", "wraps", "leave it out: only the wrapper's name changes"),
     ("functools", "singledispatch", "use `match` or `isinstance`"),
     ("functools", "cached_property", "use a plain method"),
     ("functools", "total_ordering", "compare a key instead"),
     ("functools", "cmp_to_key", "sort by a key"),
     ("functools", "partialmethod", "write the method out"),
-    ("dataclasses", "asdict", "write the dict out"),
-    ("dataclasses", "astuple", "write the tuple out"),
-    ("dataclasses", "replace", "make a new object"),
-    ("dataclasses", "fields", "write the names out"),
-    ("collections", "OrderedDict", "use `dict`: it keeps its order"),
     ("collections", "ChainMap", "merge the dicts with `|`"),
     ("json", "JSONEncoder", "give `json.dumps` plain values"),
     ("re", "VERBOSE", "write the pattern on one line"),
@@ -83,11 +113,6 @@ const MISSING: &[(&str, &str, &str)] = &[
     ("sys", "exit", "raise an exception"),
     ("sys", "path", "leave it out"),
     ("pathlib", "PurePath", "use `Path`"),
-    (
-        "asyncio",
-        "create_task",
-        "use `asyncio.gather`, and `timeout=` and `max_concurrency` of the graph",
-    ),
     (
         "asyncio",
         "wait_for",
@@ -130,12 +155,23 @@ pub(crate) fn answer(module: &str, name: Option<&str>) -> Answer {
     if family {
         return Answer::Here;
     }
-    // `from langchain import chat_models`
-    if module == "langchain" && matches!(name, Some("chat_models" | "tools" | "messages")) {
-        return Answer::Here;
+    let first = module.split('.').next().unwrap_or(module);
+    if first.starts_with("langchain_") {
+        let known = name.is_none_or(|name| CHAT_MODELS.contains(&name));
+        return if known { Answer::Here } else { Answer::Worker };
     }
-    if !STANDARD.contains(&module) {
+    if matches!(first, "openai" | "anthropic") && name.is_some_and(|name| !name.ends_with("Error"))
+    {
+        return Answer::NameMissing("use a chat model such as `ChatOpenAI`, or `nodes.llm`");
+    }
+    if first != "pydantic" && !MODULES.contains(&module) {
         return Answer::Worker;
+    }
+    if let (Some(name), Some((_, here, instead))) =
+        (name, ONLY.iter().find(|entry| entry.0 == module))
+        && !here.contains(&name)
+    {
+        return Answer::NameMissing(instead);
     }
     match MISSING.iter().find(|entry| entry.0 == module && Some(entry.1) == name) {
         Some(entry) => Answer::NameMissing(entry.2),

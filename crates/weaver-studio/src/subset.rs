@@ -1,10 +1,13 @@
 //! What the embedded interpreter does not run, and what to write instead.
-//! Checked against the interpreter itself; see its version in the manifest.
+//! `weaver_interpreter::limits` says the same; `weaver-agent`, which sees both crates,
+//! tests that they agree.
 
 use std::ops::Range;
 
-use ruff_python_ast::{Expr, ExprContext, Stmt, StmtClassDef};
+use ruff_python_ast::name::Name;
+use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprContext, Stmt, StmtClassDef};
 
+use crate::eval::outcome::type_head;
 use crate::syntax::range_of;
 
 /// Something missing, as the subject of a sentence, and the way out.
@@ -26,10 +29,13 @@ pub(crate) const ASYNC_FOR: Missing =
 /// The `@` operator.
 pub(crate) const MATMUL: Missing = missing("the operator `@`", "multiply in a loop");
 
+/// A class inside a function that builds on another.
+pub(crate) const LOCAL_CLASS_WITH_BASES: Missing =
+    missing("a class with a base inside a function", "define the class at the top of the file");
+
 /// What is wrong with a statement itself, not with its parts.
 pub(crate) fn statement_problem(stmt: &Stmt) -> Option<Missing> {
     Some(match stmt {
-        Stmt::Delete(_) => missing("`del`", "use `.pop(key)` or assign `None`"),
         Stmt::With(with) if with.is_async => {
             missing("`async with`", "call the methods directly, or use a plain `with`")
         }
@@ -48,33 +54,72 @@ pub(crate) fn statement_problem(stmt: &Stmt) -> Option<Missing> {
 
 /// What is wrong with an expression itself, not with its parts.
 pub(crate) fn expression_problem(expr: &Expr) -> Option<Missing> {
-    Some(match expr {
-        Expr::Yield(_) | Expr::YieldFrom(_) => {
-            missing("`yield`", "build a list and return it; use `get_stream_writer()` to stream")
-        }
-        Expr::TString(_) => missing("a template string", "use an f-string"),
+    match expr {
+        Expr::Yield(_) | Expr::YieldFrom(_) => Some(missing(
+            "`yield`",
+            "build a list and return it; use `get_stream_writer()` to stream",
+        )),
+        Expr::TString(_) => Some(missing("a template string", "use an f-string")),
         Expr::Attribute(attribute) if attribute.ctx == ExprContext::Load => {
-            match attribute.attr.as_str() {
-                "__name__" if !is_class_of(&attribute.value) => {
-                    missing("`.__name__` of a function", "write the name as text")
-                }
-                "__qualname__" => missing("`.__qualname__`", "write the name as text"),
-                "__cause__" => missing("`.__cause__`", "keep the first exception in a variable"),
-                "__wrapped__" | "__closure__" | "__code__" | "__mro__" | "__subclasses__" => {
-                    missing("looking into functions and classes", "pass the value itself")
-                }
-                _ => return None,
-            }
+            attribute_problem(attribute)
+        }
+        _ => None,
+    }
+}
+
+fn attribute_problem(attribute: &ExprAttribute) -> Option<Missing> {
+    let receiver = match &*attribute.value {
+        Expr::Name(name) => name.id.as_str(),
+        _ => "",
+    };
+    Some(match attribute.attr.as_str() {
+        "__name__" if !is_class(&attribute.value) => {
+            missing("`.__name__` of a function", "write the name as text")
+        }
+        "__qualname__" => missing("`.__qualname__`", "write the name as text"),
+        "__doc__" => missing("`.__doc__`", "keep the text in a variable"),
+        "__dict__" => missing("`.__dict__`", "name the attributes one by one"),
+        "__class__" => missing("`.__class__`", "use `type(x)`"),
+        "__cause__" | "__context__" => {
+            missing("`.__cause__` and `.__context__`", "keep the first exception in a variable")
+        }
+        "__traceback__" => missing("`.__traceback__`", "leave it out: failures are logged with it"),
+        "__wrapped__" | "__closure__" | "__code__" | "__mro__" | "__bases__" | "__subclasses__" => {
+            missing("looking into functions and classes", "pass the value itself")
+        }
+        "read_text" | "write_text" | "read_bytes" | "write_bytes" | "iterdir" | "is_file"
+        | "is_dir"
+            if receiver != "tools" =>
+        {
+            FILES
+        }
+        "listdir" | "scandir" | "walk" | "makedirs" | "mkdir" | "rmdir" | "remove" | "rename"
+        | "unlink" | "stat" | "chdir"
+            if receiver == "os" =>
+        {
+            FILES
+        }
+        "system" | "popen" | "fork" | "kill" if receiver == "os" => {
+            missing("starting a process", "use a tool")
         }
         _ => return None,
     })
 }
 
-/// `type(x)` or `x.__class__`, whose `__name__` works.
-fn is_class_of(expr: &Expr) -> bool {
+const FILES: Missing =
+    missing("access to files", "use a `nodes.file` node, or a tool of the host through `tools`");
+
+/// `type(x)` or the name of a class, whose `__name__` works.
+fn is_class(expr: &Expr) -> bool {
     match expr {
         Expr::Call(call) => matches!(&*call.func, Expr::Name(name) if name.id == *"type"),
-        Expr::Attribute(attribute) => attribute.attr.as_str() == "__class__",
+        Expr::Name(name) => {
+            name.id.starts_with(char::is_uppercase)
+                || matches!(
+                    name.id.as_str(),
+                    "int" | "str" | "float" | "bool" | "list" | "dict" | "set" | "tuple" | "bytes"
+                )
+        }
         _ => false,
     }
 }
@@ -82,32 +127,89 @@ fn is_class_of(expr: &Expr) -> bool {
 /// A built-in name that is missing.
 pub(crate) fn missing_builtin(name: &str) -> Option<Missing> {
     Some(match name {
+        "open" => FILES,
         "input" => missing("`input()`", "use `interrupt(...)` to ask a person"),
-        "super" => missing("`super()`", "call the other class's function directly"),
-        "globals" | "locals" | "vars" | "dir" => {
+        "super" => missing(
+            "`super()` other than `super().__init__(...)` of an exception",
+            "call the other class's function directly",
+        ),
+        "globals" | "vars" | "dir" => {
             missing("looking up variables by name", "keep the values in a dict")
         }
-        "compile" | "__import__" | "breakpoint" => {
-            missing("`compile`, `__import__` and `breakpoint`", "leave it out")
+        "compile" | "__import__" | "breakpoint" | "help" => {
+            missing("`compile`, `__import__`, `breakpoint` and `help`", "leave it out")
         }
+        "exit" | "quit" => missing("`exit` and `quit`", "raise an exception"),
         "delattr" | "memoryview" | "bytearray" => {
             missing("`delattr`, `memoryview` and `bytearray`", "use `dict`, `bytes` or `list`")
         }
-        "callable" => missing("`callable`", "look for what it is with `isinstance`"),
         "aiter" | "anext" => missing("`aiter` and `anext`", "use a list"),
-        "issubclass" => missing("`issubclass`", "use `isinstance` on an object"),
+        "ascii" => missing("`ascii`", "use `repr`"),
+        "ExceptionGroup" | "BaseExceptionGroup" => {
+            missing("groups of exceptions", "raise one exception")
+        }
         _ => return None,
     })
 }
 
+/// A built-in that is there but cannot be called.
+pub(crate) fn call_problem(call: &ExprCall) -> Option<(&Name, Missing)> {
+    match &*call.func {
+        Expr::Name(name) if name.id == *"object" => {
+            Some((&name.id, missing("`object()`", "compare with a text or a number of your own")))
+        }
+        _ => None,
+    }
+}
+
+/// `super().__init__(…)`, as exceptions call it.
+pub(crate) fn is_super_init(expr: &Expr) -> bool {
+    let Expr::Call(call) = expr else { return false };
+    let Expr::Attribute(attribute) = &*call.func else { return false };
+    attribute.attr.as_str() == "__init__"
+        && matches!(&*attribute.value, Expr::Call(inner)
+            if matches!(&*inner.func, Expr::Name(name) if name.id == *"super"))
+}
+
+/// Whether a class is an exception, as far as its bases' names tell.
+pub(crate) fn is_exception(class: &StmtClassDef) -> bool {
+    let bases = class.arguments.iter().flat_map(|arguments| &arguments.args);
+    bases.map(type_head).any(|base| {
+        base.ends_with("Error") || base.ends_with("Exception") || base.ends_with("Warning")
+    })
+}
+
+/// Special methods that the interpreter never calls.
+const SPECIAL_METHODS: [&str; 20] = [
+    "__len__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "__getattr__",
+    "__setattr__",
+    "__delattr__",
+    "__new__",
+    "__aenter__",
+    "__aexit__",
+    "__aiter__",
+    "__anext__",
+    "__del__",
+    "__init_subclass__",
+    "__class_getitem__",
+    "__int__",
+    "__float__",
+    "__format__",
+    "__missing__",
+];
+
 /// What keeps a class from being run. Classes that describe data never get here.
 pub(crate) fn class_problems(class: &StmtClassDef) -> Vec<(Range<usize>, Missing)> {
     let mut found = Vec::new();
-    if let Some(arguments) = &class.arguments
-        && (!arguments.args.is_empty() || !arguments.keywords.is_empty())
-    {
-        let base = missing("a class with a base", "put the shared functions into the class itself");
-        found.push((range_of(&**arguments), base));
+    for keyword in class.arguments.iter().flat_map(|arguments| &arguments.keywords) {
+        if keyword.arg.as_ref().is_some_and(|arg| arg.as_str() == "metaclass") {
+            found.push((range_of(keyword), missing("a metaclass", "leave the metaclass out")));
+        }
     }
     for stmt in &class.body {
         match stmt {
@@ -117,9 +219,9 @@ pub(crate) fn class_problems(class: &StmtClassDef) -> Vec<(Range<usize>, Missing
                         missing("a decorator on a method", "make it a plain method or a function");
                     found.push((range_of(decorator), decorated));
                 }
-                if matches!(def.name.as_str(), "__len__" | "__lt__" | "__gt__" | "__getattr__") {
+                if SPECIAL_METHODS.contains(&def.name.as_str()) {
                     let special = missing(
-                        "`__len__`, `__lt__`, `__gt__` or `__getattr__` of a class",
+                        "a special method such as `__len__`, `__lt__` or `__getattr__`",
                         "use a method with a plain name",
                     );
                     found.push((range_of(&def.name), special));

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use ruff_python_ast::name::Name;
 
-use crate::facts::{Import, Item, ItemKind};
+use crate::facts::{Import, Item, ItemKind, Violation};
 use crate::hosts::{self, Answer};
 
 /// A statement of the module or of the body of a function that builds a graph.
@@ -63,6 +63,18 @@ pub(crate) struct Reason {
     pub range: Range<usize>,
     pub what: String,
     pub instead: String,
+}
+
+impl Violation {
+    /// Why a function with it does not run; `range` is its place in the whole text.
+    pub fn reason(&self, range: Range<usize>) -> Reason {
+        Reason {
+            code: "embedded_subset",
+            range,
+            what: format!("{} does not run in the embedded interpreter", self.what),
+            instead: self.instead.to_string(),
+        }
+    }
 }
 
 impl<'c> Units<'c> {
@@ -144,6 +156,18 @@ impl<'c> Units<'c> {
         closure
     }
 
+    /// Violations in a scope, without the built-in names that the file defines itself.
+    pub fn real<'v>(
+        &'v self,
+        violations: &'v [Violation],
+        scope: Option<u32>,
+    ) -> impl Iterator<Item = &'v Violation> {
+        violations.iter().filter(move |violation| {
+            let own = |name: &Name| self.resolve(name, scope).is_some();
+            !violation.builtin.as_ref().is_some_and(own)
+        })
+    }
+
     /// Takes one unit into a closure.
     fn need<'s>(
         &'s self,
@@ -173,13 +197,8 @@ impl<'c> Units<'c> {
             });
         }
         let at = |inner: &Range<usize>| unit.base + inner.start..unit.base + inner.end;
-        for violation in &unit.item.violations {
-            closure.reasons.push(Reason {
-                code: "embedded_subset",
-                range: at(&violation.range),
-                what: format!("{} does not run in the embedded interpreter", violation.what),
-                instead: violation.instead.to_string(),
-            });
+        for violation in self.real(&unit.item.violations, Some(id)) {
+            closure.reasons.push(violation.reason(at(&violation.range)));
         }
         for import in &unit.item.imports {
             self.import(import, unit, closure);

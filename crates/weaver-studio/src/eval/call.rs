@@ -211,6 +211,10 @@ impl<'a> Evaluator<'a> {
                 self.new_builder(last, &args, &span, scope)
             }
             "ToolNode" if langgraph => self.tool_node(&args),
+            "create_react_agent" if langgraph => self.prebuilt(last, &args, &span, scope),
+            "create_agent" if &**path == "langchain.agents.create_agent" => {
+                self.prebuilt(last, &args, &span, scope)
+            }
             "RetryPolicy" if langgraph => Abs::Retry(Rc::new(self.retry_policy(&args))),
             "TimeoutPolicy" if langgraph => Abs::Timeout(self.timeout_policy(&args)),
             "CachePolicy" if langgraph => Abs::Cache(self.cache_policy(&args)),
@@ -231,7 +235,7 @@ impl<'a> Evaluator<'a> {
         Val { abs, span }
     }
 
-    fn tool_node(&mut self, args: &CallArgs<'a>) -> Abs<'a> {
+    pub(super) fn tool_node(&mut self, args: &CallArgs<'a>) -> Abs<'a> {
         let tools = args.get(0, "tools").and_then(Val::items).unwrap_or_default();
         self.remember_tools(&tools);
         let tools = tools.iter().filter_map(|tool| match &tool.abs {

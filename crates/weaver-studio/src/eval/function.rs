@@ -38,8 +38,14 @@ pub(crate) enum FunctionExpression<'a> {
 /// Something with parameters and a body.
 #[derive(Clone, Debug)]
 pub(crate) enum Callable<'a> {
-    Def { function: FunctionRef<'a>, given: usize, given_names: Vec<String> },
+    Def {
+        function: FunctionRef<'a>,
+        given: usize,
+        given_names: Vec<String>,
+    },
     Lambda(LambdaRef<'a>),
+    /// The node of a prebuilt agent that calls the model, by its name.
+    Prebuilt(&'static str),
 }
 
 impl<'a> Callable<'a> {
@@ -48,6 +54,7 @@ impl<'a> Callable<'a> {
         match self {
             Callable::Def { function, .. } => function.def.name.to_string(),
             Callable::Lambda(_) => "condition".into(),
+            Callable::Prebuilt(name) => (*name).into(),
         }
     }
 
@@ -56,6 +63,7 @@ impl<'a> Callable<'a> {
         match self {
             Callable::Def { function, .. } => function.base,
             Callable::Lambda(lambda) => lambda.base,
+            Callable::Prebuilt(_) => 0,
         }
     }
 
@@ -63,6 +71,7 @@ impl<'a> Callable<'a> {
         match self {
             Callable::Def { function, .. } => function.scope.as_ref(),
             Callable::Lambda(lambda) => lambda.scope.as_ref(),
+            Callable::Prebuilt(_) => None,
         }
     }
 
@@ -74,7 +83,7 @@ impl<'a> Callable<'a> {
         match self {
             Callable::Def { function, .. } => syntax::docstring(&function.def.body)
                 .and_then(|doc| doc.lines().next().map(String::from)),
-            Callable::Lambda(_) => None,
+            Callable::Lambda(_) | Callable::Prebuilt(_) => None,
         }
     }
 
@@ -86,10 +95,18 @@ impl<'a> Callable<'a> {
                 Some(parameters) => (&**parameters, lambda.base),
                 None => return Vec::new(),
             },
+            Callable::Prebuilt(_) => {
+                return vec![ParameterSpec {
+                    name: "state".into(),
+                    annotation: None,
+                    has_default: false,
+                    keyword_only: false,
+                }];
+            }
         };
         let (skip, given): (usize, &[String]) = match self {
             Callable::Def { given, given_names, .. } => (*given, given_names),
-            Callable::Lambda(_) => (0, &[]),
+            Callable::Lambda(_) | Callable::Prebuilt(_) => (0, &[]),
         };
         let all = parameter_specs(parameters, base, text);
         let positional = parameters.posonlyargs.len() + parameters.args.len();
@@ -208,7 +225,7 @@ impl<'a> Evaluator<'a> {
                         given_names.extend(given.keywords.iter().cloned());
                         Callable::Def { function, given: before + given.positional, given_names }
                     }
-                    lambda => lambda,
+                    other => other,
                 };
                 let text =
                     given.text.clone().unwrap_or_else(|| self.source(&given.span).to_string());
@@ -304,7 +321,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn place_id(&self, what: &str, start: usize) -> String {
+    pub(super) fn place_id(&self, what: &str, start: usize) -> String {
         let (line, column) = self.lines.position(self.text, start as u32);
         format!("{what}@{line}:{column}")
     }

@@ -211,7 +211,12 @@ impl<'a> Evaluator<'a> {
         chained
     }
 
-    fn compile(&mut self, index: usize, args: &CallArgs<'a>, span: Range<usize>) -> Val<'a> {
+    pub(super) fn compile(
+        &mut self,
+        index: usize,
+        args: &CallArgs<'a>,
+        span: Range<usize>,
+    ) -> Val<'a> {
         let names = |value: Option<&Val<'a>>| -> Vec<String> {
             match value {
                 Some(value) => match value.as_str() {
@@ -268,7 +273,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn connect(
+    pub(super) fn connect(
         &mut self,
         index: usize,
         source: &Val<'a>,
@@ -330,7 +335,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn add_branch(
+    pub(super) fn add_branch(
         &mut self,
         index: usize,
         source: Option<&Val<'a>>,

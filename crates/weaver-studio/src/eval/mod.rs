@@ -13,6 +13,7 @@ mod graph;
 mod node;
 pub(crate) mod outcome;
 mod policy;
+pub(crate) mod prebuilt;
 pub(crate) mod typed;
 pub(crate) mod value;
 
