@@ -177,7 +177,7 @@ impl Machine {
         };
         let n = r.count()?;
         let args = importer.list(r, n, 0)?;
-        let (kwargs, _) = importer.dict(r, 0)?;
+        let kwargs = importer.dict(r, 0)?;
         let repairs = importer.repairs();
         let parts = vec![function, args, kwargs, repairs, input_class];
         let root = importer.graph.push(MontyNode::Tuple(parts));
@@ -204,7 +204,7 @@ impl Machine {
             MontyObject::string("_aw_class_table"),
             MontyObject::list([]),
             MontyObject::dict([]),
-            MontyObject::list([]),
+            MontyObject::none(),
             MontyObject::none(),
         ]);
         match call.resume(order, PrintWriter::Callback(printer)) {
