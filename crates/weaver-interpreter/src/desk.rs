@@ -7,13 +7,15 @@
 //! is left, idle modules and then calls that wait for the host are saved and
 //! their workers given to others; nobody notices but by the time it takes.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod state;
+
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use self::state::{Evicted, Found, Main, Modules, Round, State, Waiter};
 use crate::lease::{Lease, Module, Parked, Place, Role};
 use crate::pool::{PoolOptions, lock};
 use crate::process::{Spawner, Worker};
@@ -25,14 +27,9 @@ const GROWTH_DELAY: Duration = Duration::from_millis(4);
 /// The same beyond one worker a processor, where more of them only help calls
 /// that are slower than others.
 const OVERGROWTH_DELAY: Duration = Duration::from_millis(40);
-/// A call is not evicted before it has waited this long for the host: many host
-/// calls are answered at once.
-const EVICTION_AGE: Duration = Duration::from_millis(5);
 /// A spare worker is started this long after the last was taken, so that short
 /// runs do not pay for it.
 const REFILL_DELAY: Duration = Duration::from_millis(50);
-/// Workers kept without a call or a session's own module.
-const USED_KEPT: usize = 4;
 
 /// Hands out workers.
 pub(crate) struct Desk {
@@ -42,59 +39,6 @@ pub(crate) struct Desk {
     spare: usize,
     processors: usize,
     patience: Duration,
-}
-
-#[derive(Default)]
-struct State {
-    /// Processes that may still be started.
-    seats: usize,
-    /// Workers never used.
-    fresh: Vec<Worker>,
-    /// Workers that run nothing; only for the same tenant.
-    used: Vec<Worker>,
-    sessions: HashMap<u64, Modules>,
-    /// Sessions whose own module idles in a worker, longest first.
-    idle: BTreeMap<u64, u64>,
-    /// Calls that wait for the host, longest first.
-    parked: BTreeMap<u64, (Instant, Weak<Parked>)>,
-    queue: VecDeque<Waiter>,
-    /// Numbers sessions, and moments in `idle` and `parked`.
-    last: u64,
-    /// Workers that are being freed.
-    evicting: usize,
-    /// Spare workers that are being started.
-    starting: usize,
-    /// When the queue will be looked at again without a cause.
-    due: Option<Instant>,
-    refilling: bool,
-}
-
-/// The workers of one session.
-struct Modules {
-    main: Main,
-    /// Calls that compute in a worker.
-    computing: usize,
-    /// Calls in the queue.
-    waiting: usize,
-    /// When the session last got a worker that had to make its module.
-    grown: Instant,
-}
-
-/// Where the session's own module is: the one that calls made one after another share.
-enum Main {
-    Nowhere,
-    InUse,
-    /// In a worker; its key in `idle`.
-    Idle(Box<Worker>, u64),
-    Saving,
-    Saved(Vec<u8>),
-}
-
-struct Waiter {
-    tenant: Arc<str>,
-    /// Whose module is wanted; nothing: just a worker.
-    session: Option<u64>,
-    grant: oneshot::Sender<Lease>,
 }
 
 /// The right to one process.
@@ -109,30 +53,6 @@ impl Drop for Seat {
             desk.dispatch();
         }
     }
-}
-
-/// What a look at the queue has found. All of it is carried out, and dropped,
-/// when the state is unlocked again: ends of workers come back to the desk.
-#[derive(Default)]
-struct Round {
-    grants: Vec<(oneshot::Sender<Lease>, Lease)>,
-    ended: Vec<Worker>,
-    evictions: Vec<(Worker, Evicted)>,
-    /// When waiting alone changes something.
-    due: Option<Instant>,
-}
-
-enum Evicted {
-    Session(u64),
-    Call(Arc<Parked>),
-}
-
-enum Found {
-    Worker(Worker),
-    Seat,
-    /// A spare worker is being started: it will be there sooner than a new one.
-    Soon,
-    Nothing,
 }
 
 impl Desk {
@@ -481,122 +401,5 @@ impl Desk {
 
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-}
-
-impl State {
-    fn tick(&mut self) -> u64 {
-        self.last += 1;
-        self.last
-    }
-
-    fn enqueue(&mut self, waiter: Waiter) {
-        self.count(waiter.session, |waiting| waiting + 1);
-        self.queue.push_back(waiter);
-    }
-
-    fn dequeue(&mut self, at: usize) -> Option<Waiter> {
-        let waiter = self.queue.remove(at)?;
-        self.count(waiter.session, |waiting| waiting - 1);
-        Some(waiter)
-    }
-
-    fn count(&mut self, session: Option<u64>, change: impl Fn(usize) -> usize) {
-        if let Some(modules) = session.and_then(|session| self.sessions.get_mut(&session)) {
-            modules.waiting = change(modules.waiting);
-        }
-    }
-
-    fn put_main(&mut self, session: u64, main: Main) {
-        if let Some(modules) = self.sessions.get_mut(&session) {
-            modules.main = main;
-        }
-    }
-
-    fn compute(&mut self, session: u64, starts: bool) {
-        if let Some(modules) = self.sessions.get_mut(&session) {
-            match starts {
-                true => modules.computing += 1,
-                false => modules.computing -= 1,
-            }
-        }
-    }
-
-    /// Keeps a worker; gives back the one that is too many.
-    #[must_use]
-    fn shelve(&mut self, worker: Worker) -> Option<Worker> {
-        self.used.push(worker);
-        (self.used.len() > USED_KEPT).then(|| self.used.remove(0))
-    }
-
-    /// An idle worker that has the session's module.
-    fn live(&mut self, session: u64) -> Option<(Worker, Role)> {
-        let modules = self.sessions.get_mut(&session)?;
-        if matches!(modules.main, Main::Idle(..))
-            && let Main::Idle(worker, at) = std::mem::replace(&mut modules.main, Main::InUse)
-        {
-            modules.computing += 1;
-            self.idle.remove(&at);
-            return Some((*worker, Role::Main));
-        }
-        let at = self.used.iter().position(|worker| worker.holds == Some(session))?;
-        modules.computing += 1;
-        Some((self.used.swap_remove(at), Role::Copy))
-    }
-
-    /// A worker that this tenant may have, or the right to start one.
-    fn clean(&mut self, tenant: &str, starting: &mut usize) -> Found {
-        let mine = |worker: &Worker| worker.tenant.as_deref() == Some(tenant);
-        let worker = match self.used.iter().position(mine) {
-            Some(at) => Some(self.used.swap_remove(at)),
-            None => self.fresh.pop(),
-        };
-        if let Some(mut worker) = worker {
-            worker.tenant = Some(tenant.to_owned());
-            worker.holds = None;
-            return Found::Worker(worker);
-        }
-        if *starting > 0 {
-            *starting -= 1;
-            return Found::Soon;
-        }
-        if self.seats == 0 {
-            return Found::Nothing;
-        }
-        self.seats -= 1;
-        Found::Seat
-    }
-
-    /// Makes room for one more worker where nothing computes: ends another
-    /// tenant's used worker, or takes that of an idle session or of the call that
-    /// has waited longest for the host. False when there is none.
-    fn free_one(&mut self, round: &mut Round, now: Instant) -> bool {
-        if !self.used.is_empty() {
-            round.ended.push(self.used.remove(0));
-            return true;
-        }
-        if let Some((_, session)) = self.idle.pop_first()
-            && let Some(modules) = self.sessions.get_mut(&session)
-            && let Main::Idle(worker, _) = std::mem::replace(&mut modules.main, Main::Saving)
-        {
-            self.evicting += 1;
-            round.evictions.push((*worker, Evicted::Session(session)));
-            return true;
-        }
-        for (since, cell) in self.parked.values() {
-            let due = *since + EVICTION_AGE;
-            if due > now {
-                round.due = round.due.into_iter().chain([due]).min();
-                return false;
-            }
-            if let Some(cell) = cell.upgrade()
-                && let Some(worker) = cell.start_saving()
-            {
-                self.evicting += 1;
-                round.evictions.push((worker, Evicted::Call(cell)));
-                return true;
-            }
-        }
-        false
     }
 }

@@ -148,6 +148,37 @@ impl Lowering<'_> {
         self.classes.push(Class { name: name.into(), kind, methods });
     }
 
+    /// Parameters that a tool gets from the state and not from the model.
+    fn injected(&mut self, function: &ast::StmtFunctionDef) {
+        for parameter in function.parameters.iter_non_variadic_params() {
+            let Some(annotation) = parameter.annotation() else { continue };
+            let text = self.text(annotation);
+            let (kind, field) = if let Some((_, rest)) = text.split_once("InjectedState") {
+                ("state", rest.strip_prefix('(').and_then(|rest| rest.split(['"', '\'']).nth(1)))
+            } else if text.contains("InjectedToolCallId") {
+                ("id", None)
+            } else if text.contains("InjectedStore") {
+                ("store", None)
+            } else {
+                continue;
+            };
+            let field = field.map_or("None".to_owned(), |field| format!("{field:?}"));
+            let (name, function) = (parameter.name().as_str(), function.name.as_str());
+            self.epilogue.push_str(&format!(
+                "_aw['injected'].setdefault({function:?}, []).append(({name:?}, {kind:?}, {field}))\n"
+            ));
+        }
+    }
+
+    /// `message.text`, which is a property and a method; objects here have no properties.
+    fn text_property(&mut self, attribute: &ast::ExprAttribute) {
+        if attribute.attr.as_str() == "text" && attribute.ctx == ExprContext::Load {
+            let value = attribute.value.range();
+            self.replace(TextRange::empty(value.start()), "_aw_text(");
+            self.replace(TextRange::new(value.end(), attribute.end()), ")");
+        }
+    }
+
     /// `super().__init__(...)` of an exception class.
     fn super_call(&mut self, call: &ast::ExprCall) -> bool {
         let Expr::Attribute(attribute) = &*call.func else { return false };
@@ -274,6 +305,7 @@ impl<'a> Visitor<'a> for Lowering<'_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
             Stmt::ClassDef(class) => self.class(class),
+            Stmt::FunctionDef(function) => self.injected(function),
             Stmt::ImportFrom(import) => self.import_from(import),
             Stmt::Import(import) => self.import(import),
             Stmt::Delete(delete) => self.delete(delete),
@@ -286,8 +318,17 @@ impl<'a> Visitor<'a> for Lowering<'_> {
     }
 
     fn visit_expr(&mut self, expr: &'a Expr) {
-        if let Expr::Call(call) = expr {
-            self.super_call(call);
+        match expr {
+            Expr::Call(call) => {
+                self.super_call(call);
+                if let Expr::Attribute(method) = &*call.func {
+                    // A method is called as it is.
+                    self.visit_expr(&method.value);
+                    return self.visit_arguments(&call.arguments);
+                }
+            }
+            Expr::Attribute(attribute) => self.text_property(attribute),
+            _ => {}
         }
         visitor::walk_expr(self, expr);
     }

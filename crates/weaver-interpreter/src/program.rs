@@ -105,6 +105,7 @@ fn make_prelude() -> String {
         ("_aw_find", "find_name"),
         ("_aw_native", "native_name"),
         ("isinstance", "is_instance"),
+        ("_aw_text", "text_property"),
         ("callable", "is_callable"),
         ("issubclass", "is_subclass"),
     ] {

@@ -9,7 +9,13 @@ live_errors = []
 
 
 def repair(repairs):
-    for container, key, value in repairs:
+    messages, others = repairs
+    for container, key, kind, content, id, name, rest in messages:
+        if rest is None:
+            container[key] = BY_TYPE[kind](content, id, name)
+        else:
+            container[key] = BY_TYPE[kind](content, id, name, **rest)
+    for container, key, value in others:
         make = makers.get(value["$type"])
         if make is not None:
             container[key] = make(value)

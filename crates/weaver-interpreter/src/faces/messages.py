@@ -12,6 +12,11 @@ def text_of(content):
     return "".join(parts)
 
 
+def text_property(x):
+    # `x.text` where it is not called.
+    return text_of(x.content) if isinstance(x, BaseMessage) else x.text
+
+
 TITLES = {"human": "Human Message", "ai": "Ai Message", "system": "System Message", "tool": "Tool Message", "remove": "Remove Message"}
 FIELDS = (
     "content", "id", "name", "tool_calls", "tool_call_id", "additional_kwargs", "response_metadata",

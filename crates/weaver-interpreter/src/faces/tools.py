@@ -55,6 +55,23 @@ def tool_input(input):
     return None, input
 
 
+# Parameters by function that are filled from the state: name, what, field.
+injected = {}
+
+
+def filled(tool, call, input, messages_key):
+    args = dict(call["args"])
+    for name, what, field in injected.get(function_name(tool.func), ()):
+        if what == "id":
+            args[name] = call["id"]
+        elif what == "store":
+            args[name] = the_store
+        else:
+            state = {messages_key: input} if type(input) is list else input
+            args[name] = state if field is None else (state[field] if type(state) is dict else getattr(state, field))
+    return {**call, "args": args, "type": "tool_call"}
+
+
 def tool_text(out):
     if type(out) is str:
         return out
@@ -121,7 +138,7 @@ class ToolNode:
                 out.append(self._unknown(call))
                 continue
             try:
-                out.append(t.invoke({**call, "type": "tool_call"}))
+                out.append(t.invoke(filled(t, call, input, self.messages_key)))
             except Exception as error:
                 if not self.handle_tool_errors:
                     raise
@@ -136,7 +153,7 @@ class ToolNode:
                 out.append(self._unknown(call))
                 continue
             try:
-                out.append(await t.ainvoke({**call, "type": "tool_call"}))
+                out.append(await t.ainvoke(filled(t, call, input, self.messages_key)))
             except Exception as error:
                 if not self.handle_tool_errors:
                     raise

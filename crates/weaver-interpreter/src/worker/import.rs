@@ -3,7 +3,10 @@
 //! What Python has natively (bytes, sets, dates, big integers) is made here.
 //! Other tagged maps (messages, schema instances, `Command` …) stay dicts and are
 //! listed as *repairs*: container, key and dict, innermost first. The Python
-//! side replaces each by its object, so it walks only what needs it.
+//! side replaces each by its object, so it walks only what needs it. Messages, of
+//! which a state has most, are listed apart in the form that makes them fastest.
+
+use std::collections::HashMap;
 
 use monty_types::unstable::{MontyGraph, MontyNode, NodeId};
 use monty_types::{MontyDate, MontyDateTime, MontyTime, MontyTimeDelta};
@@ -15,12 +18,36 @@ use crate::wire::{self, MAX_DEPTH, Malformed, Reader};
 #[derive(Default)]
 pub(super) struct Importer {
     pub(super) graph: MontyGraph,
+    /// Keys and other short texts, which a state has over and over again.
+    texts: HashMap<String, NodeId>,
+    messages: Vec<NodeId>,
     repairs: Vec<NodeId>,
 }
 
+/// What becomes of an imported value.
+enum Child {
+    /// It is what it should be.
+    Done,
+    /// It is a dict that Python replaces.
+    Tagged,
+    /// It is nothing yet: type, content, id, name and the rest of a message.
+    Message([NodeId; 5]),
+}
+
+/// Texts up to this long are worth looking up.
+const SHORT_TEXT_BYTES: usize = 16;
+
 impl Importer {
     pub(super) fn text(&mut self, text: &str) -> NodeId {
-        self.graph.push(MontyNode::String(text.to_owned()))
+        if text.len() > SHORT_TEXT_BYTES {
+            return self.graph.push(MontyNode::String(text.to_owned()));
+        }
+        if let Some(id) = self.texts.get(text) {
+            return *id;
+        }
+        let id = self.graph.push(MontyNode::String(text.to_owned()));
+        self.texts.insert(text.to_owned(), id);
+        id
     }
 
     /// A list of `n` values.
@@ -31,68 +58,121 @@ impl Importer {
         depth: usize,
     ) -> Result<NodeId, Malformed> {
         let mut ids = Vec::with_capacity(n);
-        let mut tagged = Vec::new();
+        let mut open = Vec::new();
         for index in 0..n {
-            let (id, is_tagged) = self.value(r, depth + 1)?;
+            let (id, child) = self.value(r, depth + 1)?;
             ids.push(id);
-            if is_tagged {
-                tagged.push((index, id));
+            if !matches!(child, Child::Done) {
+                open.push((index, id, child));
             }
         }
         let list = self.graph.push(MontyNode::List(ids));
-        for (index, id) in tagged {
+        for (index, id, child) in open {
             let key = self.graph.push(MontyNode::Int(index as i64));
-            self.repair(list, key, id);
+            self.repair(list, key, id, child);
         }
         Ok(list)
     }
 
-    /// A dict of the entries of a map, and whether it is tagged.
-    pub(super) fn dict(
-        &mut self,
-        r: &mut Reader<'_>,
-        depth: usize,
-    ) -> Result<(NodeId, bool), Malformed> {
+    /// A dict of the entries of a map.
+    pub(super) fn dict(&mut self, r: &mut Reader<'_>, depth: usize) -> Result<NodeId, Malformed> {
+        Ok(self.map(r, depth)?.0)
+    }
+
+    fn map(&mut self, r: &mut Reader<'_>, depth: usize) -> Result<(NodeId, Child), Malformed> {
         let n = r.count()?;
         let mut pairs = Vec::with_capacity(n);
-        let mut tagged = Vec::new();
+        let mut open = Vec::new();
         let mut tag = None;
         for _ in 0..n {
             let name = r.str()?;
             let key = self.text(name);
-            let (id, is_tagged) = self.value(r, depth + 1)?;
+            let (id, child) = self.value(r, depth + 1)?;
             if name == TYPE_KEY
                 && let MontyNode::String(text) = self.graph.node(id)
             {
                 tag = Some(text.clone());
             }
-            if is_tagged {
-                tagged.push((key, id));
+            if !matches!(child, Child::Done) {
+                open.push((key, id, child));
             }
             pairs.push((key, id));
         }
-        if let Some(node) = tag.as_deref().and_then(|tag| self.native(tag, &pairs)) {
-            return Ok((self.graph.push(node), false));
+        if let Some(tag) = tag.as_deref() {
+            if tag == "message"
+                && open.is_empty()
+                && let Some(parts) = self.message(&pairs)
+            {
+                return Ok((self.graph.push(MontyNode::None), Child::Message(parts)));
+            }
+            if let Some(node) = self.native(tag, &pairs) {
+                return Ok((self.graph.push(node), Child::Done));
+            }
         }
         let dict = self.graph.push(MontyNode::Dict(pairs));
-        for (key, id) in tagged {
-            self.repair(dict, key, id);
+        for (key, id, child) in open {
+            self.repair(dict, key, id, child);
         }
-        Ok((dict, tag.is_some()))
+        Ok((dict, if tag.is_some() { Child::Tagged } else { Child::Done }))
     }
 
-    /// All repairs as a Python list of `(container, key, dict)`.
+    /// The parts of a message that Python makes from content, id and name; the
+    /// other kinds of messages are as rare as they are different.
+    fn message(&mut self, pairs: &[(NodeId, NodeId)]) -> Option<[NodeId; 5]> {
+        let nothing = self.graph.push(MontyNode::None);
+        let [mut kind, mut content, mut id, mut name] = [nothing; 4];
+        let mut rest = Vec::new();
+        for (key, value) in pairs {
+            let MontyNode::String(text) = self.graph.node(*key) else { return None };
+            match text.as_str() {
+                TYPE_KEY => {}
+                "type" => kind = *value,
+                "content" => content = *value,
+                "id" => id = *value,
+                "name" => name = *value,
+                _ => rest.push((*key, *value)),
+            }
+        }
+        let plain = matches!(self.graph.node(kind), MontyNode::String(kind)
+            if matches!(kind.as_str(), "human" | "ai" | "system"));
+        if !plain || content == nothing {
+            return None;
+        }
+        let rest = match rest.is_empty() {
+            true => nothing,
+            false => self.graph.push(MontyNode::Dict(rest)),
+        };
+        Some([kind, content, id, name, rest])
+    }
+
+    /// What Python has still to do: lists of `(container, key, type, content, id,
+    /// name, rest)` and `(container, key, dict)`, or `None`.
     pub(super) fn repairs(&mut self) -> NodeId {
+        if self.messages.is_empty() && self.repairs.is_empty() {
+            return self.graph.push(MontyNode::None);
+        }
+        let messages = std::mem::take(&mut self.messages);
         let repairs = std::mem::take(&mut self.repairs);
-        self.graph.push(MontyNode::List(repairs))
+        let lists = [messages, repairs].map(|list| self.graph.push(MontyNode::List(list)));
+        self.graph.push(MontyNode::Tuple(lists.to_vec()))
     }
 
-    fn repair(&mut self, container: NodeId, key: NodeId, dict: NodeId) {
-        let triple = self.graph.push(MontyNode::Tuple(vec![container, key, dict]));
-        self.repairs.push(triple);
+    fn repair(&mut self, container: NodeId, key: NodeId, id: NodeId, child: Child) {
+        match child {
+            Child::Done => {}
+            Child::Tagged => {
+                let triple = self.graph.push(MontyNode::Tuple(vec![container, key, id]));
+                self.repairs.push(triple);
+            }
+            Child::Message(parts) => {
+                let all = [container, key].into_iter().chain(parts).collect();
+                let tuple = self.graph.push(MontyNode::Tuple(all));
+                self.messages.push(tuple);
+            }
+        }
     }
 
-    fn value(&mut self, r: &mut Reader<'_>, depth: usize) -> Result<(NodeId, bool), Malformed> {
+    fn value(&mut self, r: &mut Reader<'_>, depth: usize) -> Result<(NodeId, Child), Malformed> {
         if depth > MAX_DEPTH {
             return Err(Malformed);
         }
@@ -102,15 +182,15 @@ impl Importer {
             wire::TRUE => MontyNode::Bool(true),
             wire::INT => MontyNode::Int(r.int()?),
             wire::FLOAT => MontyNode::Float(r.float()?),
-            wire::STR => MontyNode::String(r.str()?.to_owned()),
+            wire::STR => return Ok((self.text(r.str()?), Child::Done)),
             wire::LIST => {
                 let n = r.count()?;
-                return Ok((self.list(r, n, depth)?, false));
+                return Ok((self.list(r, n, depth)?, Child::Done));
             }
-            wire::MAP => return self.dict(r, depth),
+            wire::MAP => return self.map(r, depth),
             _ => return Err(Malformed),
         };
-        Ok((self.graph.push(node), false))
+        Ok((self.graph.push(node), Child::Done))
     }
 
     /// The Python object of a tagged map, where Python has one; a map that only

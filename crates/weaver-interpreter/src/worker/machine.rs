@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use monty::{Dump, MontyRepl, ReplFunctionCall, ReplProgress, ReplStartError, Session, SessionRef};
+use monty::{MontyRepl, ReplFunctionCall, ReplProgress, ReplStartError};
 use monty_types::unstable::{self, MontyNode};
 use monty_types::{
     CallArgs, CompileOptions, DateTimeSource, ExtFunctionResult, MontyException, MontyObject,
@@ -25,30 +25,30 @@ use crate::allocator;
 use crate::program::{DRIVE, Unit};
 use crate::protocol::{read_limits, request, write};
 use crate::session::Limits;
-use crate::wire::{Malformed, Reader, Writer};
+use crate::wire::{Malformed, Reader};
 
 /// One interpreter and what it waits for.
 pub(super) struct Machine {
-    state: State,
-    scripts: Scripts,
-    classes: ClassTable,
-    limits: Limits,
+    pub(super) state: State,
+    pub(super) scripts: Scripts,
+    pub(super) classes: ClassTable,
+    pub(super) limits: Limits,
     /// Units of the module that have still to run.
-    units: VecDeque<Unit>,
+    pub(super) units: VecDeque<Unit>,
     /// What the driver's next `_aw_next` means.
-    phase: Phase,
+    pub(super) phase: Phase,
     /// Whether making the module asked or told the host anything.
     pure_module: bool,
     /// Unanswered asynchronous calls by id, as they were told to the host.
-    pending: BTreeMap<u32, Vec<u8>>,
+    pub(super) pending: BTreeMap<u32, Vec<u8>>,
     /// The one call that everything waits for, as it was told to the host.
-    asked: Option<Vec<u8>>,
-    host_calls: usize,
+    pub(super) asked: Option<Vec<u8>>,
+    pub(super) host_calls: usize,
     /// The beginning of a module, made before it was asked for, and its source.
     prepared: Option<(String, MontyRepl)>,
 }
 
-enum State {
+pub(super) enum State {
     Empty,
     /// At the driver's `_aw_next`.
     Ready(Box<ReplProgress>),
@@ -57,7 +57,7 @@ enum State {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Loading,
     Running,
 }
@@ -177,7 +177,7 @@ impl Machine {
         };
         let n = r.count()?;
         let args = importer.list(r, n, 0)?;
-        let (kwargs, _) = importer.dict(r, 0)?;
+        let kwargs = importer.dict(r, 0)?;
         let repairs = importer.repairs();
         let parts = vec![function, args, kwargs, repairs, input_class];
         let root = importer.graph.push(MontyNode::Tuple(parts));
@@ -204,7 +204,7 @@ impl Machine {
             MontyObject::string("_aw_class_table"),
             MontyObject::list([]),
             MontyObject::dict([]),
-            MontyObject::list([]),
+            MontyObject::none(),
             MontyObject::none(),
         ]);
         match call.resume(order, PrintWriter::Callback(printer)) {
@@ -418,86 +418,16 @@ impl Machine {
     }
 
     /// What the host is told while its answer is waited for.
-    fn waiting_reply(&self) -> Vec<u8> {
+    pub(super) fn waiting_reply(&self) -> Vec<u8> {
         match &self.asked {
             Some(body) => write::host_calls(std::slice::from_ref(body), false),
             None => write::host_calls(&self.pending.values().cloned().collect::<Vec<_>>(), true),
         }
     }
 
-    fn start_clock(&self) {
+    pub(super) fn start_clock(&self) {
         allocator::set_hard_limit(self.limits.memory);
         cpu::start(self.limits.cpu);
-    }
-
-    /// The whole state as bytes, for [`Machine::restore`] in this or another process.
-    fn save(&mut self) -> Vec<u8> {
-        if let State::Ready(progress) = &mut self.state {
-            // It counts time, which must not be part of a module's state.
-            *progress.tracker_mut() = tracker(&Limits::default());
-        }
-        let mut w = Writer::default();
-        self.scripts.save(&mut w);
-        self.classes.save(&mut w);
-        w.u8(u8::from(self.phase == Phase::Loading));
-        w.uint(self.units.len() as u64);
-        for unit in &self.units {
-            w.u8(u8::from(unit.users));
-            w.str(&unit.source);
-        }
-        w.uint(self.pending.len() as u64);
-        for (id, body) in &self.pending {
-            w.uint((*id).into());
-            w.bytes(body);
-        }
-        w.bytes(self.asked.as_deref().unwrap_or_default());
-        w.uint(self.host_calls as u64);
-        let (waiting, awaited, progress) = match &self.state {
-            State::Empty => return write::refused("there is no state to save"),
-            State::Ready(progress) => (false, &Awaited::Code, progress),
-            State::Waiting(progress, awaited) => (true, awaited, progress),
-        };
-        w.u8(u8::from(waiting));
-        awaited.save(&mut w);
-        match monty::dump("module", None, &[], SessionRef::Suspended(progress)) {
-            Ok(bytes) => {
-                w.raw(&bytes);
-                write::state(&w.into_bytes())
-            }
-            Err(error) => write::refused(&error.to_string()),
-        }
-    }
-
-    fn restore(&mut self, r: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
-        *self = Machine::new();
-        allocator::rebase();
-        self.limits = read_limits(r)?;
-        self.scripts = Scripts::restore(r)?;
-        self.classes = ClassTable::restore(r)?;
-        self.phase = if r.u8()? == 1 { Phase::Loading } else { Phase::Running };
-        for _ in 0..r.count()? {
-            let users = r.u8()? == 1;
-            self.units.push_back(Unit { users, source: r.str()?.to_owned() });
-        }
-        for _ in 0..r.count()? {
-            let id = u32::try_from(r.uint()?).map_err(|_| Malformed)?;
-            self.pending.insert(id, r.bytes()?.to_vec());
-        }
-        self.asked = Some(r.bytes()?.to_vec()).filter(|body| !body.is_empty());
-        self.host_calls = r.uint()? as usize;
-        let waiting = r.u8()? == 1;
-        let awaited = Awaited::restore(r)?;
-        let dump = Dump::load(r.rest()).map_err(|_| Malformed)?;
-        let Session::Suspended(mut progress) = dump.state else { return Err(Malformed) };
-        *progress.tracker_mut() = tracker(&self.limits);
-        self.start_clock();
-        if waiting {
-            self.state = State::Waiting(progress, awaited);
-            Ok(self.waiting_reply())
-        } else {
-            self.state = State::Ready(progress);
-            Ok(write::ready(true))
-        }
     }
 }
 
@@ -524,7 +454,7 @@ fn ways_out() -> Vec<(String, MontyObject)> {
         .to_vec()
 }
 
-fn tracker(limits: &Limits) -> ResourceTracker {
+pub(super) fn tracker(limits: &Limits) -> ResourceTracker {
     ResourceTracker::new(ResourceLimits {
         max_memory: Some(limits.memory),
         max_recursion_depth: limits.depth.clamp(10, 1000),

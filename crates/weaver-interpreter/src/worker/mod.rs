@@ -8,6 +8,7 @@ mod import;
 mod machine;
 mod print;
 mod sandbox;
+mod saved;
 
 use std::fs::File;
 use std::io::{Read, Write};

@@ -259,3 +259,18 @@ async fn a_quick_start_file_runs() {
         "\"__end__\""
     );
 }
+
+#[tokio::test]
+async fn text_of_a_message_is_a_property_and_a_method() {
+    let source = "from langchain_core.messages import AIMessage\n\
+        def f():\n    m = AIMessage([{'type': 'text', 'text': 'a'}, 'b'])\n    return [m.text, m.text(), m.text.upper(), f'{m.text}!', [x.text for x in [m]]]\n";
+    assert_eq!(eval(source).await, r#"["ab","ab","AB","ab!",["ab"]]"#);
+}
+
+#[tokio::test]
+async fn a_tool_node_called_by_hand_fills_in_the_state() {
+    let source = "from typing import Annotated\nfrom langchain_core.messages import AIMessage\nfrom langchain_core.tools import tool, InjectedToolCallId\nfrom langgraph.prebuilt import ToolNode, InjectedState\n\
+        @tool\ndef who(greeting: str, state: Annotated[dict, InjectedState], user: Annotated[str, InjectedState('user')], call: Annotated[str, InjectedToolCallId]) -> str:\n    'Greets.'\n    return greeting + ' ' + state['user'] + user + call\n\
+        def f():\n    ask = AIMessage('', tool_calls=[{'name': 'who', 'args': {'greeting': 'hi'}, 'id': 'c'}])\n    return ToolNode([who]).invoke({'user': 'ann', 'messages': [ask]})['messages'][0].content\n";
+    assert_eq!(eval(source).await, r#""hi annannc""#);
+}
