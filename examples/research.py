@@ -53,6 +53,12 @@ class Research(TypedDict):
     complaint: str
 
 
+class Answer(TypedDict):
+    """What a run gives back; the rest of the state stays in the log."""
+
+    answer: str
+
+
 class Query(TypedDict):
     query: str
 
@@ -91,7 +97,7 @@ def good_enough(state: Research):
     return END if not state["complaint"] or state["drafts"] >= DRAFTS_MAX else "write"
 
 
-graph = StateGraph(Research)
+graph = StateGraph(Research, output_schema=Answer)
 graph.add_node(
     "plan",
     nodes.llm(

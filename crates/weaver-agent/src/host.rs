@@ -189,7 +189,7 @@ fn with_all_keys(state: Value, keys: &[Arc<str>]) -> Value {
 
 fn in_reducer(call: &Call<Value>, mut failure: Failure) -> Failure {
     if let CallInput::Fold { key, .. } = &call.input {
-        failure.message = format!("{} (in the reducer of `{key}`)", failure.message);
+        failure.help.get_or_insert_with(|| format!("it was raised in the reducer of `{key}`"));
     }
     failure
 }

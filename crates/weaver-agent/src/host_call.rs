@@ -126,6 +126,8 @@ pub async fn answer(
             context.progress();
             Ok(Value::Null)
         }
+        "config" => Ok(config(context)),
+        "runtime" => Ok(runtime(context)),
         "subgraph.invoke" => subgraph(services, context, call, ordinal).await,
         "subgraph.stream" => {
             subgraph(services, context, call, ordinal).await.map(|output| Value::list([output]))

@@ -116,7 +116,7 @@ impl ToolNode<'_> {
         call: &weaver_core::ToolCall,
         answers: &[Value],
     ) -> Called {
-        if !self.tools.iter().any(|tool| *tool == call.name) {
+        if !self.tools.contains(&call.name) {
             let message = format!(
                 "Error: {} is not a valid tool, try one of [{}].",
                 call.name,

@@ -13,6 +13,7 @@ use weaver_core::{Failure, Timestamp};
 use crate::effect::{Interrupt, SendTo};
 use crate::hash::{CheckpointId, InterruptId, TaskId};
 use crate::value::StateValue;
+use crate::wrote::{self, Fields, Wrote};
 
 /// The version of the checkpoint format that this crate writes.
 pub const FORMAT: u16 = 1;
@@ -72,6 +73,10 @@ pub struct Commit<V> {
     /// The tasks of the next superstep.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<TaskRef>,
+    /// What the tasks of the parent's [`Commit::next`] wrote to state, in that
+    /// order; nothing for one that did not end itself. For the history only.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub wrote: Vec<Option<Vec<Wrote<V>>>>,
 }
 
 /// One channel that changed.
@@ -225,6 +230,9 @@ pub struct CheckpointState<V> {
     /// See [`Commit::next`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<TaskRef>,
+    /// See [`Commit::wrote`].
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub wrote: Vec<Option<Fields<V>>>,
 }
 
 /// A channel in a [`CheckpointState`].
@@ -260,6 +268,7 @@ impl<V: StateValue> CheckpointState<V> {
             sends: Vec::new(),
             children: BTreeMap::new(),
             next: Vec::new(),
+            wrote: Vec::new(),
         };
         state.apply(commit);
         state
@@ -307,6 +316,7 @@ impl<V: StateValue> CheckpointState<V> {
         }
         self.children.extend(commit.children.iter().cloned());
         self.next.clone_from(&commit.next);
+        self.wrote = wrote::resolve(commit);
     }
 
     /// The value of a state key.
@@ -365,7 +375,10 @@ pub struct TaskRecord<V> {
     /// The questions it waits on.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub interrupts: Vec<Interrupt<V>>,
-    /// Why it failed, its retries spent.
+    /// The questions that it has had answered, for the history.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Interrupt<V>>,
+    /// Why it failed, its retries spent; of a finished task, why it failed before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
     /// Subgraphs with their own memory that it ran, see [`Commit::children`].

@@ -35,6 +35,7 @@ pub mod stream;
 pub mod typed;
 pub mod value;
 pub mod view;
+mod wrote;
 
 pub use checkpoint::{CheckpointState, Commit, PendingRecord, Saved, SavedWrite, Source, TaskPath};
 pub use effect::{
@@ -55,3 +56,4 @@ pub use snapshot::{Snapshot, TaskSnapshot};
 pub use stream::{Chunk, StreamModes};
 pub use value::StateValue;
 pub use view::{CallInput, StateView};
+pub use wrote::{Fields, Wrote};

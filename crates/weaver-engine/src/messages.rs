@@ -20,6 +20,20 @@ pub(crate) enum Added<V> {
     Changed,
 }
 
+/// What LangChain raises when a write cannot be added: for what is no message
+/// at all another error than for a message that does not fit.
+pub(crate) fn error_class<V: StateValue>(write: &V) -> &'static str {
+    let whole = std::slice::from_ref(write);
+    let items = write.items().unwrap_or(whole);
+    let known = |item: &V| {
+        item.message_role().is_some()
+            || item.text().is_some()
+            || item.fields().is_some()
+            || item.items().is_some()
+    };
+    if items.iter().all(known) { "ValueError" } else { "NotImplementedError" }
+}
+
 /// Merges `right` into the list in `slot`. `seed` makes ids for messages that have none.
 pub(crate) fn add<V: StateValue>(
     slot: &mut Option<V>,

@@ -9,6 +9,7 @@ use crate::checkpoint::{PendingRecord, Saved, Source, TaskPath, TaskRecord};
 use crate::effect::{Interrupt, task_namespace};
 use crate::graph::{Body, Graph, Persistence};
 use crate::hash::{CheckpointId, TaskId};
+use crate::run::record::loaded_write;
 use crate::value::StateValue;
 
 /// A checkpoint as people see it.
@@ -56,20 +57,43 @@ pub struct TaskSnapshot<V> {
 }
 
 impl<V: StateValue> Snapshot<V> {
-    /// Of a loaded checkpoint.
+    /// Of the latest checkpoint of a thread: what its open superstep has come to
+    /// so far. Writes of tasks that have ended are in the values (unless they
+    /// clash, or the host runs their reducer), and only what is left to do is next.
+    pub fn latest(graph: &Graph<V>, saved: &Saved<V>) -> Self {
+        let mut snapshot = Snapshot::of(graph, saved);
+        let mut channels = Channels::restore(&graph.0, &saved.state, false);
+        if apply_command(graph, saved, &mut channels) && apply_tasks(graph, saved, &mut channels) {
+            snapshot.values = values(graph, &channels);
+        }
+        for task in &mut snapshot.tasks {
+            let record = record_of(saved, task.id);
+            task.interrupts = record.map(pending_interrupts).unwrap_or_default();
+        }
+        let unfinished = snapshot.tasks.iter().filter(|task| task.result.is_none());
+        snapshot.next = unfinished.map(|task| task.node.clone()).collect();
+        snapshot
+    }
+
+    /// Of any checkpoint, as a record of the superstep that starts at it: all its
+    /// tasks, what they asked and (see [`Saved::settled_by`]) what they wrote.
     pub fn of(graph: &Graph<V>, saved: &Saved<V>) -> Self {
-        let plan = &graph.0;
         let state = &saved.state;
-        let channels = Channels::restore(plan, state, false);
-        let values = plan.keys.iter().zip(channels.values.iter());
-        let tasks: Vec<TaskSnapshot<V>> =
+        let mut channels = Channels::restore(&graph.0, state, false);
+        if !apply_command(graph, saved, &mut channels) {
+            channels = Channels::restore(&graph.0, state, false);
+        }
+        let mut tasks: Vec<TaskSnapshot<V>> =
             state.next.iter().map(|task| task_snapshot(graph, saved, task)).collect();
-        let unfinished = tasks.iter().filter(|task| task.result.is_none());
+        // Sends first, then nodes in the order in which they were added.
+        tasks.sort_by_key(|task| {
+            let node = graph.0.node_ids.get(&task.node);
+            let added = node.map(|node| graph.0.nodes[*node as usize].added);
+            (!task.path.is_push(), added.filter(|_| !task.path.is_push()))
+        });
         Snapshot {
-            values: values
-                .filter_map(|(key, value)| Some((key.name.clone(), value.clone()?)))
-                .collect(),
-            next: unfinished.map(|task| task.node.clone()).collect(),
+            values: values(graph, &channels),
+            next: tasks.iter().map(|task| task.node.clone()).collect(),
             tasks,
             id: state.id,
             parent: state.parent,
@@ -92,10 +116,7 @@ fn task_snapshot<V: StateValue>(
     saved: &Saved<V>,
     task: &crate::checkpoint::TaskRef,
 ) -> TaskSnapshot<V> {
-    let record = saved.pending.iter().find_map(|record| match record {
-        PendingRecord::Task(record) if record.task.id == task.id => Some(record),
-        _ => None,
-    });
+    let record = record_of(saved, task.id);
     let node = graph.0.node_ids.get(&task.node).map(|node| &graph.0.nodes[*node as usize]);
     let subgraph = node.and_then(|node| match node.body {
         Body::Subgraph(_, Persistence::Inherit) => {
@@ -112,10 +133,78 @@ fn task_snapshot<V: StateValue>(
         node: task.node.clone(),
         path: task.path,
         error: record.and_then(|record| record.error.clone()),
-        interrupts: record.map(|record| record.interrupts.clone()).unwrap_or_default(),
+        interrupts: record.map(raised_interrupts).unwrap_or_default(),
         result: record.and_then(result),
         subgraph,
     }
+}
+
+fn values<V: StateValue>(graph: &Graph<V>, channels: &Channels<V>) -> Vec<(Arc<str>, V)> {
+    let keys = graph.0.keys.iter().zip(channels.values.iter());
+    keys.filter_map(|(key, value)| Some((key.name.clone(), value.clone()?))).collect()
+}
+
+/// What the command that continued the run wrote; false if it cannot be applied.
+fn apply_command<V: StateValue>(
+    graph: &Graph<V>,
+    saved: &Saved<V>,
+    channels: &mut Channels<V>,
+) -> bool {
+    let records = saved.pending.iter().filter_map(|record| match record {
+        PendingRecord::Command(record) => Some(record),
+        PendingRecord::Task(_) => None,
+    });
+    let writes: Vec<_> = records
+        .flat_map(|record| &record.writes)
+        .filter_map(|write| loaded_write(&graph.0, write))
+        .collect();
+    let mut folds = Vec::new();
+    channels.begin_step(&graph.0, std::iter::empty(), false);
+    let applied = channels.write(&graph.0, writes, saved.state.id.0, &mut folds);
+    applied.is_ok() && folds.is_empty()
+}
+
+/// What the tasks that have ended wrote; false if it cannot be applied.
+fn apply_tasks<V: StateValue>(
+    graph: &Graph<V>,
+    saved: &Saved<V>,
+    channels: &mut Channels<V>,
+) -> bool {
+    let records = saved.pending.iter().filter_map(|record| match record {
+        PendingRecord::Task(record) => Some((&record.task, record.writes.as_ref()?)),
+        PendingRecord::Command(_) => None,
+    });
+    let mut ended: Vec<_> = records.collect();
+    if ended.is_empty() {
+        return true;
+    }
+    ended.sort_by_key(|(task, _)| task.path.rank());
+    let mut folds = Vec::new();
+    channels.begin_step(&graph.0, std::iter::empty(), true);
+    for (task, writes) in ended {
+        let writes = writes.iter().filter_map(|write| loaded_write(&graph.0, write)).collect();
+        if channels.write(&graph.0, writes, task.id.0, &mut folds).is_err() {
+            return false;
+        }
+    }
+    channels.end_step(&graph.0);
+    folds.is_empty()
+}
+
+fn record_of<V>(saved: &Saved<V>, task: TaskId) -> Option<&TaskRecord<V>> {
+    saved.pending.iter().find_map(|record| match record {
+        PendingRecord::Task(record) if record.task.id == task => Some(record),
+        _ => None,
+    })
+}
+
+fn pending_interrupts<V: Clone>(record: &TaskRecord<V>) -> Vec<Interrupt<V>> {
+    if record.writes.is_none() { raised_interrupts(record) } else { Vec::new() }
+}
+
+fn raised_interrupts<V: Clone>(record: &TaskRecord<V>) -> Vec<Interrupt<V>> {
+    let raised = if record.interrupts.is_empty() { &record.asked } else { &record.interrupts };
+    raised.clone()
 }
 
 fn result<V: StateValue>(record: &TaskRecord<V>) -> Option<Vec<(Arc<str>, V)>> {

@@ -105,7 +105,7 @@ fn messages(n: usize) -> Value {
         Value::tagged(
             "message",
             [
-                ("type", if i % 2 == 0 { "human" } else { "ai" }.into()),
+                ("type", if i.is_multiple_of(2) { "human" } else { "ai" }.into()),
                 (
                     "content",
                     Value::str(

@@ -50,6 +50,7 @@
 //! | `store.search` | `namespace`, `query`, `filter`, `limit`, `offset` | a list of items |
 //! | `store.list_namespaces` | `prefix`, `suffix`, `max_depth`, `limit`, `offset` | a list of lists |
 //! | `config` | | the run's config |
+//! | `runtime` | | a `{"$type": "runtime"}` |
 //! | `heartbeat` | | nothing |
 //! | `clock` | | seconds since the epoch, UTC |
 //! | `random_seed` | | an integer; equal seeds give equal numbers |

@@ -9,7 +9,7 @@ use ruff_python_ast::{self as ast, ExceptHandler, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use weaver_core::LineIndex;
 
-use crate::names::{BUILTIN_ERRORS, FACE_MODULES, LACKING, NATIVE_MODULES};
+use crate::names::{BUILTIN_ERRORS, FACE_MODULES, LACKING, LACKING_ERRORS, NATIVE_MODULES};
 
 /// A lowered source.
 #[derive(Clone, Debug, Default)]
@@ -111,8 +111,9 @@ impl Lowering<'_> {
         let known = |name: &String| self.classes.iter().find(|class| class.name == *name);
         let is_error = |name: &String| {
             matches!(known(name), Some(Class { kind: ClassKind::Error(_), .. }))
-                || name.ends_with("Error")
-                || name.ends_with("Exception")
+                || ["Error", "Exception", "Warning"].iter().any(|end| name.ends_with(end))
+                || BUILTIN_ERRORS.contains(&name.as_str())
+                || LACKING_ERRORS.iter().any(|(lacking, _)| lacking == name)
         };
         let kind = if bases.iter().any(is_error) {
             let mut all = Vec::new();

@@ -61,7 +61,7 @@ pub(crate) const FACE_MODULES: [&str; 18] = [
 ];
 
 /// Exception classes that need no lowering.
-pub(crate) const BUILTIN_ERRORS: [&str; 24] = [
+pub(crate) const BUILTIN_ERRORS: [&str; 33] = [
     "Exception",
     "BaseException",
     "ValueError",
@@ -86,4 +86,60 @@ pub(crate) const BUILTIN_ERRORS: [&str; 24] = [
     "StopIteration",
     "SystemExit",
     "MemoryError",
+    "KeyboardInterrupt",
+    "ModuleNotFoundError",
+    "FileExistsError",
+    "IsADirectoryError",
+    "NotADirectoryError",
+    "SyntaxError",
+    "UnboundLocalError",
+    "UnicodeDecodeError",
+    "UnicodeEncodeError",
 ];
+
+/// Builtin exception classes that the interpreter lacks, each with its base.
+pub(crate) const LACKING_ERRORS: [(&str, &str); 35] = [
+    ("GeneratorExit", "BaseException"),
+    ("BufferError", "Exception"),
+    ("EOFError", "Exception"),
+    ("ReferenceError", "Exception"),
+    ("StopAsyncIteration", "Exception"),
+    ("SystemError", "Exception"),
+    ("Warning", "Exception"),
+    ("BytesWarning", "Warning"),
+    ("DeprecationWarning", "Warning"),
+    ("EncodingWarning", "Warning"),
+    ("FutureWarning", "Warning"),
+    ("ImportWarning", "Warning"),
+    ("PendingDeprecationWarning", "Warning"),
+    ("ResourceWarning", "Warning"),
+    ("RuntimeWarning", "Warning"),
+    ("SyntaxWarning", "Warning"),
+    ("UnicodeWarning", "Warning"),
+    ("UserWarning", "Warning"),
+    ("FloatingPointError", "ArithmeticError"),
+    ("EnvironmentError", "OSError"),
+    ("IOError", "OSError"),
+    ("BlockingIOError", "OSError"),
+    ("ChildProcessError", "OSError"),
+    ("InterruptedError", "OSError"),
+    ("ProcessLookupError", "OSError"),
+    ("ConnectionError", "OSError"),
+    ("BrokenPipeError", "ConnectionError"),
+    ("ConnectionAbortedError", "ConnectionError"),
+    ("ConnectionRefusedError", "ConnectionError"),
+    ("ConnectionResetError", "ConnectionError"),
+    ("PythonFinalizationError", "RuntimeError"),
+    ("IndentationError", "SyntaxError"),
+    ("TabError", "IndentationError"),
+    ("UnicodeError", "ValueError"),
+    ("UnicodeTranslateError", "UnicodeError"),
+];
+
+/// The bases of a class, nearest first, to the first that the interpreter has.
+pub(crate) fn bases_to_builtin(class: &str) -> Vec<&'static str> {
+    let base = |class: &str| LACKING_ERRORS.iter().find(|(name, _)| *name == class);
+    std::iter::successors(base(class), |(_, parent)| base(parent))
+        .map(|(_, parent)| *parent)
+        .collect()
+}

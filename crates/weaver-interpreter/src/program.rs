@@ -11,6 +11,7 @@ use weaver_core::value::TYPE_KEY;
 use weaver_core::{Hash, Program, Value};
 
 use crate::lower::{Lowered, lower};
+use crate::names::LACKING_ERRORS;
 
 /// One input of the interpreter.
 #[derive(Clone, Debug)]
@@ -97,6 +98,7 @@ fn prelude() -> String {
         ("_aw_delete", "delete"),
         ("_aw_find", "find_name"),
         ("_aw_native", "native_name"),
+        ("isinstance", "is_instance"),
         ("callable", "is_callable"),
         ("issubclass", "is_subclass"),
     ] {
@@ -109,12 +111,18 @@ fn prelude() -> String {
 fn faces() -> String {
     let lines = FACES.iter().flat_map(|face| face.lines());
     let code = lines.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
-    code.flat_map(|line| [line, "\n"]).collect()
+    let lacking = LACKING_ERRORS.map(|(class, base)| format!("{class:?}: {base:?}")).join(", ");
+    let mut out = format!("LACKING_ERRORS = {{{lacking}}}\n");
+    out.extend(code.flat_map(|line| [line, "\n"]));
+    out
 }
 
 /// What the module knows before the user's source runs.
 fn names(program: &Program) -> String {
     let mut out = String::new();
+    for name in lacking_errors(program) {
+        line(&mut out, format_args!("{name} = _aw['error_class']({name:?})"));
+    }
     for tool in &program.tools {
         let name = tool.function.rsplit('.').next().unwrap_or_default();
         let spec = Value::map([
@@ -139,6 +147,16 @@ fn names(program: &Program) -> String {
         line(&mut out, format_args!("{local} = _aw['Graph']({})", literal(graph)));
     }
     out
+}
+
+/// Builtin exceptions that the program's text names and the interpreter lacks.
+fn lacking_errors(program: &Program) -> impl Iterator<Item = &'static str> {
+    let texts = || program.lambdas.iter().map(|(_, text)| text).chain([&program.source]);
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    let names = LACKING_ERRORS.iter().map(|(name, _)| *name);
+    names.filter(move |name| {
+        texts().any(|text| text.split(|c| !in_word(c)).any(|word| word == *name))
+    })
 }
 
 /// Attributes cannot be made on demand, so `tools.search(...)` gets its attribute

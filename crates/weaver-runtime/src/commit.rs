@@ -1,12 +1,15 @@
 //! [`Committer`]: checkpoints and pending writes on their way to disk.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use weaver_core::{EventKind, Value};
-use weaver_engine::checkpoint::{Change, Stored};
-use weaver_engine::{CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, TaskId};
+use weaver_engine::checkpoint::{Change, Stored, TaskRecord};
+use weaver_engine::{
+    CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, Saved, TaskId,
+};
 use weaver_store::{
     ExecutionId, Interrupt, Lane, Record, SnapshotMeter, State, Store, Ticket, crash_point,
 };
@@ -32,12 +35,19 @@ pub struct Committer {
     pub known_questions: HashMap<String, Interrupt>,
     /// Suspended functions, by task, until their question is saved.
     pub snapshots: HashMap<String, Vec<u8>>,
+    /// Checkpoints whose tasks asked or failed: that stays in the log.
+    telling: HashSet<CheckpointId>,
     tickets: VecDeque<Ticket>,
-    /// Checkpoints committed so far.
-    pub steps: u64,
+    /// Since when something recorded has not been handed to the store.
+    unflushed_since: Option<Instant>,
     /// The last one of the graph that the run is of.
     pub last: Option<CheckpointId>,
 }
+
+/// How long commits are gathered (durability `async`): handing each to the writer
+/// by itself would wake its thread for every superstep. A call to the outside does
+/// not wait for this, it flushes.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(2);
 
 /// One namespace: its state at the last commit, to be saved whole when that is
 /// due. Lists grow in it as they grow in the engine, at the cost of what is added.
@@ -66,21 +76,26 @@ impl Committer {
             lanes: HashMap::new(),
             known_questions: HashMap::new(),
             snapshots: HashMap::new(),
+            telling: HashSet::new(),
             tickets: VecDeque::new(),
-            steps: 0,
+            unflushed_since: None,
             last: None,
         }
     }
 
     /// Notes the state that a namespace goes on from.
-    pub fn loaded(&mut self, state: &CheckpointState<Value>, meter: SnapshotMeter) {
+    pub fn loaded(&mut self, saved: &Saved<Value>, meter: SnapshotMeter) {
+        let state = &saved.state;
+        let mut records = saved.pending.iter();
+        if records.any(|record| matches!(record, PendingRecord::Task(record) if tells(record))) {
+            self.telling.insert(state.id);
+        }
         let lane = LaneState { state: state.clone(), meter, held: None };
         self.lanes.insert(state.namespace.clone(), lane);
     }
 
     /// Takes a commit of the engine.
     pub async fn commit(&mut self, commit: Commit<Value>) -> Result<(), Error> {
-        self.steps += 1;
         if commit.namespace == self.root {
             self.last = Some(commit.id);
         }
@@ -101,23 +116,45 @@ impl Committer {
             Some(whole) => State::Full(whole),
             None => State::Delta(delta),
         };
-        let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
+        let mut row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
+        let told = commit.parent.is_some_and(|parent| self.telling.remove(&parent));
+        row.settles_parent = row.settles_parent && !told;
         self.journal.record(Record::Checkpoint(row));
-        let ticket = self.journal.flush();
         match self.durability {
-            Durability::Sync => ticket.await?,
+            Durability::Sync => self.journal.flush().await?,
             _ => {
-                self.tickets.push_back(ticket);
-                self.settle_ready()?;
-                store.room().await?;
+                self.unflushed();
+                if self.flush_due().is_some_and(|due| due <= Instant::now()) {
+                    self.flush()?;
+                    store.room().await?;
+                }
             }
         }
         Ok(())
     }
 
+    /// When what was recorded must go to the store, if anything waits.
+    pub fn flush_due(&self) -> Option<Instant> {
+        Some(self.unflushed_since? + FLUSH_INTERVAL)
+    }
+
+    /// Hands everything recorded to the store, and notices writes that failed.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.unflushed_since = None;
+        self.tickets.push_back(self.journal.flush());
+        self.settle_ready()
+    }
+
+    fn unflushed(&mut self) {
+        self.unflushed_since.get_or_insert_with(Instant::now);
+    }
+
     /// Takes what a task of an open superstep has come to.
     pub fn save_writes(&mut self, writes: &SaveWrites<Value>) {
         if let PendingRecord::Task(record) = &writes.record {
+            if tells(record) {
+                self.telling.insert(writes.checkpoint);
+            }
             for question in &record.interrupts {
                 let id = question.id.to_string();
                 // A question that is asked again keeps the time of its first asking,
@@ -150,7 +187,7 @@ impl Committer {
         let row = codec::pending_row(&self.thread, writes);
         self.journal.record(Record::PendingWrite(row));
         if self.durability != Durability::Exit {
-            self.tickets.push_back(self.journal.flush());
+            self.unflushed();
         }
     }
 
@@ -171,6 +208,8 @@ impl Committer {
     pub async fn barrier(&mut self) -> Result<(), Error> {
         for lane in self.lanes.values_mut() {
             let Some(commit) = lane.held.take() else { continue };
+            // What the tasks of one step wrote says nothing about the whole way.
+            lane.state.wrote.clear();
             let state = State::Full(codec::encode(&lane.state));
             let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
             self.journal.record(Record::Checkpoint(row));
@@ -241,6 +280,11 @@ impl Committer {
         event.task = Some(task.to_string());
         self.journal.emit(event);
     }
+}
+
+/// Whether a record is worth keeping when its superstep is over.
+fn tells(record: &TaskRecord<Value>) -> bool {
+    record.error.is_some() || !(record.interrupts.is_empty() && record.asked.is_empty())
 }
 
 /// Moves a namespace's state on by one commit.

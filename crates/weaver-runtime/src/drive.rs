@@ -51,7 +51,7 @@ pub async fn drive(
         thread: driver.context.thread.clone(),
         checkpoint: driver.committer.last,
         totals: driver.context.journal.totals(),
-        steps: driver.committer.steps,
+        steps: driver.step_count,
         duration: began.elapsed(),
         outcome,
     })
@@ -73,6 +73,9 @@ struct Driver {
     /// in the log before.
     fresh: HashSet<Arc<str>>,
     resumed: bool,
+    /// The superstep that each namespace is in.
+    steps: HashMap<Arc<str>, i64>,
+    step_count: u64,
     requests: mpsc::UnboundedReceiver<TaskRequest>,
     request_sender: mpsc::UnboundedSender<TaskRequest>,
     invocations: HashMap<(CallId, u32), oneshot::Sender<Invoked<Value>>>,
@@ -127,6 +130,7 @@ impl Driver {
         });
         let mut options = request.options.clone();
         options.checkpoints = store.is_some();
+        options.thread = thread_number(&request.thread);
         let (graph, input) = (request.graph.clone(), request.input.clone());
         let run = Run::start(graph, origin, input, options, now());
         let (request_sender, requests) = mpsc::unbounded_channel();
@@ -143,6 +147,8 @@ impl Driver {
             effects: HashMap::new(),
             fresh: HashSet::new(),
             resumed,
+            steps: HashMap::new(),
+            step_count: 0,
             requests,
             request_sender,
             invocations: HashMap::new(),
@@ -218,6 +224,11 @@ impl Driver {
     async fn start_call(&mut self, call: Call<Value>) -> Result<(), Error> {
         let task = Arc::new(call.task.clone());
         let effects = self.task_effects(&call).await?;
+        if call.kind == CallKind::Node
+            && self.steps.insert(task.namespace.clone(), task.step) != Some(task.step)
+        {
+            self.step_count += 1;
+        }
         if call.kind == CallKind::Node && self.context.journal.is_watched() {
             let mut event = task_event(&task, EventKind::NodeEnter);
             event.data =
@@ -280,7 +291,7 @@ impl Driver {
             Some(store) => thread::load_below(store, &self.request.thread, &load).await?,
         };
         let saved = saved.map(|(saved, meter)| {
-            self.committer.loaded(&saved.state, meter);
+            self.committer.loaded(&saved, meter);
             self.resumed = true;
             saved
         });
@@ -308,6 +319,7 @@ impl Driver {
         if self.running.is_empty() && timeout.is_none() && self.requests.is_empty() {
             return Err(Error::Stalled);
         }
+        let flush = self.committer.flush_due();
         let pause = timeout.map(|at| Duration::from_micros((at.0 - now().0).max(0) as u64));
         tokio::select! {
             biased;
@@ -324,6 +336,7 @@ impl Driver {
             () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
                 self.run.handle(now(), Happened::Timeout);
             }
+            () = sleep_until(flush) => self.committer.flush()?,
         }
         Ok(())
     }
@@ -407,6 +420,19 @@ impl Driver {
     }
 }
 
+/// The number of a thread, part of the ids of messages that come without one.
+fn thread_number(thread: &str) -> u128 {
+    let Hash(bytes) = Hash::of(thread.as_bytes());
+    u128::from_le_bytes(*bytes.first_chunk().expect("a hash has 32 bytes"))
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Ends when the token is cancelled; a token that was taken in already never does.
 async fn cancelled(token: Option<&CancellationToken>) {
     match token {
@@ -431,7 +457,7 @@ async fn load_origin(
             ))),
         };
     };
-    committer.loaded(&saved.state, meter);
+    committer.loaded(&saved, meter);
     match request.at {
         None => Ok(Origin::latest(Some(saved))),
         Some(id) => {

@@ -97,7 +97,7 @@ pub struct Report {
     pub checkpoint: Option<CheckpointId>,
     /// Tokens and money.
     pub totals: Totals,
-    /// Supersteps that were committed, subgraphs included.
+    /// Supersteps in which nodes ran, those of subgraphs included.
     pub steps: u64,
     /// Wall time.
     pub duration: Duration,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weaver_core::{Timestamp, Value};
-use weaver_engine::{CheckpointId, Load, Saved};
+use weaver_engine::{CheckpointId, CheckpointState, Load, Saved, Source};
 use weaver_store::{CheckpointInfo, Lane, SnapshotMeter, Store};
 
 use crate::codec;
@@ -82,6 +82,32 @@ pub async fn history(
 ) -> Result<Vec<HistoryEntry>, Error> {
     let rows = store.checkpoints(Lane::new(thread, namespace), None, limit).await?;
     Ok(rows.into_iter().map(entry).collect())
+}
+
+/// The states of a namespace of a thread, newest first, each with what the tasks
+/// of the superstep that started there came to. Loads every state: for threads
+/// that a person looks at.
+pub async fn states(
+    store: &Store,
+    thread: &str,
+    namespace: &str,
+) -> Result<Vec<Saved<Value>>, Error> {
+    let mut states: Vec<Saved<Value>> = Vec::new();
+    for row in store.checkpoints(Lane::new(thread, namespace), None, 0).await? {
+        let id = codec::engine_id(row.id);
+        let Some((mut saved, _)) = load(store, thread, namespace, Some(id)).await? else {
+            continue;
+        };
+        let mut children = states.iter().map(|newer| &newer.state);
+        let settled = |child: &&CheckpointState<Value>| {
+            child.parent == Some(id) && child.source == Source::Loop
+        };
+        if let Some(child) = children.find(settled) {
+            saved.settled_by(child);
+        }
+        states.push(saved);
+    }
+    Ok(states)
 }
 
 /// The checkpoint that a text names: its id, or the beginning of exactly one id.

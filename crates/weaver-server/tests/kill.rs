@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -60,50 +59,109 @@ fn killed_anywhere_it_goes_on_and_fires_no_completed_effect_again() {
     println!("{done} kills over {run} runs");
 }
 
+/// Every named place of the store and the runtime that a run passes.
+const CRASH_POINTS: [&str; 6] = [
+    "before_insert",
+    "between_writes",
+    "during_commit",
+    "after_commit",
+    "during_effect",
+    "after_effect",
+];
+
+#[test]
+fn dead_at_every_crash_point_it_goes_on() {
+    for point in CRASH_POINTS {
+        for nth in [1, 2, 9] {
+            let house = House::new(&format!("{point}-{nth}"));
+            house.counter.begin(0);
+            let armed = format!("{point}:{nth}");
+            let died = house.start(Some(&armed)).wait().unwrap();
+            assert!(!died.success(), "{armed} was never passed");
+            house.counter.begin(1);
+            assert!(house.start(None).wait().unwrap().success(), "after {armed}");
+            house.check();
+        }
+    }
+}
+
 /// Drives one thread to its end through as many kills as it takes, or as are
 /// left; gives their number.
 fn one_run(thread: &str, kills_left: usize, random: &mut Random) -> usize {
-    let dir = tempfile::tempdir().unwrap();
-    let counter = EffectCounter::start();
-    let file = dir.path().join("pay.py");
-    std::fs::write(&file, GRAPH.replace("PORT", &counter.port.to_string())).unwrap();
+    let house = House::new(thread);
     let mut kills = 0;
     for incarnation in 0.. {
-        counter.begin(incarnation);
-        let mut child = start(dir.path(), &file, thread, incarnation == 0);
-        if kills == kills_left || !kill_somewhere(&mut child, &counter, random) {
+        house.counter.begin(incarnation);
+        let mut child = house.start(None);
+        if kills == kills_left || !kill_somewhere(&mut child, &house.counter, random) {
             let status = child.wait().unwrap();
             assert!(status.success(), "the run fails by itself: {status}");
             break;
         }
         kills += 1;
     }
-    check_state(dir.path(), &file, thread);
-    counter.check();
+    house.check();
     kills
 }
 
-fn start(dir: &Path, file: &Path, thread: &str, first: bool) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_agentweaver"));
-    command
-        .arg("run")
-        .arg(file)
-        .args(["--thread", thread, "--json"])
-        .arg("--data")
-        .arg(dir.join("data"));
-    // Killed before its first commit the thread is empty: the input is given
-    // until the log has it.
-    if first || !has_checkpoint(dir, thread) {
-        command.args(["--input", &format!(r#"{{"left":{ROUNDS},"receipts":[]}}"#)]);
-    }
-    command.env("AGENTWEAVER_HTTP_ALLOW", "127.0.0.1").stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().unwrap()
+/// A directory with the graph, its log, and the counter that it calls.
+struct House {
+    dir: tempfile::TempDir,
+    thread: String,
+    counter: EffectCounter,
 }
 
-fn has_checkpoint(dir: &Path, thread: &str) -> bool {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_agentweaver"));
-    command.args(["history", thread, "--json"]).arg("--data").arg(dir.join("data"));
-    command.output().unwrap().status.success()
+impl House {
+    fn new(thread: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let counter = EffectCounter::start();
+        let graph = GRAPH.replace("PORT", &counter.port.to_string());
+        std::fs::write(dir.path().join("pay.py"), graph).unwrap();
+        House { dir, thread: thread.into(), counter }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agentweaver"));
+        command.args(args).arg("--data").arg(self.dir.path().join("data"));
+        command.env("AGENTWEAVER_HTTP_ALLOW", "127.0.0.1");
+        command
+    }
+
+    fn run(&self, more: &[&str]) -> Command {
+        let file = self.dir.path().join("pay.py");
+        let mut command = self.command(&["run", "--thread", &self.thread]);
+        command.arg(file).args(more);
+        command
+    }
+
+    fn start(&self, crash_point: Option<&str>) -> Child {
+        // Killed before its first commit the thread is empty: the input is given
+        // until the log has it.
+        let input = format!(r#"{{"left":{ROUNDS},"receipts":[]}}"#);
+        let mut command = match self.has_checkpoint() {
+            true => self.run(&["--json"]),
+            false => self.run(&["--json", "--input", &input]),
+        };
+        if let Some(point) = crash_point {
+            command.env("AGENTWEAVER_CRASH_POINT", point);
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    fn has_checkpoint(&self) -> bool {
+        self.command(&["history", &self.thread, "--json"]).output().unwrap().status.success()
+    }
+
+    /// Every round is in the state, once, in order, and was paid once.
+    fn check(&self) {
+        let output = self.run(&[]).output().unwrap();
+        let state: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+        let receipts: Vec<usize> = serde_json::from_value(state["receipts"].clone()).unwrap();
+        let expected: Vec<usize> = (1..=ROUNDS).rev().collect();
+        assert_eq!(receipts, expected);
+        self.counter.check();
+    }
 }
 
 /// Kills the process when the counter has seen some more calls (before, while or
@@ -127,18 +185,6 @@ fn kill_somewhere(child: &mut Child, counter: &EffectCounter, random: &mut Rando
     child.kill().unwrap();
     child.wait().unwrap();
     true
-}
-
-/// Every round is in the state, once, in order.
-fn check_state(dir: &Path, file: &Path, thread: &str) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_agentweaver"));
-    command.arg("run").arg(file).args(["--thread", thread]).arg("--data").arg(dir.join("data"));
-    let output = command.output().unwrap();
-    let state: serde_json::Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-    let receipts: Vec<usize> = serde_json::from_value(state["receipts"].clone()).unwrap();
-    let expected: Vec<usize> = (1..=ROUNDS).rev().collect();
-    assert_eq!(receipts, expected);
 }
 
 /// An HTTP server that counts what it was asked to do.

@@ -118,7 +118,12 @@ pub fn program(analysis: &Analysis, graph: Option<&str>) -> Program {
             .spec
             .schemas
             .iter()
-            .filter(|schema| all.schemas.contains(&schema.name))
+            .filter(|schema| {
+                // State, input and context may become instances without being named.
+                let makes_instances =
+                    matches!(schema.kind, SchemaKind::Dataclass | SchemaKind::Pydantic);
+                makes_instances || all.schemas.contains(&schema.name)
+            })
             .cloned()
             .collect(),
         tools: analysis

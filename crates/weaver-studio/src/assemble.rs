@@ -18,14 +18,25 @@ use crate::schema::messages_field;
 /// A graph with what the checks need to know beyond its spec.
 pub(crate) struct Assembled {
     pub spec: GraphSpec,
-    /// Edges with the places of their ends, in the same order.
-    pub edge_places: Vec<(Range<usize>, Range<usize>)>,
+    /// Where each edge names its ends, in the order of the edges.
+    pub edge_places: Vec<EdgePlace>,
     pub node_places: Vec<Range<usize>>,
+    /// Nodes that run synchronously: plain functions and graphs.
+    pub sync_nodes: Vec<bool>,
     /// What each node can answer.
     pub outcomes: Vec<Option<Outcomes>>,
     /// Sources whose targets are not all known.
     pub open_sources: Vec<String>,
     pub place: Range<usize>,
+}
+
+/// Where an edge names its ends.
+pub(crate) struct EdgePlace {
+    pub source: Range<usize>,
+    pub target: Range<usize>,
+    /// It is declared (`add_edge`, routes, annotations), not read out of a function's
+    /// body: LangGraph checks the former when it builds, the latter when it runs.
+    pub declared: bool,
 }
 
 /// Assembles all graphs. `schemas` are those of the file, by name.
@@ -77,7 +88,7 @@ pub(crate) fn graph_names(builders: &[Builder<'_>]) -> Vec<String> {
 
 struct Assembly<'e, 'a> {
     evaluator: &'e mut Evaluator<'a>,
-    edges: Vec<(EdgeSpec, Range<usize>, Range<usize>)>,
+    edges: Vec<(EdgeSpec, EdgePlace)>,
     dynamic: Vec<(Range<usize>, String)>,
     open: Vec<String>,
 }
@@ -103,7 +114,12 @@ impl<'a> Assembly<'_, 'a> {
                 line: 0,
                 span: self.span(&edge.span),
             };
-            self.edges.push((spec, edge.source_span.clone(), edge.target_span.clone()));
+            let place = EdgePlace {
+                source: edge.source_span.clone(),
+                target: edge.target_span.clone(),
+                declared: true,
+            };
+            self.edges.push((spec, place));
         }
         let branches = builder.branches.iter().map(|branch| self.branch(branch)).collect();
         let mut nodes = Vec::with_capacity(builder.nodes.len());
@@ -144,7 +160,8 @@ impl<'a> Assembly<'_, 'a> {
         };
         Assembled {
             spec,
-            edge_places: edges.into_iter().map(|(_, source, target)| (source, target)).collect(),
+            edge_places: edges.into_iter().map(|(_, place)| place).collect(),
+            sync_nodes: builder.nodes.iter().map(|node| node.action.is_sync()).collect(),
             node_places: builder.nodes.iter().map(|node| node.name_span.clone()).collect(),
             outcomes,
             open_sources: std::mem::take(&mut self.open),
@@ -219,16 +236,21 @@ impl<'a> Assembly<'_, 'a> {
         declared: bool,
     ) -> Outcomes {
         let outcomes = self.evaluator.outcomes(callable);
-        let targets = match &outcomes.commands_annotated {
-            Some(targets) => targets,
-            None if declared => &Vec::new(),
-            None => &outcomes.gotos,
-        };
-        for target in targets.clone() {
-            self.arrow(name, &target, EdgeKind::Command, None, place);
+        match &outcomes.commands_annotated {
+            Some(targets) => {
+                for target in targets {
+                    self.arrow(name, target, EdgeKind::Command, None, place);
+                }
+            }
+            None if declared => {}
+            None => {
+                for target in &outcomes.gotos {
+                    self.found_arrow(name, target, EdgeKind::Command, None, place);
+                }
+            }
         }
-        for target in outcomes.sends.clone() {
-            self.arrow(name, &target, EdgeKind::Send, None, place);
+        for target in &outcomes.sends {
+            self.found_arrow(name, target, EdgeKind::Send, None, place);
         }
         outcomes
     }
@@ -285,7 +307,7 @@ impl<'a> Assembly<'_, 'a> {
                     );
                 }
                 for target in &outcomes.sends {
-                    self.arrow(&branch.source, target, EdgeKind::Send, None, &branch.span);
+                    self.found_arrow(&branch.source, target, EdgeKind::Send, None, &branch.span);
                 }
                 let named = |name: &String| outcomes.targets.iter().any(|(other, _)| other == name);
                 let sent = outcomes.sends.iter().map(|(name, _)| name);
@@ -301,10 +323,12 @@ impl<'a> Assembly<'_, 'a> {
             }
             DeciderDraft::ToolsCondition => {
                 if path_map.is_none() {
-                    targets = vec![
-                        ("tools".into(), branch.span.clone()),
-                        (END.into(), branch.span.clone()),
-                    ];
+                    for target in ["tools", END] {
+                        let label = Some(target.to_string());
+                        let target = (target.to_string(), branch.span.clone());
+                        let (source, place) = (&branch.source, &branch.span);
+                        self.arrow(source, &target, EdgeKind::Conditional, label, place);
+                    }
                 }
                 Decider::ToolsCondition
             }
@@ -333,7 +357,7 @@ impl<'a> Assembly<'_, 'a> {
         }
         for target in &targets {
             let label = Some(target.0.clone());
-            self.arrow(&branch.source, target, EdgeKind::Conditional, label, &branch.span);
+            self.found_arrow(&branch.source, target, EdgeKind::Conditional, label, &branch.span);
         }
         BranchSpec {
             source: branch.source.clone(),
@@ -347,6 +371,22 @@ impl<'a> Assembly<'_, 'a> {
     fn any_target(&mut self, branch: &crate::eval::BranchDraft<'a>, reason: &str) {
         self.open.push(branch.source.clone());
         self.dynamic.push((branch.span.clone(), reason.to_string()));
+    }
+
+    /// An arrow that is read out of a function's body.
+    fn found_arrow(
+        &mut self,
+        source: &str,
+        target: &Target,
+        kind: EdgeKind,
+        label: Option<String>,
+        place: &Range<usize>,
+    ) {
+        let before = self.edges.len();
+        self.arrow(source, target, kind, label, place);
+        if let Some((_, found)) = self.edges.get_mut(before) {
+            found.declared = false;
+        }
     }
 
     fn arrow(
@@ -377,7 +417,8 @@ impl<'a> Assembly<'_, 'a> {
             line: 0,
             span: self.span(place),
         };
-        self.edges.push((spec, place.clone(), target.1.clone()));
+        let place = EdgePlace { source: place.clone(), target: target.1.clone(), declared: true };
+        self.edges.push((spec, place));
     }
 
     fn span(&self, place: &Range<usize>) -> Span {

@@ -20,6 +20,7 @@ pub(crate) fn check(
 ) {
     let incomplete = !broken.is_empty() || !graph.spec.dynamic.is_empty();
     names(graph, problems);
+    timeouts(graph, problems);
     ends(graph, incomplete, broken, problems);
     interrupts(graph, incomplete, problems);
     duplicates(graph, problems);
@@ -50,6 +51,20 @@ fn names(graph: &Assembled, problems: &mut Problems) {
     }
 }
 
+/// LangGraph refuses time limits on what it could not stop.
+fn timeouts(graph: &Assembled, problems: &mut Problems) {
+    let for_all = graph.spec.node_defaults.timeout.as_ref();
+    for ((node, place), sync) in
+        graph.spec.nodes.iter().zip(&graph.node_places).zip(&graph.sync_nodes)
+    {
+        if *sync && node.policies.timeout.as_ref().or(for_all).is_some() {
+            let message = format!("node `{}` has a time limit but is not async", node.name);
+            let help = "make it `async def`, or remove `timeout=`";
+            problems.error("bad_argument", place, message, help);
+        }
+    }
+}
+
 fn ends(graph: &Assembled, incomplete: bool, broken: &[Range<usize>], problems: &mut Problems) {
     let mut known: Vec<&str> = graph.spec.nodes.iter().map(|node| node.name.as_str()).collect();
     let mut set: HashSet<&str> = HashSet::new();
@@ -57,17 +72,22 @@ fn ends(graph: &Assembled, incomplete: bool, broken: &[Range<usize>], problems: 
     // A node that is only known when the graph is built could be the one that is meant.
     let open = graph.spec.dynamic.iter().any(|d| d.reason.contains("node's name"));
     let sure = !(open || incomplete && known.is_empty());
-    let mut unknown = |name: &str, place: &Range<usize>, what: &str| {
+    let mut unknown = |name: &str, place: &Range<usize>, what: &str, severity: Severity| {
         let half_typed = broken.iter().any(|b| b.start <= place.start && place.start < b.end);
         if !set.contains(name) && !is_end(name) && sure && !half_typed {
-            let message = format!("{what} `{name}` is no node of this graph");
-            problems.error("unknown_node", place, message, suggestion(name, "node", &known));
+            let ignored = if severity == Severity::Error { "" } else { ": it is ignored" };
+            let message = format!("{what} `{name}` is no node of this graph{ignored}");
+            let help = suggestion(name, "node", &known);
+            problems.add("unknown_node", severity, place.clone(), message, Some(help));
         }
     };
     let mut wrong_ends: Vec<(&'static str, Range<usize>, String)> = Vec::new();
-    for (edge, (source, target)) in graph.spec.edges.iter().zip(&graph.edge_places) {
-        unknown(&edge.source, source, "the source");
-        unknown(&edge.target, target, "the target");
+    for (edge, place) in graph.spec.edges.iter().zip(&graph.edge_places) {
+        let (source, target) = (&place.source, &place.target);
+        // What a function answers is only looked at when it runs, and then ignored.
+        let severity = if place.declared { Severity::Error } else { Severity::Warning };
+        unknown(&edge.source, source, "the source", Severity::Error);
+        unknown(&edge.target, target, "the target", severity);
         if edge.source == END {
             wrong_ends.push(("edge_from_end", source.clone(), "an edge cannot leave END".into()));
         }
@@ -78,7 +98,7 @@ fn ends(graph: &Assembled, incomplete: bool, broken: &[Range<usize>], problems: 
     for (branch, place) in
         graph.spec.branches.iter().map(|b| (b, b.span.start as usize..b.span.end as usize))
     {
-        unknown(&branch.source, &place, "the source");
+        unknown(&branch.source, &place, "the source", Severity::Error);
     }
     for (code, place, message) in wrong_ends {
         problems.error(code, &place, message, "swap source and target, or choose another node");

@@ -1,4 +1,4 @@
-//! Python graph source to [`FileSpec`]: spans and diagnostics.
+//! Python graph source to [`FileSpec`](weaver_core::spec::FileSpec): spans and diagnostics.
 //!
 //! Start with [`parse`] for one text, or with [`Document`] for a text that is
 //! being edited; both give an [`Analysis`]. [`program`] cuts out of it what the

@@ -64,7 +64,8 @@ fn check(path: &Path) -> Analysis {
     } else {
         let known = fs::read_to_string(&expected)
             .unwrap_or_else(|_| panic!("{name} has no recorded spec; run with UPDATE_EXPECT=1"));
-        assert_eq!(known.trim_end(), text, "{name} differs from what is recorded");
+        let changed = known.lines().zip(text.lines()).enumerate().find(|(_, (a, b))| a != b);
+        assert!(known.trim_end() == text, "{name} differs from what is recorded: {changed:#?}");
     }
     analysis
 }

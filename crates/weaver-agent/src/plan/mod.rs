@@ -8,8 +8,11 @@ pub use graph::targets;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use weaver_core::spec::{FileSpec, FunctionSpec, GraphSpec, NodeKind, Runs, ToolSpec, TypedNode};
-use weaver_core::{Diagnostic, Program, Severity, Span, Value};
+use weaver_core::spec::{
+    FieldSpec, FileSpec, FunctionSpec, GraphSpec, NodeKind, Runs, SchemaKind, SchemaSpec, ToolSpec,
+    TypedNode,
+};
+use weaver_core::{Diagnostic, Failure, Program, Severity, Span, Value};
 use weaver_engine::Graph;
 
 /// A file compiled for running one of its graphs.
@@ -28,6 +31,37 @@ pub struct Plan {
     pub functions: Vec<FunctionSpec>,
     /// `@tool` functions, by the name that models see.
     pub tools: Arc<HashMap<String, ToolSpec>>,
+    /// `context_schema=`, where its instances are objects.
+    pub context_class: Option<SchemaSpec>,
+}
+
+impl Plan {
+    /// What nodes see as the run's context: a dict becomes an instance of the
+    /// context schema. Error: `TypeError` for fields that do not fit, as Python says it.
+    pub fn context(&self, given: Value) -> Result<Value, Failure> {
+        let (Some(class), Value::Map(fields), None) = (&self.context_class, &given, given.tag())
+        else {
+            return Ok(given);
+        };
+        let known = |name: &str| class.fields.iter().any(|field| field.name == name);
+        let wrong = |message: String| Err(Failure::exception("TypeError", message));
+        if let Some(unknown) = fields.keys().find(|name| !known(name)) {
+            return wrong(format!(
+                "{}.__init__() got an unexpected keyword argument '{unknown}'",
+                class.name
+            ));
+        }
+        let missing =
+            |field: &&FieldSpec| field.required && !fields.contains_key(field.name.as_str());
+        if let Some(field) = class.fields.iter().find(missing) {
+            return wrong(format!(
+                "{}.__init__() missing a required argument: '{}'",
+                class.name, field.name
+            ));
+        }
+        let class = Value::str(class.name.as_str());
+        Ok(Value::tagged("object", [("class", class), ("fields", given)]))
+    }
 }
 
 /// What the engine calls.
@@ -96,11 +130,17 @@ pub fn compile(
     let Some(graph) = graph.filter(|_| compiler.problems_of(chosen).is_empty()) else {
         return Err(compiler.problems_of(chosen));
     };
+    add_instance_classes(spec, &mut program);
     if compiler.runs_code() {
         program.source = crate::python::with_code_function(&program.source);
     }
     let tools = spec.tools.iter().map(|tool| (tool.name.clone(), tool.clone())).collect();
+    let context_class = spec.schemas.iter().find(|schema| {
+        Some(&schema.name) == chosen.context_schema.as_ref()
+            && matches!(schema.kind, SchemaKind::Dataclass | SchemaKind::Pydantic)
+    });
     Ok(Plan {
+        context_class: context_class.cloned(),
         name: chosen.name.clone(),
         graph,
         graphs: Arc::new(compiler.graphs),
@@ -109,6 +149,19 @@ pub fn compile(
         functions: spec.functions.clone(),
         tools: Arc::new(tools),
     })
+}
+
+/// Typed nodes write instances of schemas that no function of the file may name:
+/// the interpreter needs their classes all the same.
+fn add_instance_classes(spec: &FileSpec, program: &mut Program) {
+    for schema in &spec.schemas {
+        let makes_instances = matches!(schema.kind, SchemaKind::Pydantic | SchemaKind::Dataclass);
+        let known = program.schemas.iter().any(|own| own.name == schema.name)
+            || program.source.contains(&format!("class {}", schema.name));
+        if makes_instances && !known {
+            program.schemas.push(schema.clone());
+        }
+    }
 }
 
 /// The graph that is meant: by its own name or a compiled one, else the last

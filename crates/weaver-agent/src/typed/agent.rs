@@ -26,6 +26,7 @@ pub async fn llm(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Valu
         {
             let value =
                 structured::ask(&task.services.gateway, task.context, request, &output).await?;
+            let value = instance(task, settings, value);
             return Ok(write_answer(task, settings, value, Vec::new()));
         }
         let response = model::ask(&task.services.gateway, task.context, request).await?;

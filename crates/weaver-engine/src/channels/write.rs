@@ -176,8 +176,13 @@ impl<V: StateValue> Channels<V> {
             return Ok(Dirt::Set);
         }
         let append_is_enough = self.base_is_saved(number);
-        let appended =
-            self.fold(number, reducer, value, seed).map_err(|why| reducer_failed(name, &why))?;
+        let class = match reducer {
+            Reducer::AddMessages => messages::error_class(&value),
+            _ => "TypeError",
+        };
+        let appended = self
+            .fold(number, reducer, value, seed)
+            .map_err(|why| reducer_failed(name, class, &why))?;
         Ok(appended.filter(|_| append_is_enough).map_or(Dirt::Set, Dirt::Append))
     }
 
@@ -256,6 +261,10 @@ fn two_overwrites(key: &str) -> Failure {
     failure
 }
 
-fn reducer_failed(key: &str, why: &str) -> Failure {
-    Failure::new(FailureKind::Exception, "reducer_failed", format!("reducer of `{key}`: {why}"))
+/// `class` is what Python raises where this goes wrong.
+fn reducer_failed(key: &str, class: &str, why: &str) -> Failure {
+    let message = format!("reducer of `{key}`: {why}");
+    let mut failure = Failure::new(FailureKind::Exception, "reducer_failed", message);
+    failure.exception = Some(class.into());
+    failure
 }

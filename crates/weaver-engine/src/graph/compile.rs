@@ -181,6 +181,7 @@ impl<V: StateValue> Compiler<'_, V> {
             }
             nodes.push(node(spec, view));
         }
+        (0..).zip(&mut nodes).for_each(|(place, node)| node.added = place);
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
         let ids = index(nodes.iter().map(|node| &node.name));
         for (name, handler) in handlers {
@@ -413,6 +414,7 @@ fn plain_node<V>(name: Arc<str>, body: Body<V>, view: View) -> Node<V> {
     Node {
         name_hash: IdHasher::new(5).text(&name).finish() as u64,
         name,
+        added: 0,
         body,
         view,
         schema: None,

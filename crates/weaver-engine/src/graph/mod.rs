@@ -190,6 +190,8 @@ pub(crate) enum Body<V> {
 pub(crate) struct Node<V> {
     pub name: Arc<str>,
     pub name_hash: u64,
+    /// Its place in the order in which nodes were added.
+    pub added: u32,
     pub body: Body<V>,
     pub view: Arc<[(Arc<str>, ViewKey)]>,
     pub schema: Option<Arc<str>>,

@@ -25,6 +25,9 @@ impl<V: StateValue> Frame<V> {
         if let Some(saved) = saved {
             self.restore(hub, saved);
         }
+        if hub.options.recursion_limit == 0 && !matches!(input, Input::Update(_)) {
+            return self.refuse(hub, "invalid_limit", "`recursion_limit` must be at least 1");
+        }
         let input = match input {
             Input::Update(updates) => return self.begin_update(hub, updates),
             // Without a state there is nothing to command: it is new input.
@@ -280,6 +283,10 @@ impl<V: StateValue> Frame<V> {
                     continue;
                 }
                 self.tasks[number].answers.clone_from(&record.answers);
+                let asked =
+                    [&record.asked, &record.interrupts].into_iter().rfind(|a| !a.is_empty());
+                self.tasks[number].asked = asked.cloned().unwrap_or_default();
+                self.tasks[number].failed_before.clone_from(&record.error);
                 if self.replaying {
                     continue;
                 }

@@ -56,6 +56,8 @@ pub(super) struct Frame<V: StateValue> {
     /// Records loaded with the checkpoint, for the first superstep.
     pub pending: Vec<PendingRecord<V>>,
     pub tasks: Vec<Task<V>>,
+    /// What the tasks of the step that ends wrote to state, until it is committed.
+    pub wrote: Vec<Option<Vec<(u32, V)>>>,
     /// Tasks that have not started, last first.
     pub queue: Vec<usize>,
     /// Tasks that have started and not ended.
@@ -110,6 +112,7 @@ impl<V: StateValue> Frame<V> {
             replaying: false,
             pending: Vec::new(),
             tasks: Vec::new(),
+            wrote: Vec::new(),
             queue: Vec::new(),
             open: 0,
             in_step: false,
@@ -211,6 +214,7 @@ impl<V: StateValue> Frame<V> {
             let children = std::mem::take(&mut self.moved_heads);
             self.heads.extend(children.iter().map(|(name, id)| (name.clone(), *id)));
             let changes = self.channels.take_changes(&self.graph.0);
+            let wrote = self.take_wrote(&changes.channels);
             hub.effects.push_back(Effect::Commit(Commit {
                 format: FORMAT,
                 namespace: self.namespace.clone(),
@@ -228,6 +232,7 @@ impl<V: StateValue> Frame<V> {
                 sends: changes.sends,
                 children: children.into_iter().collect(),
                 next: self.tasks.iter().map(|task| self.task_ref(task)).collect(),
+                wrote,
             }));
             if self.streams(hub, StreamModes::CHECKPOINTS) {
                 let chunk = Chunk::Checkpoint {

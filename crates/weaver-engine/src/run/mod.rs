@@ -12,7 +12,7 @@ mod emit;
 mod frame;
 mod hub;
 mod output;
-mod record;
+pub(crate) mod record;
 mod step;
 mod task;
 mod update;

@@ -1,13 +1,17 @@
 //! What a task has come to, as it is saved on top of the checkpoint.
 
+use std::collections::BTreeMap;
+
 use super::frame::Frame;
 use super::hub::Hub;
 use super::task::TaskState;
 use crate::channels::Write;
 use crate::channels::saved::saved_send;
-use crate::checkpoint::{PendingRecord, SavedWrite, TaskRecord};
+use crate::checkpoint::{ChannelChange, PendingRecord, SavedWrite, TaskRecord};
 use crate::effect::{Effect, SaveWrites};
+use crate::graph::Plan;
 use crate::value::StateValue;
+use crate::wrote::{Wrote, tell};
 
 impl<V: StateValue> Frame<V> {
     /// Saves what a task has come to.
@@ -21,7 +25,8 @@ impl<V: StateValue> Frame<V> {
                 .then(|| task.writes.iter().filter_map(|write| self.saved_write(write)).collect()),
             answers: task.answers.clone(),
             interrupts: if done { Vec::new() } else { task.interrupts.clone() },
-            error: task.error.clone(),
+            asked: task.asked.clone(),
+            error: task.error.clone().or_else(|| task.failed_before.clone().filter(|_| done)),
             children: task.heads.clone(),
         };
         hub.effects.push_back(Effect::SaveWrites(SaveWrites {
@@ -52,20 +57,58 @@ impl<V: StateValue> Frame<V> {
 
     /// A saved write by number; nothing if the graph no longer has what it names.
     pub fn loaded_write(&self, write: &SavedWrite<V>) -> Option<Write<V>> {
-        let plan = &self.graph.0;
-        Some(match write {
-            SavedWrite::State(key, value) => Write::Set(*plan.key_ids.get(key)?, value.clone()),
-            SavedWrite::Goto(node) => Write::Go(*plan.node_ids.get(node)?),
-            SavedWrite::Join(control, source) => {
-                let control = *plan.control_ids.get(control)?;
-                let sources = plan.controls[control as usize].sources.as_ref()?;
-                let slot = sources.iter().position(|other| other == source)?;
-                Write::Join(control, slot as u32)
-            }
-            SavedWrite::Send(send) => {
-                plan.node_ids.get(&send.node)?;
-                Write::Send(send.clone())
-            }
-        })
+        loaded_write(&self.graph.0, write)
     }
+
+    /// What the tasks write, before it is applied: for the history.
+    pub fn note_wrote(&mut self) {
+        let tasks = self.tasks.iter().filter(|task| task.handles.is_none());
+        let wrote = tasks.map(|task| {
+            let state = task.writes.iter().filter_map(|write| match write {
+                Write::Set(key, value) => Some((*key, value.clone())),
+                _ => None,
+            });
+            (task.state == TaskState::Done).then(|| state.collect())
+        });
+        self.wrote = wrote.collect();
+    }
+
+    /// What the tasks wrote, told by the changes of the commit where possible.
+    pub fn take_wrote(&mut self, changes: &[ChannelChange<V>]) -> Vec<Option<Vec<Wrote<V>>>> {
+        let plan = self.graph.0.clone();
+        let mut taken = BTreeMap::new();
+        let tasks = std::mem::take(&mut self.wrote).into_iter();
+        tasks
+            .map(|task| {
+                let saved = |(key, _): &(u32, V)| !plan.is_untracked(*key as usize);
+                let writes = task?.into_iter().filter(saved);
+                Some(
+                    writes
+                        .map(|(key, value)| tell(&plan, key, value, changes, &mut taken))
+                        .collect(),
+                )
+            })
+            .collect()
+    }
+}
+
+/// A saved write by number; nothing if the graph no longer has what it names.
+pub(crate) fn loaded_write<V: StateValue>(
+    plan: &Plan<V>,
+    write: &SavedWrite<V>,
+) -> Option<Write<V>> {
+    Some(match write {
+        SavedWrite::State(key, value) => Write::Set(*plan.key_ids.get(key)?, value.clone()),
+        SavedWrite::Goto(node) => Write::Go(*plan.node_ids.get(node)?),
+        SavedWrite::Join(control, source) => {
+            let control = *plan.control_ids.get(control)?;
+            let sources = plan.controls[control as usize].sources.as_ref()?;
+            let slot = sources.iter().position(|other| other == source)?;
+            Write::Join(control, slot as u32)
+        }
+        SavedWrite::Send(send) => {
+            plan.node_ids.get(&send.node)?;
+            Write::Send(send.clone())
+        }
+    })
 }

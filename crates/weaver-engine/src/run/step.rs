@@ -72,6 +72,9 @@ impl<V: StateValue> Frame<V> {
     }
 
     fn apply(&mut self, hub: &mut Hub<V>, order: &[usize]) {
+        if self.saves {
+            self.note_wrote();
+        }
         let mut folds = Vec::new();
         if let Err(failure) = self.write_all(order, &mut folds) {
             return self.end(hub, End::Failed(failure));

@@ -53,7 +53,11 @@ pub(super) struct Task<V: StateValue> {
     pub writes: Vec<Write<V>>,
     pub answers: Vec<V>,
     pub interrupts: Vec<Interrupt<V>>,
+    /// Questions that were answered since.
+    pub asked: Vec<Interrupt<V>>,
     pub error: Option<Failure>,
+    /// Why it failed in an earlier run.
+    pub failed_before: Option<Failure>,
     /// What a handler was called for: the failed task.
     pub handles: Option<usize>,
     pub command: Option<Command<V>>,
@@ -85,7 +89,9 @@ impl<V: StateValue> Task<V> {
             writes: Vec::new(),
             answers: Vec::new(),
             interrupts: Vec::new(),
+            asked: Vec::new(),
             error: None,
+            failed_before: None,
             handles: None,
             command: None,
             branch: 0,

@@ -180,7 +180,7 @@ impl World {
     }
 
     pub fn snapshot(&self) -> Snapshot<Value> {
-        Snapshot::of(&self.graph, &self.saved())
+        Snapshot::latest(&self.graph, &self.saved())
     }
 
     pub fn saved(&self) -> Saved<Value> {

@@ -57,23 +57,56 @@ def fields_of(x):
     return {name: getattr(x, name) for name in names if hasattr(x, name)}
 
 
-# Exceptions of classes that Python does not have builtin. Such an exception
-# travels as its nearest builtin base with a marked message; the compiler wraps
-# `raise`, `except` and the caught name in the next four functions.
+# Exceptions of classes that the interpreter does not have builtin. Such an
+# exception travels as its nearest builtin base with a marked message; the compiler
+# wraps `raise`, `except` and the caught name in `raised`, `catches` and `caught`.
+# `LACKING_ERRORS`, class to base, comes from names.rs.
 
 BUILTIN_ERRORS = {
     "Exception": Exception, "BaseException": BaseException, "ValueError": ValueError, "TypeError": TypeError,
     "RuntimeError": RuntimeError, "KeyError": KeyError, "IndexError": IndexError, "LookupError": LookupError,
-    "ArithmeticError": ArithmeticError, "OSError": OSError, "IOError": OSError, "TimeoutError": TimeoutError,
-    "ConnectionError": OSError, "PermissionError": PermissionError, "NotImplementedError": NotImplementedError,
+    "ArithmeticError": ArithmeticError, "OSError": OSError, "TimeoutError": TimeoutError,
+    "PermissionError": PermissionError, "NotImplementedError": NotImplementedError, "RecursionError": RecursionError,
     "AttributeError": AttributeError, "NameError": NameError, "ImportError": ImportError,
-    "FileNotFoundError": FileNotFoundError, "AssertionError": AssertionError, "StopIteration": StopIteration,
+    "ModuleNotFoundError": ModuleNotFoundError, "FileNotFoundError": FileNotFoundError,
+    "FileExistsError": FileExistsError, "IsADirectoryError": IsADirectoryError, "NotADirectoryError": NotADirectoryError,
+    "AssertionError": AssertionError, "StopIteration": StopIteration, "ZeroDivisionError": ZeroDivisionError,
+    "OverflowError": OverflowError, "SyntaxError": SyntaxError, "MemoryError": MemoryError,
+    "UnboundLocalError": UnboundLocalError, "UnicodeDecodeError": UnicodeDecodeError, "UnicodeEncodeError": UnicodeEncodeError,
+    "KeyboardInterrupt": KeyboardInterrupt, "SystemExit": SystemExit,
 }
+UNICODE_ERRORS = (UnicodeDecodeError, UnicodeEncodeError)
+error_classes = {}
+
+
+def error_class(name, bases=()):
+    # A class that no file defines: builtin in Python but not here, or a library's.
+    if name in BUILTIN_ERRORS:
+        return BUILTIN_ERRORS[name]
+    if name in ("IOError", "EnvironmentError"):
+        return OSError
+    if name not in error_classes:
+        made = {}
+        exec("class " + name + ":\n    pass\n", made)
+        define_error(made[name], name, list(bases), [], None)
+        error_classes[name] = made[name]
+    return error_classes[name]
+
+
+def error_bases(name, bases):
+    # With the bases of the bases, as far as they are Python's own.
+    out = [base for base in bases if base != name]
+    for base in [name] + list(out):
+        while base in LACKING_ERRORS:
+            base = LACKING_ERRORS[base]
+            if base not in out:
+                out.append(base)
+    return out
 
 
 def define_error(cls, name, bases, own, parent):
     # Makes a user's class behave as an exception class: names of bases, nearest first.
-    cls._error = (name, bases)
+    cls._error = (name, error_bases(name, bases))
     for method in ("__init__", "__str__", "__repr__"):
         if method in own:
             continue
@@ -135,20 +168,6 @@ def raised(x):
     return make_error(x)
 
 
-class CaughtError:
-    # A host's or library's exception, once caught.
-    def __init__(self, text, names):
-        self.args = (text,)
-        self.message = text
-        self.names = names
-
-    def __str__(self):
-        return self.message
-
-    def __repr__(self):
-        return self.names[0] + "(" + repr(self.message) + ")"
-
-
 def caught(error):
     # The caught name: the user's own instance where there is one.
     text = error.args[0] if isinstance(error, BaseException) and error.args else None
@@ -159,7 +178,8 @@ def caught(error):
     for instance in reversed(live_errors):
         if str(getattr(instance, "_number", "")) == names[-1] and type(instance).__name__ == names[0]:
             return instance
-    return CaughtError(text, [name for name in names if not name.isdigit()])
+    names = [name for name in names if not name.isdigit()]
+    return error_class(names[0], names[1:] + [type(error).__name__])(text)
 
 
 def current_error():
@@ -167,10 +187,6 @@ def current_error():
         raise
     except BaseException as error:
         return error
-
-
-class NoMatch:
-    pass
 
 
 def catches(wanted):
@@ -183,8 +199,10 @@ def catches(wanted):
         info = error_info(cls)
         if info is None:
             plain.append(cls)
-        else:
-            names.append(info[0])
+            continue
+        names.append(info[0])
+        if info[0] == "UnicodeError":
+            plain.extend(UNICODE_ERRORS)
     if not names:
         return wanted
     error = current_error()
@@ -200,25 +218,59 @@ def catches(wanted):
     return SystemExit if not isinstance(error, SystemExit) else KeyboardInterrupt
 
 
-class ErrorClass:
-    # An exception class that is imported: `openai.RateLimitError`.
-    def __init__(self, name, bases):
-        self.name = name
-        self.__name__ = name
-        self._error = (name, bases)
+def is_instance(x, classes):
+    # `isinstance` that knows the exceptions which are none to the interpreter.
+    info = error_info(type(x))
+    if info is None:
+        if type(classes) is not tuple and error_info(classes) is None:
+            return isinstance(x, classes)
+        if isinstance(x, UNICODE_ERRORS):
+            info = (type(x).__name__, ["UnicodeError", "ValueError"])
+    for cls in classes if type(classes) is tuple else (classes,):
+        wanted = error_info(cls)
+        if type(cls) is tuple:
+            if is_instance(x, cls):
+                return True
+        elif wanted is not None:
+            if info is not None and (wanted[0] == info[0] or wanted[0] in info[1]):
+                return True
+        elif info is not None and type(cls).__name__ == "type" and error_is_a(info, cls):
+            return True
+        elif isinstance(x, cls):
+            return True
+    return False
 
-    def __call__(self, *args):
-        return make_error(ErrorInstance(self, args))
+
+def error_is_a(info, cls):
+    # Whether an exception of such a class would be caught as one of a builtin class.
+    if cls is object or cls is BaseException:
+        return True
+    for base in info[1]:
+        if base in BUILTIN_ERRORS and isinstance(BUILTIN_ERRORS[base](), cls):
+            return True
+    return cls is Exception and "BaseException" not in info[1]
 
 
-class ErrorInstance:
-    def __init__(self, cls, args):
-        self._error = cls._error
-        self.args = args
-        self.name = cls.name
+def make_exception(value):
+    # A failure as a handler or a `retry_on` sees it: the user's own instance where it lives.
+    name, text = value["class"], value.get("message", "")
+    for instance in reversed(live_errors):
+        if type(instance).__name__ == name and str(instance) == text:
+            return instance
+    return error_class(name, value.get("bases", []))(text)
 
-    def __str__(self):
-        return str(self.args[0]) if self.args else ""
+
+class NodeError:
+    def __init__(self, node, error):
+        self.node = node
+        self.error = error
+
+    def __repr__(self):
+        return "NodeError(node=" + repr(self.node) + ", error=" + repr(self.error) + ")"
+
+
+makers["exception"] = make_exception
+makers["node_error"] = lambda v: NodeError(v["node"], v["error"])
 
 
 def raise_named(name, bases, text):

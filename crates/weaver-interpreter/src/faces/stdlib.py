@@ -271,12 +271,22 @@ def is_callable(x):
 
 
 def is_subclass(cls, parents):
+    info = error_info(cls)
     for parent in parents if type(parents) is tuple else (parents,):
+        wanted = error_info(parent)
         if cls is parent or parent is object:
             return True
-        info = error_info(cls)
-        if info is not None and function_name(parent) in [info[0]] + info[1]:
-            return True
+        if info is not None:
+            if wanted is not None and wanted[0] in info[1]:
+                return True
+            if wanted is None and error_is_a(info, parent):
+                return True
+        elif wanted is not None:
+            if wanted[0] == "UnicodeError" and cls in UNICODE_ERRORS:
+                return True
+        elif BUILTIN_ERRORS.get(function_name(cls)) is cls and BUILTIN_ERRORS.get(function_name(parent)) is parent:
+            if isinstance(cls(), parent):
+                return True
     return False
 
 
@@ -288,7 +298,7 @@ class Suppress:
         return self
 
     def __exit__(self, kind, error, trace):
-        return kind is not None and isinstance(error, self.errors)
+        return kind is not None and is_instance(caught(error), self.errors)
 
 
 class NullContext:
@@ -345,6 +355,7 @@ ERRORS = {
 }
 
 STDLIB = {
+    "warnings": Namespace(warn=ignore, filterwarnings=ignore, simplefilter=ignore),
     "operator": operator, "uuid": uuid, "logging": logging, "textwrap": textwrap, "string": string, "statistics": statistics,
     "heapq": heapq,
     "contextlib": Namespace(suppress=Suppress, nullcontext=NullContext),
@@ -397,7 +408,7 @@ def find_name(module, name):
     if module in STDLIB and hasattr(STDLIB[module], name):
         return getattr(STDLIB[module], name)
     if name in ERRORS:
-        return ErrorClass(name, ERRORS[name])
+        return error_class(name, ERRORS[name])
     if name in FACES:
         return FACES[name]
     return AnyType(name)
@@ -432,7 +443,7 @@ FACES = {
     "ChatPromptTemplate": ChatPromptTemplate, "MessagesPlaceholder": MessagesPlaceholder, "PromptTemplate": PromptTemplate,
     "SystemMessagePromptTemplate": SystemMessagePromptTemplate, "HumanMessagePromptTemplate": HumanMessagePromptTemplate,
     "AIMessagePromptTemplate": AIMessagePromptTemplate,
-    "TYPE_CHECKING": False, "tool": tool, "Tool": Tool, "BaseTool": Tool, "StructuredTool": StructuredTool, "ToolNode": ToolNode,
+    "TYPE_CHECKING": False, "NodeError": NodeError, "tool": tool, "Tool": Tool, "BaseTool": Tool, "StructuredTool": StructuredTool, "ToolNode": ToolNode,
     "tools_condition": tools_condition, "Field": Field, "Document": Record,
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::failures::CLASS_MARK;
 use super::import::Importer;
+use crate::names::bases_to_builtin;
 use crate::wire::{self, Malformed, Reader, Writer};
 
 /// What a suspended system call makes of the host's answer.
@@ -190,9 +191,15 @@ fn host_exception(class: &str, message: &str) -> MontyException {
     match class.parse::<ExcType>() {
         Ok(class) => MontyException::new(class, Some(message.to_owned())),
         Err(_) => {
-            let clean = class.replace([CLASS_MARK, ','], "");
-            let text = format!("{CLASS_MARK}{clean}{CLASS_MARK}{message}");
-            MontyException::new(ExcType::Exception, Some(text))
+            let bases = bases_to_builtin(class);
+            let carrier = bases.last().and_then(|base| base.parse().ok());
+            let mut names = class.replace([CLASS_MARK, ','], "");
+            for base in bases.iter().take(bases.len().saturating_sub(1)) {
+                names += ",";
+                names += base;
+            }
+            let text = format!("{CLASS_MARK}{names}{CLASS_MARK}{message}");
+            MontyException::new(carrier.unwrap_or(ExcType::Exception), Some(text))
         }
     }
 }

@@ -176,3 +176,86 @@ async fn pieces_of_the_standard_library() {
     assert_eq!(ran.printed, "INFO:x:n=3\n");
     assert_eq!(ran.json(), r#"[3,4,"u-1","a\nb",2.0,true,false]"#);
 }
+
+/// A quick-start file as the documentation has it, cut as the compiler cuts it.
+const QUICK_START: &str = r#"
+from typing import Annotated, Literal
+from typing_extensions import TypedDict
+from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
+from langchain.chat_models import init_chat_model
+from langchain_core.tools import tool
+from langgraph.graph import StateGraph, START, END
+
+llm = init_chat_model("openai:gpt-4o")
+
+
+@tool
+def multiply(a: int, b: int) -> int:
+    """Multiply a and b."""
+    return a * b
+
+
+tools = [multiply]
+tools_by_name = {tool.name: tool for tool in tools}
+llm_with_tools = llm.bind_tools(tools)
+
+
+def llm_call(state: dict):
+    """LLM decides whether to call a tool or not"""
+    return {
+        "messages": [
+            llm_with_tools.invoke(
+                [SystemMessage(content="You are a helpful assistant.")] + state["messages"]
+            )
+        ],
+        "llm_calls": state.get("llm_calls", 0) + 1,
+    }
+
+
+def tool_node(state: dict):
+    result = []
+    for tool_call in state["messages"][-1].tool_calls:
+        tool = tools_by_name[tool_call["name"]]
+        observation = tool.invoke(tool_call["args"])
+        result.append(ToolMessage(content=observation, tool_call_id=tool_call["id"]))
+    return {"messages": result}
+
+
+def should_continue(state) -> Literal["tool_node", END]:
+    last_message = state["messages"][-1]
+    if last_message.tool_calls:
+        return "tool_node"
+    return END
+"#;
+
+#[tokio::test]
+async fn a_quick_start_file_runs() {
+    let mut program = program(QUICK_START);
+    program.tools = serde_json::from_str(
+        r#"[{"name":"multiply","function":"multiply","description":"Multiply a and b.",
+            "parameters":{"type":"object","properties":{"a":{"type":"integer"}}},"return_direct":false,
+            "span":{"start":0,"end":0,"line":1,"column":1,"end_line":1,"end_column":1}}]"#,
+    )
+    .unwrap();
+    let session = session_of(program);
+    let mut host = Host::default().on("model.invoke", |call| {
+        assert_eq!(call.kwargs["tools"].to_json(), r#"["multiply"]"#);
+        Ok(value(r#"{"$type":"message","type":"ai","content":"","tool_calls":[{"name":"multiply","args":{"a":6,"b":7},"id":"1","type":"tool_call"}]}"#))
+    });
+    let asked = r#"{"messages":[{"$type":"message","type":"human","content":"6*7?"}]}"#;
+    let update = host.run(session.call(request("llm_call", &[asked]))).await.value();
+    assert_eq!(update.get("llm_calls"), Some(&Value::Int(1)));
+    let state = Value::map([("messages", update.get("messages").unwrap().clone())]).to_json();
+    let next = host.run(session.call(request("should_continue", &[&state]))).await;
+    assert_eq!(next.json(), "\"tool_node\"");
+    let done = host.run(session.call(request("tool_node", &[&state]))).await;
+    assert_eq!(
+        done.json(),
+        r#"{"messages":[{"$type":"message","type":"tool","content":"42","tool_call_id":"1","status":"success"}]}"#
+    );
+    let state = r#"{"messages":[{"$type":"message","type":"ai","content":"42"}]}"#;
+    assert_eq!(
+        host.run(session.call(request("should_continue", &[state]))).await.json(),
+        "\"__end__\""
+    );
+}

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use weaver_core::{Failure, HostImport, Map, Program, Value};
+use weaver_core::{Failure, HostImport, Program, Value};
 use weaver_interpreter::{
     Answer, Binding, Call, CallRequest, HostCall, HostException, Limits, Pool, PoolOptions,
     Session, Step,
@@ -46,6 +46,14 @@ impl Ran {
         match self.end {
             End::Raised(failure) => failure,
             other => panic!("expected an exception, got {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn crashed(self) -> Failure {
+        match self.end {
+            End::Crashed(failure) => failure,
+            other => panic!("expected a crash, got {other:?}"),
         }
     }
 
@@ -134,10 +142,12 @@ fn host_imports(line: &str, imports: &mut Vec<HostImport>) -> bool {
     true
 }
 
+type Answering = Box<dyn FnMut(&HostCall) -> Answer + Send>;
+
 /// A host that answers by name.
 #[derive(Default)]
 pub struct Host {
-    answers: HashMap<String, Box<dyn FnMut(&HostCall) -> Answer + Send>>,
+    answers: HashMap<String, Answering>,
 }
 
 impl Host {
@@ -194,11 +204,6 @@ pub fn request(function: &str, args: &[&str]) -> CallRequest {
 
 pub fn with_limits(request: CallRequest, limits: Limits) -> CallRequest {
     CallRequest { limits, ..request }
-}
-
-pub fn with_kwargs(mut request: CallRequest, kwargs: Map) -> CallRequest {
-    request.kwargs = kwargs;
-    request
 }
 
 /// A session of a source in a pool of its own.

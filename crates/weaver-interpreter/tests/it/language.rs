@@ -171,3 +171,49 @@ async fn names_the_interpreter_lacks_come_from_the_faces() {
         r#"[1,2,{"x":1,"y":[2]},{"$type":"object","class":"P","fields":{"x":3,"y":[]}},4,"x"]"#
     );
 }
+
+const BUILTIN: &str = "class Lost(ConnectionResetError):\n    pass\n\n\
+    def f():\n    out = []\n    for make in [lambda: ConnectionRefusedError('no'), lambda: Lost('l'), lambda: BrokenPipeError, lambda: EOFError('e'), lambda: UserWarning('w'), lambda: InterruptedError(), lambda: StopAsyncIteration(), lambda: UnicodeError('u'), lambda: IOError('io')]:\n        try:\n            raise make()\n        except ConnectionError as e:\n            out.append(['connection', type(e).__name__, str(e), isinstance(e, OSError), isinstance(e, ConnectionResetError), isinstance(e, (ValueError, EOFError))])\n        except Warning as e:\n            out.append(['warning', isinstance(e, UserWarning), isinstance(e, DeprecationWarning), isinstance(e, Exception)])\n        except (EOFError, StopAsyncIteration) as e:\n            out.append(repr(e))\n        except OSError as e:\n            out.append(['os', type(e).__name__])\n        except ValueError as e:\n            out.append(['value', isinstance(e, UnicodeError)])\n    return out\n\
+    def decode():\n    try:\n        b'\\xff'.decode()\n    except UnicodeError as e:\n        return [isinstance(e, UnicodeError), issubclass(ConnectionError, OSError), issubclass(Lost, ConnectionError), issubclass(KeyError, LookupError), issubclass(OSError, ConnectionError)]\n\
+    def reset():\n    raise ConnectionResetError('gone')\n\
+    def lost():\n    raise Lost('gone')\n";
+
+#[tokio::test]
+async fn exceptions_that_the_interpreter_lacks_have_their_place_in_the_hierarchy() {
+    let session = session(BUILTIN);
+    assert_eq!(
+        Host::default().run(session.call(request("f", &[]))).await.json(),
+        r#"[["connection","ConnectionRefusedError","no",true,false,false],["connection","Lost","l",true,true,false],["connection","BrokenPipeError","",true,false,false],"EOFError('e')",["warning",true,false,true],["os","InterruptedError"],"StopAsyncIteration()",["value",true],["os","OSError"]]"#
+    );
+    assert_eq!(
+        Host::default().run(session.call(request("decode", &[]))).await.json(),
+        "[true,true,true,true,false]"
+    );
+    let failure = Host::default().run(session.call(request("reset", &[]))).await.raised();
+    assert_eq!(failure.exception.as_deref(), Some("ConnectionResetError"));
+    assert_eq!(failure.bases, ["ConnectionError", "OSError"]);
+    let failure = Host::default().run(session.call(request("lost", &[]))).await.raised();
+    assert_eq!(failure.exception.as_deref(), Some("Lost"));
+    assert_eq!(failure.bases, ["ConnectionResetError", "ConnectionError", "OSError"]);
+}
+
+#[tokio::test]
+async fn failures_come_back_as_exceptions() {
+    let source = "import time\nclass Mine(ValueError):\n    def __init__(self, n):\n        self.n = n\n        super().__init__(f'n={n}')\n\
+        def fail():\n    raise Mine(4)\n\
+        def handler(state, error):\n    e = error.error\n    return [error.node, isinstance(e, ConnectionError), isinstance(e, OSError), isinstance(e, KeyError), str(e)]\n\
+        def again(e):\n    return isinstance(e, Mine) and isinstance(e, ValueError) and e.n == 4\n\
+        def ask():\n    try:\n        time.sleep(1)\n    except OSError as e:\n        return isinstance(e, ConnectionError)\n";
+    let session = session(source);
+    let error = r#"{"$type":"node_error","node":"n","error":{"$type":"exception","class":"ConnectionResetError","message":"gone","bases":["ConnectionError","OSError"]}}"#;
+    let handled = Host::default().run(session.call(request("handler", &["{}", error]))).await;
+    assert_eq!(handled.json(), r#"["n",true,true,false,"gone"]"#);
+    let failure = Host::default().run(session.call(request("fail", &[]))).await.raised();
+    assert_eq!(failure.message, "n=4");
+    let error = r#"{"$type":"exception","class":"Mine","message":"n=4","bases":["ValueError"]}"#;
+    assert_eq!(Host::default().run(session.call(request("again", &[error]))).await.json(), "true");
+    let mut host = Host::default().on("sleep", |_| {
+        Err(weaver_interpreter::HostException::new("ConnectionAbortedError", "slow down"))
+    });
+    assert_eq!(host.run(session.call(request("ask", &[]))).await.json(), "true");
+}

@@ -61,6 +61,17 @@ pub(crate) enum NodeAction<'a> {
     Dynamic(String),
 }
 
+impl NodeAction<'_> {
+    /// Whether it surely runs synchronously.
+    pub fn is_sync(&self) -> bool {
+        match self {
+            NodeAction::Function { callable, .. } => !callable.is_async(),
+            NodeAction::Graph(..) => true,
+            _ => false,
+        }
+    }
+}
+
 /// An arrow as it is added.
 #[derive(Debug)]
 pub(crate) struct EdgeDraft {

@@ -86,6 +86,9 @@ impl<'a> Evaluator<'a> {
                 for call in body.calls {
                     self.control_call(call, &inner, &mut answer);
                 }
+                if body.leaves {
+                    answer.outcomes.sends.clear();
+                }
             }
         }
         self.base = base;
@@ -207,6 +210,10 @@ impl<'a> Evaluator<'a> {
             }
             Some("Command") => {
                 answer.outcomes.makes_command = true;
+                // What it writes and where it goes are the parent's.
+                if leaves_graph(call) {
+                    return true;
+                }
                 if let Some(update) = keyword("update")
                     && let Expr::Dict(_) = &update.value
                 {
@@ -214,8 +221,7 @@ impl<'a> Evaluator<'a> {
                     self.answer(&update.value, scope, answer, 1);
                     answer.outcomes.complete = complete;
                 }
-                // `Command(graph=Command.PARENT)` leaves this graph.
-                if let (Some(goto), None) = (keyword("goto"), keyword("graph")) {
+                if let Some(goto) = keyword("goto") {
                     let mut inner = Answer {
                         outcomes: Outcomes::default(),
                         assigned: std::mem::take(&mut answer.assigned),
@@ -344,6 +350,18 @@ struct Body<'a> {
     returns: Vec<&'a Expr>,
     assigned: HashMap<Name, Vec<&'a Expr>>,
     calls: Vec<&'a ExprCall>,
+    /// A command leaves for places that stand elsewhere in the body: which of its
+    /// `Send`s are the parent's is not known.
+    leaves: bool,
+}
+
+/// Whether a call is a `Command(graph=Command.PARENT, …)`.
+fn leaves_graph(call: &ExprCall) -> bool {
+    call.arguments.find_keyword("graph").is_some_and(|keyword| match &keyword.value {
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "PARENT",
+        Expr::StringLiteral(text) => text.value.to_str() == "__parent__",
+        _ => false,
+    })
 }
 
 impl<'a> Visitor<'a> for Body<'a> {
@@ -377,6 +395,14 @@ impl<'a> Visitor<'a> for Body<'a> {
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
             Expr::Lambda(_) => {}
+            Expr::Call(call) if leaves_graph(call) => {
+                self.calls.push(call);
+                let goto = call.arguments.find_keyword("goto").map(|keyword| &keyword.value);
+                self.leaves |= !matches!(
+                    goto,
+                    None | Some(Expr::StringLiteral(_) | Expr::List(_) | Expr::Call(_))
+                );
+            }
             Expr::Call(call) => {
                 let name = type_head(&call.func);
                 if !name.is_empty() {

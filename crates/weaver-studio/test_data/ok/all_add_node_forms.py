@@ -49,7 +49,7 @@ class Worker:
         return {"x": 0}
 
 
-def uses_private(state: Private):
+async def uses_private(state: Private):
     return {"x": len(state["secret"])}
 
 

@@ -187,6 +187,11 @@ impl Session<'_> {
         if self.args.json || self.args.stream.is_some() {
             return;
         }
+        // A lone text is for reading, where somebody reads; a pipe always gets JSON.
+        if let (true, Some(text)) = (std::io::stdout().is_terminal(), lone_text(values)) {
+            anstream::println!("\n{text}\n");
+            return;
+        }
         let json = serde_json::Value::from(&values.plain());
         let text = serde_json::to_string_pretty(&json).expect("a value has a JSON form");
         anstream::println!("{text}");
@@ -201,6 +206,14 @@ impl Session<'_> {
         let text =
             source::failure(&self.workflow.file, &self.workflow.analysis.source, failure, place);
         anstream::eprintln!("\n{text}\n");
+    }
+}
+
+/// The text of an output that is nothing else.
+fn lone_text(values: &Value) -> Option<&str> {
+    match values.as_map() {
+        Some(map) if map.len() == 1 => map.values().next()?.as_str(),
+        _ => None,
     }
 }
 
@@ -249,7 +262,9 @@ fn request(
         DurabilityArg::Exit => Durability::Exit,
     };
     if let Some(context) = &args.context {
-        request.context = json_argument("--context", context)?;
+        let context = workflow.plan.context(json_argument("--context", context)?);
+        request.context = context
+            .map_err(|failure| CliError::usage(format!("--context does not fit: {failure}")))?;
     }
     if let Some(limit) = args.recursion_limit {
         request.options.recursion_limit = limit;

@@ -145,7 +145,7 @@ fn task_data(chunk: &Chunk<Value>) -> Json {
         Chunk::TaskEnd { id, node, result, error, interrupts, .. } => json!({
             "id": id.to_string(),
             "name": **node,
-            "result": values::fields(result),
+            "result": values::result(result),
             "interrupts": values::interrupts(interrupts),
             "error": error.as_ref().map(values::error_text),
         }),

@@ -120,6 +120,8 @@ impl<'a> Session<'a> {
         let input = self.input(op, thread)?;
         let mut request = RunRequest::new(thread.clone(), self.workflow.plan.graph.clone(), input);
         set_options(&mut request, op);
+        let context = op.get("context").cloned().unwrap_or_default();
+        request.context = self.workflow.plan.context(context).map_err(Wrong::Failed)?;
         let collector = Collector::new(words(op.get("stream")), truth(op.get("subgraphs")));
         request.options.stream = collector.modes();
         request.chunks = Some(collector.chunk_listener());
@@ -188,7 +190,12 @@ impl<'a> Session<'a> {
     ) -> Result<(), Wrong> {
         let place = self.place(op, thread).await?;
         let place = place.unwrap_or_else(|| Place::latest(&self.workflow.plan.graph));
-        let entries = self.history(&place, thread).await?;
+        let mut entries = self.history(&place, thread).await?;
+        if place.id.is_some() {
+            // A config that names a checkpoint has a history of that one.
+            entries.retain(|(snapshot, _)| Some(snapshot.id) == place.id);
+            entries.iter_mut().for_each(|(_, parent)| *parent = None);
+        }
         let shown = entries.iter().map(|(snapshot, parent)| {
             let tasks = snapshot.tasks.iter().map(|task| Json::Object(values::task(task)));
             let mut entry = values::snapshot(Some(snapshot), tasks.collect());
@@ -275,14 +282,13 @@ impl<'a> Session<'a> {
         place: &Place,
         thread: &str,
     ) -> Result<Vec<(Snapshot<Value>, Option<usize>)>, CliError> {
-        let rows = thread::history(&self.store, thread, &place.namespace, 0).await?;
-        let mut entries = Vec::new();
-        for row in &rows {
-            let parent = rows.iter().position(|other| Some(other.id) == row.parent);
-            let at = Place { id: Some(row.id), ..place.clone() };
-            entries.extend(at.load(&self.store, thread).await?.map(|shot| (shot, parent)));
-        }
-        Ok(entries)
+        let states = thread::states(&self.store, thread, &place.namespace).await?;
+        let ids: Vec<_> = states.iter().map(|saved| saved.state.id).collect();
+        let entries = states.iter().map(|saved| {
+            let parent = ids.iter().position(|id| Some(*id) == saved.state.parent);
+            (Snapshot::of(&place.graph, saved), parent)
+        });
+        Ok(entries.collect())
     }
 
     /// Where an operation looks or starts, when it says so.
@@ -344,7 +350,6 @@ fn set_options(request: &mut RunRequest, op: &Op) {
     // Tasks of a superstep run one after another, as in the recordings.
     request.options.max_concurrency = Some(1);
     request.options.stream_subgraphs = truth(op.get("subgraphs"));
-    request.context = op.get("context").cloned().unwrap_or_default();
     if let Some(config) = op.get("config") {
         request.config = config.clone();
         if let Some(limit) = config.get("recursion_limit").and_then(Value::as_int) {

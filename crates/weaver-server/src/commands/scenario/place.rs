@@ -64,8 +64,13 @@ impl Place {
         store: &Store,
         thread: &str,
     ) -> Result<Option<Snapshot<Value>>, CliError> {
-        let loaded = thread::load(store, thread, &self.namespace, self.id).await?;
-        Ok(loaded.map(|(saved, _)| Snapshot::of(&self.graph, &saved)))
+        if let Some(id) = self.id {
+            let states = thread::states(store, thread, &self.namespace).await?;
+            let found = states.iter().find(|saved| saved.state.id == id);
+            return Ok(found.map(|saved| Snapshot::of(&self.graph, saved)));
+        }
+        let loaded = thread::load(store, thread, &self.namespace, None).await?;
+        Ok(loaded.map(|(saved, _)| Snapshot::latest(&self.graph, &saved)))
     }
 
     /// The n-th entry of the history, newest first.

@@ -23,6 +23,21 @@ pub fn value(value: &Value) -> Json {
     }
 }
 
+/// What a task wrote: several writes of one key are `{"$writes": [...]}`.
+pub fn result(writes: &[(std::sync::Arc<str>, Value)]) -> Json {
+    let mut shown: Map<String, Json> = Map::new();
+    for (key, _) in writes {
+        let of_key = writes.iter().filter(|(other, _)| other == key);
+        let mut of_key: Vec<Json> = of_key.map(|(_, written)| value(written)).collect();
+        let told = match of_key.len() {
+            1 => of_key.remove(0),
+            _ => json!({"$writes": of_key}),
+        };
+        shown.insert(key.to_string(), told);
+    }
+    Json::Object(shown)
+}
+
 /// The entries of an object.
 pub fn fields<'a, K: AsRef<str> + 'a>(fields: impl IntoIterator<Item = &'a (K, Value)>) -> Json {
     let entries = fields.into_iter().map(|(key, item)| (key.as_ref().to_string(), value(item)));
@@ -105,7 +120,7 @@ pub fn task(task: &TaskSnapshot<Value>) -> Map<String, Json> {
     shown.insert("name".into(), (*task.node).into());
     shown.insert("interrupts".into(), interrupts(&task.interrupts));
     if let Some(result) = &task.result {
-        shown.insert("result".into(), fields(result));
+        shown.insert("result".into(), self::result(result));
     }
     if let Some(failure) = &task.error {
         shown.insert("error".into(), error_text(failure).into());
