@@ -38,6 +38,7 @@ main() {
   # What the installed langgraph does is still what was recorded of it.
   section recordings one "$python" tests/differential/record.py --check
   section differential counted "$python" tests/differential/compare.py
+  section sqlite counted "$python" tests/differential/compare.py --sqlite
   section examples counted ci/examples.sh
   section wasm one ci/wasm.sh
   summary

@@ -1,6 +1,6 @@
 """Runs every scenario on AgentWeaver and compares with the recording of LangGraph.
 
-    python compare.py [--binary PATH] [--all] [NAME...]
+    python compare.py [--binary PATH] [--sqlite] [--all] [NAME...]
 
 Prints the differences of each failing scenario and a summary line; exits with 1
 when a scenario fails. Differences that are meant are listed with their reason in
@@ -30,6 +30,7 @@ ABSENT = object()
 def main():
     parser = argparse.ArgumentParser(description="compare AgentWeaver with recordings of LangGraph")
     parser.add_argument("--binary", default=HERE.parents[1] / "target" / "debug" / "agentweaver")
+    parser.add_argument("--sqlite", action="store_true", help="keep checkpoints in SQLite, not in memory")
     parser.add_argument("--all", action="store_true", help="print every difference, not the first few")
     parser.add_argument("names", nargs="*", help="scenario names; all by default")
     options = parser.parse_args()
@@ -40,7 +41,7 @@ def main():
         print("no scenario of that name has a recording")
         return 2
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        outcomes = list(pool.map(lambda name: differences(options.binary, name), names))
+        outcomes = list(pool.map(lambda name: differences(options.binary, name, options.sqlite), names))
 
     failed = [(name, found) for name, found in zip(names, outcomes) if found]
     for name, found in failed:
@@ -53,9 +54,9 @@ def main():
     return 1 if failed else 0
 
 
-def differences(binary, name):
+def differences(binary, name, sqlite=False):
     """Sentences, one for each place where the outputs part; empty when they agree."""
-    command = [str(binary), "__scenario", str(GRAPHS / f"{name}.json")]
+    command = [str(binary), "__scenario", str(GRAPHS / f"{name}.json")] + ["--sqlite"] * sqlite
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_PER_SCENARIO)
     except subprocess.TimeoutExpired:

@@ -65,17 +65,6 @@ class NodeTimeoutError:
         return "NodeTimeoutError(" + repr(self.args[0]) + ")"
 
 
-def make_exception(value):
-    # An exception of another task, as an error handler or `retry_on` is given it.
-    name = value["class"]
-    builtin = BUILTIN_ERRORS.get(name)
-    if builtin is not None and name not in ("ConnectionError", "IOError"):
-        return builtin(value["message"])
-    if name == "NodeTimeoutError":
-        return NodeTimeoutError(value["message"])
-    return CaughtError(value["message"], [name] + value["bases"])
-
-
 def drop_tag(value):
     value.pop("$type")
     return value
@@ -84,7 +73,6 @@ def drop_tag(value):
 makers["send"] = lambda v: Send(v["node"], v.get("arg"))
 makers["command"] = lambda v: Command(v.get("graph"), v.get("update"), v.get("resume"), v.get("goto"))
 makers["overwrite"] = lambda v: Overwrite(v.get("value"))
-makers["exception"] = make_exception
 makers["node_error"] = lambda v: NodeError(v["node"], v["error"])
 makers["interrupt"] = lambda v: Interrupt(v.get("value"), v.get("id"))
 
