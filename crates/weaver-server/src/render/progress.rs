@@ -103,6 +103,9 @@ impl Progress {
         for (_, running) in std::mem::take(&mut self.running) {
             running.bar.finish_and_clear();
         }
+        if let Some(live) = &self.live {
+            let _ = live.clear();
+        }
     }
 
     /// Prints a line above the moving ones.

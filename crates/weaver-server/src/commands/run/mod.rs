@@ -301,11 +301,3 @@ pub async fn run_from(
     };
     session.close(&report, &questions)
 }
-
-/// The text of an output that is nothing else.
-fn lone_text(values: &Value) -> Option<&str> {
-    match values.as_map() {
-        Some(map) if map.len() == 1 => map.values().next()?.as_str(),
-        _ => None,
-    }
-}
