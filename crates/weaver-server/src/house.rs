@@ -165,12 +165,8 @@ fn gateway(
     let Some(model) = model else { return Ok((gateway, None)) };
     let resolved = gateway.resolve(&model).map_err(|error| CliError::usage(error.to_string()))?;
     let note = match resolved.offline {
-        true if resolved.model.is_empty() => {
-            "scripted: an offline stand-in that follows simple rules, no real model".to_string()
-        }
-        true => {
-            format!("scripted: answers written beforehand in {}, no real model", resolved.model)
-        }
+        true if resolved.model.is_empty() => "scripted, no real model: simple rules".to_string(),
+        true => format!("scripted, no real model: answers from {}", resolved.model),
         false => resolved.to_string(),
     };
     Ok((gateway, Some(note)))

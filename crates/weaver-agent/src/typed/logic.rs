@@ -113,15 +113,9 @@ pub fn gate(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, F
 pub fn wait(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
     let schema = form_schema(task, settings.get("schema"), settings.get("form"));
     let message = settings.required("message")?;
+    let deadline = settings.number("deadline");
     let Some(answer) = task.answers.last() else {
-        let mut question = vec![("message", Value::str(message))];
-        if let Some(schema) = schema {
-            question.push(("schema", schema));
-        }
-        if let Some(deadline) = settings.number("deadline") {
-            question.push(("deadline_seconds", Value::Float(deadline)));
-        }
-        return Ok(Answer::Interrupted(vec![Value::map(question)]));
+        return Ok(ask(message, schema, deadline, None));
     };
     if is_timeout(answer) {
         return match settings.text("on_timeout") {
@@ -133,7 +127,10 @@ pub fn wait(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, F
             }
         };
     }
-    let answer = fitting(answer, schema.as_ref())?;
+    let answer = match fitting(answer, schema.as_ref())? {
+        Ok(answer) => answer,
+        Err(problem) => return Ok(ask(message, schema, deadline, Some(problem))),
+    };
     let update = settings.text("into").map(|key| (key.to_string(), answer));
     match settings.text("goto") {
         Some(target) => Ok(go([target.to_string()], update.into_iter().collect())),
@@ -157,18 +154,17 @@ fn is_timeout(answer: &Value) -> bool {
 pub fn user_input(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Value>, Failure> {
     let schema = form_schema(task, settings.get("schema"), settings.get("fields"));
     let message = settings.rendered("message")?.unwrap_or_else(|| "Please answer.".into());
-    let Some(answer) = task.answers.last() else {
-        let mut question = vec![("message", Value::str(message))];
-        question.extend(schema.map(|schema| ("schema", schema)));
-        return Ok(Answer::Interrupted(vec![Value::map(question)]));
+    let Some(answer) = task.answers.last() else { return Ok(ask(message, schema, None, None)) };
+    let answer = match fitting(answer, schema.as_ref())? {
+        Ok(answer) => answer,
+        Err(problem) => return Ok(ask(message, schema, None, Some(problem))),
     };
-    let answer = fitting(answer, schema.as_ref())?;
     let update = match (settings.text("into"), &answer) {
         (Some(key), _) => Value::map([(key, super::for_key(task, key, answer))]),
         (None, Value::Map(_)) => answer,
         (None, _) => {
-            let message = "the answer must have the form's fields: pass a JSON object";
-            return Err(Failure::new(FailureKind::InvalidInput, "answer_invalid", message));
+            let problem = "the answer must be a JSON object of state keys".to_string();
+            return Ok(ask(message, schema, None, Some(problem)));
         }
     };
     Ok(Answer::Node(NodeOutput::Update(update)))
@@ -201,9 +197,24 @@ fn form_schema(task: &Task<'_>, schema: Option<&Value>, fields: Option<&Value>) 
     ]))
 }
 
-/// The answer if it fits. A single field may be answered without its name.
-fn fitting(answer: &Value, schema: Option<&Value>) -> Result<Value, Failure> {
-    let Some(schema) = schema else { return Ok(answer.clone()) };
+/// A question: asked again with the reason when an answer does not fit, because a
+/// slip of the hand must not end a run that may have waited for days.
+fn ask(
+    message: String,
+    schema: Option<Value>,
+    deadline: Option<f64>,
+    problem: Option<String>,
+) -> Answer<Value> {
+    let mut question = vec![("message", Value::str(message))];
+    question.extend(problem.map(|problem| ("problem", Value::str(problem))));
+    question.extend(schema.map(|schema| ("schema", schema)));
+    question.extend(deadline.map(|seconds| ("deadline_seconds", Value::Float(seconds))));
+    Answer::Interrupted(vec![Value::map(question)])
+}
+
+/// The answer if it fits, else why not. A single field may be answered without its name.
+fn fitting(answer: &Value, schema: Option<&Value>) -> Result<Result<Value, String>, Failure> {
+    let Some(schema) = schema else { return Ok(Ok(answer.clone())) };
     let json = serde_json::Value::from(schema);
     let validator = jsonschema::validator_for(&json).map_err(|error| {
         let message = format!("the form is no JSON Schema: {error}");
@@ -218,8 +229,6 @@ fn fitting(answer: &Value, schema: Option<&Value>) -> Result<Value, Failure> {
         }
         (other, _) => other.clone(),
     };
-    structured::check(&validator, Ok(answer)).map_err(|problem| {
-        let message = format!("the answer does not fit the form: {problem}");
-        Failure::new(FailureKind::InvalidInput, "answer_invalid", message)
-    })
+    let checked = structured::check(&validator, Ok(answer));
+    Ok(checked.map_err(|problem| format!("the answer does not fit the form: {problem}")))
 }

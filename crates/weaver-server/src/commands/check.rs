@@ -1,5 +1,6 @@
 //! `agentweaver check`: every problem of workflow files, without running them.
 
+use console::style;
 use serde_json::json;
 use weaver_agent::plan::{Way, choose, ways};
 use weaver_core::{Diagnostic, Severity};
@@ -87,29 +88,35 @@ fn print(analysis: &Analysis, problems: &[Diagnostic]) {
     for problem in problems {
         anstream::println!("{}\n", source::diagnostic(&analysis.file, &analysis.source, problem));
     }
+    let mut lines = Vec::new();
     for graph in &analysis.spec.graphs {
         let ways = ways(&analysis.spec, graph);
         let count = |wanted: &str| ways.iter().filter(|(_, way)| words(way).0 == wanted).count();
         let parts: Vec<String> = ["native", "embedded Python", "subgraph", "Python worker"]
             .iter()
             .filter(|word| count(word) > 0)
-            .map(|word| format!("{} {word}", count(word)))
+            .map(|word| match (count(word), *word) {
+                (1, word) => format!("1 {word} node"),
+                (n, word) => format!("{n} {word} nodes"),
+            })
             .collect();
-        anstream::println!(
-            "{}: graph `{}`, {} nodes ({})",
-            analysis.file,
-            graph.name,
-            graph.nodes.len(),
-            parts.join(", ")
-        );
+        lines.push(format!("  graph `{}`: {}", graph.name, parts.join(", ")));
         for (name, way) in &ways {
             if let Way::Worker(reasons) = way {
-                anstream::println!("  `{name}` needs a Python worker: {}", reasons.join("; "));
+                lines.push(format!("    `{name}` needs a Python worker: {}", reasons.join("; ")));
             }
         }
     }
-    match source::tally(problems) {
-        tally if tally.is_empty() => anstream::println!("{}: no problems", analysis.file),
-        tally => anstream::println!("{}: {tally}", analysis.file),
+    let worst = problems.iter().map(|problem| problem.severity).max();
+    let mark = match worst {
+        Some(Severity::Error) => style("✘").red().bold(),
+        Some(Severity::Warning) => style("!").yellow().bold(),
+        _ => style("✔").green(),
+    };
+    let tally = source::tally(problems);
+    let tally = if tally.is_empty() { "no problems".into() } else { tally };
+    anstream::println!("{mark} {}: {tally}", analysis.file);
+    for line in lines {
+        anstream::println!("{line}");
     }
 }

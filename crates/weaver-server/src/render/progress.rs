@@ -85,7 +85,8 @@ impl Progress {
         self.clear();
         let mut parts = vec![words.to_string()];
         if let Some(duration) = event.duration_us {
-            parts.push(format!("in {}", term::duration(duration)));
+            let word = if words == "done" { "in" } else { "after" };
+            parts.push(format!("{word} {}", term::duration(duration)));
         }
         parts.push(format!("· {steps} {}", if steps == 1 { "step" } else { "steps" }));
         if self.tokens > 0 {
@@ -101,6 +102,9 @@ impl Progress {
     pub fn clear(&mut self) {
         for (_, running) in std::mem::take(&mut self.running) {
             running.bar.finish_and_clear();
+        }
+        if let Some(live) = &self.live {
+            let _ = live.clear();
         }
     }
 
@@ -218,28 +222,57 @@ fn error_text(error: &Value) -> String {
 
 /// What a node wrote, in a few words.
 fn summary(update: &Value) -> String {
-    let plain = update.plain();
-    match &plain {
+    match &update.plain() {
         Value::Null => String::new(),
         Value::Map(map) => {
-            let parts = map.iter().map(|(key, value)| match value {
-                Value::Str(text) => format!("{key}: {text}"),
-                Value::List(items) => match items.last().and_then(|item| item.get("content")) {
-                    Some(content) => format!("{key}: {}", text_of(content)),
-                    None => format!("{key}: {}", value.to_json()),
-                },
-                Value::Map(_) => match value.get("content") {
-                    Some(content) => format!("{key}: {}", text_of(content)),
-                    None => format!("{key}: {}", value.to_json()),
-                },
-                other => format!("{key}: {}", other.to_json()),
-            });
+            let parts = map.iter().map(|(key, value)| format!("{key}: {}", brief(value, 2)));
             parts.collect::<Vec<_>>().join("  ")
         }
+        other => brief(other, 2),
+    }
+}
+
+/// A value as a person would say it: no quotes and brackets, long lists counted.
+fn brief(value: &Value, depth: u32) -> String {
+    match value {
+        Value::Str(text) => text.to_string(),
+        Value::List(items) => match items.as_slice() {
+            [] => "nothing".into(),
+            [one] => brief(one, depth),
+            many if many.iter().all(|item| matches!(item, Value::Str(_))) => {
+                let texts: Vec<&str> = many.iter().filter_map(Value::as_str).collect();
+                texts.join(" · ")
+            }
+            many if many.iter().all(|item| item.as_f64().is_some()) => value.to_json(),
+            many => match many.last().and_then(|item| item.get("content")) {
+                Some(content) => brief(content, depth),
+                None => format!("{} items", many.len()),
+            },
+        },
+        Value::Map(map) => match (value.get("content"), depth) {
+            (Some(content), _) if value.get("type").is_some() => brief(content, depth),
+            (_, 0) => format!("{} fields", map.len()),
+            _ => {
+                let parts =
+                    map.iter().map(|(key, value)| format!("{key} {}", brief(value, depth - 1)));
+                parts.collect::<Vec<_>>().join(", ")
+            }
+        },
         other => other.to_json(),
     }
 }
 
-fn text_of(content: &Value) -> String {
-    content.as_str().map_or_else(|| content.to_json(), String::from)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_is_said_without_json() {
+        let said = |json: &str| summary(&Value::from_json(json).unwrap());
+        assert_eq!(said(r#"{"log":["looked"],"n":3}"#), "log: looked  n: 3");
+        assert_eq!(said(r#"{"queries":["a b","c"]}"#), "queries: a b · c");
+        assert_eq!(said(r#"{"found":[{"path":"x"},{"path":"y"}]}"#), "found: 2 items");
+        assert_eq!(said(r#"{"plan":{"steps":[1,2],"who":"Ada"}}"#), "plan: steps [1,2], who Ada");
+        assert_eq!(said(r#"{"messages":[{"type":"ai","content":"Hi"}]}"#), "messages: Hi");
+    }
 }

@@ -9,7 +9,6 @@ mod data_dir;
 mod desk;
 mod history;
 mod limits;
-mod looks;
 mod nodes_agent;
 mod nodes_logic;
 mod nodes_tool;

@@ -98,6 +98,24 @@ fn the_message_stream_is_the_text_of_the_models() {
 }
 
 #[test]
+fn answers_that_come_at_the_same_time_are_written_one_after_the_other() {
+    let file = workflow(
+        "a: str\nb: str",
+        "def left(state: State):\n    return {\"a\": llm(\"openai/gpt-4o-mini\", \"left\").text}\n\n\n\
+         def right(state: State):\n    return {\"b\": llm(\"openai/gpt-4o-mini\", \"right\").text}\n",
+        "graph.add_node(left)\ngraph.add_node(right)\ngraph.add_edge(START, \"left\")\ngraph.add_edge(START, \"right\")",
+    );
+    let desk = Desk::with("talk.py", &file);
+    let script = "piece_delay_ms: 10\nchunk: 4\nrules:\n  - when: {user: left}\n    say: one two three four\n  - say: five six seven\n";
+    desk.write("talk.script.yaml", script);
+    let args = ["run", "talk.py", "--input", r#"{"a":"x"}"#, "--stream", "messages"];
+    let out = desk.run(args).expect(0).out;
+    let mut lines: Vec<&str> = out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["five six seven", "one two three four"]);
+}
+
+#[test]
 fn inputs_come_from_a_flag_a_file_or_beside_the_workflow() {
     let desk = Desk::with("flow.py", &two_steps());
     desk.write("given.json", r#"{"question": "from a file"}"#);
@@ -156,7 +174,7 @@ fn a_failing_node_ends_with_1_and_shows_the_line() {
         "return items[\"answer\"]",
         "in helper",
         "in work",
-        "go on with: agentweaver run flow.py --thread t",
+        "go on with:\n  agentweaver run flow.py --thread t",
     ]);
     let ended = desk.run(["run", "flow.py", "--input", QUESTION, "--json"]).expect(1);
     assert_eq!(ended.err, "");

@@ -46,7 +46,7 @@ fn the_model_comes_from_file_variable_or_flag() {
     let flag = ["run", "flow.py", "--input", INPUT, "--model", "scripted:flag.yaml"];
     let ended = desk.run_with(flag, &variable).expect(0);
     assert_eq!(ended.json()["question"], "by the flag");
-    ended.says(&["answers written beforehand in", "flag.yaml", "no real model"]);
+    ended.says(&["no real model: answers from flag.yaml"]);
 }
 
 #[test]

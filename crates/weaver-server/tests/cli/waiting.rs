@@ -28,9 +28,8 @@ fn a_wait_shows_its_form_and_takes_an_answer_that_fits() {
         "nodes.wait(message=\"Pay for {{ topic }}?\", form={\"ok\": \"bool\", \"note\": \"str\"}, goto=\"paid\", into=\"answer\")",
     );
     start(&desk).expect(3).says(&["Pay for soap?", "\"ok\": true or false", "\"note\": text"]);
-    answer(&desk, r#"{"ok": "perhaps", "note": 1}"#)
-        .expect(1)
-        .says(&["error[answer_invalid]", "does not fit the form"]);
+    let again = answer(&desk, r#"{"ok": "perhaps", "note": 1}"#).expect(3);
+    again.says(&["Pay for soap?", "does not fit the form", "perhaps"]);
     let ended = answer(&desk, r#"{"ok": true, "note": "fine"}"#).expect(0);
     assert_eq!(ended.json()["answer"], json!({"ok": true, "note": "fine"}));
     assert!(ended.json()["result"].as_str().unwrap().starts_with("paid "));

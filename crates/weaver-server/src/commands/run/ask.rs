@@ -45,7 +45,7 @@ pub async fn ask(questions: &[Question]) -> Result<Asked, CliError> {
     for question in questions {
         let deadline = question.deadline();
         anstream::eprintln!("\n{}", text(&question.value, deadline));
-        eprint!("{} ", style("answer ›").cyan().bold().for_stderr());
+        print_prompt();
         let line = read_line();
         let late = async {
             match deadline {
@@ -83,7 +83,14 @@ async fn read_line() -> std::io::Result<Option<String>> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();
-        let read = std::io::stdin().read_line(&mut line);
+        let read = loop {
+            // An empty line is a slip of the finger and no answer.
+            match std::io::stdin().read_line(&mut line) {
+                Ok(bytes) if bytes > 0 && line.trim().is_empty() => print_prompt(),
+                read => break read,
+            }
+            line.clear();
+        };
         let _ = sender.send(read.map(|bytes| (bytes > 0).then_some(line)));
     });
     receiver.await.unwrap_or(Ok(None))
@@ -136,17 +143,21 @@ pub fn print_waiting(questions: &[Question], command: &str) {
         }
     }
     match questions {
-        [] => term::note(&format!("\nstopped at a breakpoint; go on with: {command}")),
-        [_] => term::note(&format!("\nanswer with: {command} --resume 'TEXT or JSON'")),
+        [] => term::note(&format!("\nstopped at a breakpoint; go on with:\n  {command}")),
+        [_] => term::note(&format!("\nanswer with:\n  {command} --resume 'TEXT or JSON'")),
         several => {
             let answers: Vec<String> =
                 several.iter().map(|question| format!("\"{}\": …", short(question.id))).collect();
             term::note(&format!(
-                "\nanswer one or more with: {command} --resume '{{{}}}'",
+                "\nanswer one or more with:\n  {command} --resume '{{{}}}'",
                 answers.join(", ")
             ));
         }
     }
+}
+
+fn print_prompt() {
+    eprint!("{} ", style("answer ›").cyan().bold().for_stderr());
 }
 
 fn left(at: Timestamp) -> Duration {

@@ -145,11 +145,9 @@ impl Session<'_> {
             Outcome::Done { output } => {
                 self.print_result(output);
                 if !self.args.json {
-                    term::note(&format!(
-                        "log: {} · agentweaver history {}",
-                        self.settings.data.join("agentweaver.db").display(),
-                        report.thread
-                    ));
+                    let log = self.settings.data.join("agentweaver.db");
+                    term::note(&format!("log: {}", log.display()));
+                    term::note(&format!("look back: agentweaver history {}", report.thread));
                 }
                 Ok(())
             }
@@ -163,7 +161,7 @@ impl Session<'_> {
             Outcome::Failed(failure) => {
                 self.print_failure(failure);
                 if !self.args.json && report.checkpoint.is_some() {
-                    term::note(&format!("what finished is saved; go on with: {command}"));
+                    term::note(&format!("what finished is saved; go on with:\n  {command}"));
                 }
                 Err(CliError::shown(code_of(failure)))
             }
@@ -173,7 +171,7 @@ impl Session<'_> {
 
     fn stopped(&self, thread: &str) -> Result<(), CliError> {
         if !self.args.json {
-            term::note(&format!("stopped; go on with: {}", self.command(thread)));
+            term::note(&format!("stopped; go on with:\n  {}", self.command(thread)));
         }
         Err(CliError::shown(exit::INTERRUPTED))
     }
@@ -206,6 +204,14 @@ impl Session<'_> {
         let text =
             source::failure(&self.workflow.file, &self.workflow.analysis.source, failure, place);
         anstream::eprintln!("\n{text}\n");
+    }
+}
+
+/// The text of an output that is nothing else.
+fn lone_text(values: &Value) -> Option<&str> {
+    match values.as_map() {
+        Some(map) if map.len() == 1 => map.values().next()?.as_str(),
+        _ => None,
     }
 }
 
@@ -294,12 +300,4 @@ pub async fn run_from(
         _ => Vec::new(),
     };
     session.close(&report, &questions)
-}
-
-/// The text of an output that is nothing else.
-fn lone_text(values: &Value) -> Option<&str> {
-    match values.as_map() {
-        Some(map) if map.len() == 1 => map.values().next()?.as_str(),
-        _ => None,
-    }
 }

@@ -148,8 +148,10 @@ impl Tokens {
         match event.kind {
             EventKind::LlmStreamChunk => {
                 let Some(text) = event.data.get("text").and_then(Value::as_str) else { return };
-                let speaker = self.speaker.get_or_insert_with(|| task.clone());
-                match *speaker == task {
+                if self.speaker.is_none() {
+                    self.speaker = Some(task.clone());
+                }
+                match self.speaker.as_ref() == Some(&task) {
                     true => self.write(text),
                     false => self.waiting.entry(task).or_default().push_str(text),
                 }
@@ -159,27 +161,26 @@ impl Tokens {
                 if let Some(text) = message.map(text_of).filter(|text| !text.is_empty()) {
                     self.shown.insert(text);
                 }
-                if self.speaker.as_ref() == Some(&task) {
-                    self.speaker = None;
-                    self.end_line();
-                } else if let Some(text) = self.waiting.remove(&task) {
-                    match self.speaker {
-                        // Whole, but somebody speaks: its turn comes after.
-                        Some(_) => drop(self.waiting.insert(task, text + "\n")),
-                        None => self.write(&(text + "\n")),
-                    }
-                }
-                if self.speaker.is_none() {
-                    let whole = std::mem::take(&mut self.waiting);
-                    for (task, text) in whole {
-                        match text.ends_with('\n') {
-                            true => self.write(&text),
-                            false => drop(self.waiting.insert(task, text)),
-                        }
-                    }
+                match self.speaker.as_ref() == Some(&task) {
+                    true => self.next_speaker(),
+                    // Whole, but somebody else speaks: its turn comes after.
+                    false => self.waiting.entry(task).or_default().push('\n'),
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Ends an answer and gives the word to another: whole ones are written at once,
+    /// the first that is not goes on as it comes.
+    fn next_speaker(&mut self) {
+        self.end_line();
+        self.speaker = None;
+        while let (None, Some((task, text))) = (&self.speaker, self.waiting.pop_first()) {
+            self.write(&text);
+            if !text.ends_with('\n') {
+                self.speaker = Some(task);
+            }
         }
     }
 
