@@ -8,7 +8,7 @@ use futures::FutureExt;
 use weaver_core::{EventKind, Value};
 use weaver_engine::checkpoint::{Change, Stored, TaskRecord};
 use weaver_engine::{
-    CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, Saved, TaskId,
+    CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, Saved, Source, TaskId,
 };
 use weaver_store::{
     ExecutionId, Interrupt, Lane, Record, SnapshotMeter, State, Store, Ticket, crash_point,
@@ -120,8 +120,15 @@ impl Committer {
         let told = commit.parent.is_some_and(|parent| self.telling.remove(&parent));
         row.settles_parent = row.settles_parent && !told;
         self.journal.record(Record::Checkpoint(row));
+        // What was asked of the thread is on disk before anything follows from it: all
+        // later ids, and so the keys of calls to the outside, go back to this one.
+        let asked = commit.source != Source::Loop && commit.namespace == self.root;
         match self.durability {
             Durability::Sync => self.journal.flush().await?,
+            _ if asked => {
+                self.flush()?;
+                self.settle().await?;
+            }
             _ => {
                 self.unflushed();
                 if self.flush_due().is_some_and(|due| due <= Instant::now()) {
@@ -215,10 +222,16 @@ impl Committer {
             self.journal.record(Record::Checkpoint(row));
         }
         self.tickets.push_back(self.journal.flush());
+        self.settle().await?;
+        crash_point!("after_commit");
+        Ok(())
+    }
+
+    /// Waits for everything that was handed to the store.
+    async fn settle(&mut self) -> Result<(), Error> {
         while let Some(ticket) = self.tickets.pop_front() {
             ticket.await?;
         }
-        crash_point!("after_commit");
         Ok(())
     }
 
