@@ -5,10 +5,11 @@ use std::sync::Arc;
 use weaver_core::{Failure, FailureKind};
 
 use crate::delta;
-use crate::pool::PoolError;
+use crate::lease::{Lease, Module, Parked, Place};
+use crate::pool::{PoolError, Template};
 use crate::process::{Lost, Worker};
 use crate::protocol::{self, Reply, request};
-use crate::session::{CallRequest, Limits, Shared, Slot};
+use crate::session::{CallRequest, Limits, Shared};
 use crate::snapshot::Snapshot;
 use crate::step::{Answer, Step};
 use crate::worker::{CPU_EXIT_CODE, cpu_failure, memory_failure};
@@ -18,9 +19,11 @@ pub struct Call {
     shared: Arc<Shared>,
     request: CallRequest,
     phase: Phase,
-    worker: Option<Worker>,
-    /// Whether the session's own module runs this, not a copy.
-    owns_module: bool,
+    lease: Option<Lease>,
+    /// Where the worker is while the call waits for the host.
+    cell: Arc<Parked>,
+    /// The desk's key of the waiting call.
+    parked: Option<u64>,
     /// The host step that waits for answers.
     waiting: Option<Step>,
     answers: Vec<(u32, Answer)>,
@@ -34,8 +37,9 @@ enum Phase {
     New,
     /// Take this state over.
     Restore(Arc<Snapshot>),
-    /// It makes the module; the call comes after.
-    Loading,
+    /// It makes the module, whose state is to be kept as a template or not; the
+    /// call comes after.
+    Loading { keep: bool },
     /// It runs the function.
     Running,
     /// A frame is on its way to it: if that is cut off, the worker is lost.
@@ -48,8 +52,9 @@ impl Call {
             shared,
             request,
             phase: Phase::New,
-            worker: None,
-            owns_module: false,
+            lease: None,
+            cell: Arc::default(),
+            parked: None,
             waiting: None,
             answers: Vec::new(),
             ended: None,
@@ -96,28 +101,37 @@ impl Call {
                 "the call does not wait for the host",
             )
         };
-        let (Some(_), Some(worker)) = (&self.waiting, &mut self.worker) else {
+        if self.waiting.is_none() {
             return Err(not_now());
-        };
-        let gone = |_| crashed("while its state was saved");
-        worker.send(&protocol::plain(request::SAVE)).await.map_err(gone)?;
-        match worker.receive().await.map_err(gone)? {
-            Reply::State(state) => {
-                let base = self.shared.pool.base().await;
-                let (bytes, base) = match base.as_deref() {
-                    Some((hash, base)) => (delta::encode(base, &state), Some(*hash)),
-                    None => (state, None),
-                };
-                let Shared { pool, binding, prepared, .. } = &*self.shared;
-                Ok(Snapshot::seal(bytes, base, &pool.options.key, binding, prepared.code_hash))
-            }
-            _ => Err(not_now()),
         }
+        let state = match self.cell.settled().await {
+            Place::Saved(state) => {
+                self.cell.put(Place::Saved(state.clone()));
+                state
+            }
+            Place::Here(mut worker) => {
+                let gone = |_| crashed("while its state was saved");
+                worker.send(&protocol::plain(request::SAVE)).await.map_err(gone)?;
+                let reply = worker.receive().await.map_err(gone)?;
+                self.cell.put(Place::Here(worker));
+                let Reply::State(state) = reply else { return Err(not_now()) };
+                state
+            }
+            Place::Away | Place::Saving | Place::Lost => return Err(crashed("while it waited")),
+        };
+        let base = self.shared.pool.base().await;
+        let (bytes, base) = match base.as_deref() {
+            Some((hash, base)) => (delta::encode(base, &state), Some(*hash)),
+            None => (state, None),
+        };
+        let Shared { pool, binding, prepared, .. } = &*self.shared;
+        Ok(Snapshot::seal(bytes, base, &pool.options.key, binding, prepared.code_hash))
     }
 
     /// The id of the worker process, once there is one.
     pub fn process_id(&self) -> Option<u32> {
-        self.worker.as_ref().and_then(Worker::id)
+        let worker = self.lease.as_ref().and_then(|lease| lease.worker.as_ref());
+        worker.and_then(Worker::id).or_else(|| self.cell.process_id())
     }
 
     async fn advance(&mut self) -> Result<Step, Step> {
@@ -126,8 +140,11 @@ impl Call {
             if let Some(step) = &self.waiting {
                 let answers = self.take_answers(step);
                 if answers.is_empty() {
-                    return Ok(step.clone());
+                    let step = step.clone();
+                    self.park();
+                    return Ok(step);
                 }
+                self.unpark().await?;
                 let frame = protocol::resume(&answers);
                 let frame = frame.map_err(|_| too_deep("an answer of the host"))?;
                 self.waiting = None;
@@ -142,8 +159,8 @@ impl Call {
                 Reply::Returned(value) => return Ok(self.end(Step::Returned(value))),
                 Reply::Raised(failure) => {
                     // A module that cannot be made leaves nothing to keep.
-                    if matches!(self.phase, Phase::Loading) {
-                        self.worker = None;
+                    if matches!(self.phase, Phase::Loading { .. }) {
+                        self.drop_worker();
                     }
                     let failure = self.shared.place(failure);
                     return Ok(self.end(Step::Raised(failure)));
@@ -162,42 +179,103 @@ impl Call {
         let restored = match &self.phase {
             Phase::New => None,
             Phase::Restore(snapshot) => Some(snapshot.clone()),
-            Phase::Loading | Phase::Running | Phase::Sending => return Ok(()),
+            Phase::Loading { .. } | Phase::Running | Phase::Sending => return Ok(()),
         };
-        // Owned already: an earlier `next` was dropped while it waited for a worker.
-        let slot = if self.owns_module { None } else { self.shared.take() };
-        self.owns_module |= slot.is_some();
-        let mut state = None;
-        match slot {
-            Some(Slot::Idle(worker)) => {
-                self.worker = Some(*worker);
-                if restored.is_none() {
-                    return self.start_function().await;
-                }
-            }
-            Some(Slot::Saved(saved)) => state = Some(saved),
-            _ => {}
-        }
-        if self.worker.is_none() {
-            let acquired = self.shared.pool.acquire(&self.shared.binding.tenant).await;
-            self.worker = Some(acquired.map_err(no_worker)?);
-        }
+        // Before a worker is held: making the base may need one itself.
+        let restored = match restored {
+            Some(snapshot) => Some(self.state_of(&snapshot).await?),
+            None => None,
+        };
+        self.acquire().await?;
         let limits = self.request.limits;
-        if let Some(snapshot) = restored {
-            let state = self.state_of(&snapshot).await?;
+        let lease = self.lease.as_mut().ok_or_else(|| Step::Crashed(crashed("")))?;
+        let module = std::mem::take(&mut lease.module);
+        if let Some(state) = restored {
             self.send(&protocol::restore(&state, &limits)).await?;
             self.phase = Phase::Running;
             return Ok(());
         }
-        let template = self.shared.pool.template(self.shared.prepared.code_hash);
-        let frame = match (state, template) {
-            (Some(state), _) => protocol::restore(&state, &limits),
-            (None, Some(template)) => protocol::restore(&template, &limits),
-            (None, None) => protocol::load(&self.shared.prepared.file, &self.shared.prepared.units),
+        let mut keep = false;
+        let prepared = &self.shared.prepared;
+        let frame = match module {
+            Module::Live => return self.start_function().await,
+            Module::Saved(state) => protocol::restore(&state, &limits),
+            Module::New | Module::Dirty => match self.shared.pool.template(prepared.code_hash) {
+                Template::Saved(template) => protocol::restore(&template, &limits),
+                how => {
+                    keep = matches!(how, Template::MakeAndKeep);
+                    protocol::load(&prepared.file, &prepared.units)
+                }
+            },
         };
         self.send(&frame).await?;
-        self.phase = Phase::Loading;
+        self.phase = Phase::Loading { keep };
         Ok(())
+    }
+
+    /// A worker, started if need be.
+    async fn acquire(&mut self) -> Result<(), Step> {
+        loop {
+            if self.lease.is_none() {
+                let Shared { pool, id, tenant, .. } = &*self.shared;
+                self.lease = Some(pool.desk.module(*id, tenant.clone()).await);
+            }
+            let Some(lease) = &mut self.lease else { continue };
+            // A worker that takes over a state has no use for the beginning of a module.
+            let saved = matches!(lease.module, Module::Saved(_));
+            let prepared = !saved && !self.shared.pool.has_template(self.shared.prepared.code_hash);
+            if lease.start(&self.shared.tenant, prepared).await.map_err(no_worker)? {
+                return Ok(());
+            }
+            self.lease = None;
+        }
+    }
+
+    /// Lets others use the worker while the host works on an answer.
+    fn park(&mut self) {
+        if self.parked.is_none()
+            && let Some(lease) = &mut self.lease
+        {
+            self.parked = lease.park(&self.cell);
+        }
+    }
+
+    /// Gets the worker back, or another one with the call's state in it. May be cut
+    /// off and called again.
+    async fn unpark(&mut self) -> Result<(), Step> {
+        let Some(at) = self.parked else { return Ok(()) };
+        let worker = match self.cell.settled().await {
+            Place::Here(worker) => *worker,
+            Place::Saved(state) => {
+                let frame = protocol::restore(&state, &self.request.limits);
+                self.cell.put(Place::Saved(state));
+                self.restored_elsewhere(&frame).await?
+            }
+            Place::Away | Place::Saving | Place::Lost => {
+                return Err(Step::Crashed(crashed("while it waited")));
+            }
+        };
+        self.cell.take();
+        self.parked = None;
+        if let Some(lease) = &mut self.lease {
+            lease.unpark(at, worker);
+        }
+        Ok(())
+    }
+
+    /// A worker that has taken over the state of this call.
+    async fn restored_elsewhere(&self, frame: &[u8]) -> Result<Worker, Step> {
+        let tenant = &self.shared.tenant;
+        let mut bare = self.shared.pool.desk.bare(tenant.clone()).await;
+        bare.start(tenant, false).await.map_err(no_worker)?;
+        let lost = || Step::Crashed(crashed("while its state was restored"));
+        let mut worker = bare.worker.take().ok_or_else(lost)?;
+        worker.send(frame).await.map_err(|_| lost())?;
+        let reply = tokio::time::timeout(self.patience(), worker.receive()).await;
+        match reply {
+            Ok(Ok(Reply::HostCall(_) | Reply::HostCalls(_))) => Ok(worker),
+            _ => Err(lost()),
+        }
     }
 
     /// The whole state of a snapshot, whose seal was checked before.
@@ -216,12 +294,10 @@ impl Call {
 
     /// The module is made: keeps it as a template where that is right, and calls.
     async fn module_is_ready(&mut self, pure_module: bool) -> Result<(), Step> {
-        let code = self.shared.prepared.code_hash;
-        if pure_module && self.shared.pool.template(code).is_none() {
+        if pure_module && matches!(self.phase, Phase::Loading { keep: true }) {
             self.send(&protocol::plain(request::SAVE)).await?;
-            self.phase = Phase::Loading;
             if let Reply::State(state) = self.receive().await? {
-                self.shared.pool.keep_template(code, state);
+                self.shared.pool.keep_template(self.shared.prepared.code_hash, state);
             }
         }
         self.start_function().await
@@ -239,8 +315,8 @@ impl Call {
     /// Sends a frame; the phase is `Sending` until the caller says what follows.
     async fn send(&mut self, frame: &[u8]) -> Result<(), Step> {
         let before = std::mem::replace(&mut self.phase, Phase::Sending);
-        let worker = self.worker.as_mut().ok_or_else(|| Step::Crashed(crashed("")))?;
-        let sent = worker.send(frame).await;
+        let worker = self.lease.as_mut().and_then(|lease| lease.worker.as_mut());
+        let sent = worker.ok_or_else(|| Step::Crashed(crashed("")))?.send(frame).await;
         self.phase = before;
         match sent {
             Ok(()) => Ok(()),
@@ -252,9 +328,9 @@ impl Call {
         if matches!(self.phase, Phase::Sending) {
             return Err(Step::Crashed(crashed("(it was cut off)")));
         }
-        let limits = &self.request.limits;
-        let patience = limits.cpu + self.shared.pool.options.grace;
-        let worker = self.worker.as_mut().ok_or_else(|| Step::Crashed(crashed("")))?;
+        let patience = self.patience();
+        let worker = self.lease.as_mut().and_then(|lease| lease.worker.as_mut());
+        let worker = worker.ok_or_else(|| Step::Crashed(crashed("")))?;
         match tokio::time::timeout(patience, worker.receive()).await {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(lost)) => Err(self.post_mortem(lost).await),
@@ -265,9 +341,21 @@ impl Call {
         }
     }
 
+    /// Real time that the worker may take for one step.
+    fn patience(&self) -> std::time::Duration {
+        self.request.limits.cpu + self.shared.pool.options.grace
+    }
+
+    fn drop_worker(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.worker = None;
+        }
+    }
+
     /// What a lost worker died of.
     async fn post_mortem(&mut self, lost: Lost) -> Step {
-        let Some(mut worker) = self.worker.take() else { return Step::Crashed(crashed("")) };
+        let worker = self.lease.as_mut().and_then(|lease| lease.worker.take());
+        let Some(mut worker) = worker else { return Step::Crashed(crashed("")) };
         if matches!(lost, Lost::Nonsense) {
             return Step::Crashed(crashed("(it broke the protocol)"));
         }
@@ -298,29 +386,26 @@ impl Call {
         self.waiting = None;
         self.ended = Some(step.clone());
         let well = matches!(step, Step::Returned(_) | Step::Raised(_));
-        let worker = self.worker.take().filter(|_| well);
-        match (worker, std::mem::take(&mut self.owns_module)) {
-            (Some(worker), true) => self.shared.give_back(Slot::Idle(Box::new(worker))),
-            (Some(worker), false) => self.shared.pool.put_back(worker),
-            (None, true) => self.shared.give_back(Slot::Empty),
-            (None, false) => {}
-        }
+        self.leave(well);
         step
+    }
+
+    /// Gives back the worker, with the module when it is well.
+    fn leave(&mut self, well: bool) {
+        let Some(mut lease) = self.lease.take() else { return };
+        if let Some(at) = self.parked.take() {
+            lease.abandon(at, &self.cell);
+        }
+        if well && lease.worker.is_some() {
+            lease.module = Module::Live;
+        }
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        // One that waits for the host can serve again; one that computes is killed
-        // by its own drop.
-        if let Some(worker) = self.worker.take()
-            && self.waiting.is_some()
-        {
-            self.shared.pool.put_back(worker);
-        }
-        if self.owns_module {
-            self.shared.give_back(Slot::Empty);
-        }
+        // A worker that waits for the host can serve again; one that computes ends.
+        self.leave(false);
     }
 }
 
@@ -333,7 +418,6 @@ fn crashed(how: &str) -> Failure {
 
 fn no_worker(error: PoolError) -> Step {
     let code = match error {
-        PoolError::Busy(_) => "python_busy",
         PoolError::Spawn(_) | PoolError::Sandbox(_) => "interpreter_unavailable",
     };
     Step::Crashed(Failure::new(FailureKind::Crash, code, error.to_string()).retryable())

@@ -72,6 +72,8 @@ pub mod limits;
 mod allocator;
 mod call;
 mod delta;
+mod desk;
+mod lease;
 mod lower;
 mod names;
 mod pool;

@@ -1,17 +1,17 @@
 //! [`Pool`]: the worker processes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use weaver_core::{Hash, Program};
 
-use crate::process::{Spawner, Worker};
+use crate::desk::Desk;
+use crate::process::Worker;
 use crate::program::{self, Prepared};
 use crate::protocol::{self, Reply, request};
-use crate::session::{Binding, Session, Shared};
+use crate::session::{Binding, Session};
 
 /// How to make workers.
 #[derive(Clone, Debug)]
@@ -20,15 +20,15 @@ pub struct PoolOptions {
     pub program: PathBuf,
     /// Its arguments, such as `["__pyworker"]`.
     pub args: Vec<String>,
-    /// Processes at most. A call holds one from its first step until it ends or
-    /// is dropped, also while it waits for the host.
+    /// Processes at most. A call that finds none free waits its turn; one that waits
+    /// for the host lends its own to others when it is needed.
     pub max_workers: usize,
     /// Workers kept ready for sessions to come.
     pub spare: usize,
     /// Key of the snapshots' seals: the same on all machines of a deployment.
     pub key: [u8; 32],
-    /// Real time beyond the processor time: how long a worker may take before it
-    /// is killed (`python_timeout`), and how long a call waits for a worker (`python_busy`).
+    /// Real time beyond the processor time that a worker may take before it is
+    /// killed (`python_timeout`).
     pub grace: Duration,
 }
 
@@ -66,9 +66,6 @@ pub enum PoolError {
     /// The process started but a wall of its sandbox could not be put up.
     #[error("an interpreter process could not be sandboxed: {0}")]
     Sandbox(String),
-    /// All workers were in use for longer than [`PoolOptions::grace`].
-    #[error("all {0} interpreter processes were busy for too long")]
-    Busy(usize),
 }
 
 /// A pool of interpreter processes. Cheap to clone; the processes end with the
@@ -81,32 +78,30 @@ pub struct Pool {
 impl Pool {
     /// A pool; the first worker is started in the background. Needs a tokio runtime.
     pub fn new(options: PoolOptions) -> Self {
+        let desk = Desk::new(&options);
+        desk.start_spare();
         let inner = Arc::new(Inner {
-            spawner: Spawner::new(&options),
-            permits: Arc::new(Semaphore::new(options.max_workers.max(1))),
-            shelf: Mutex::default(),
-            changed: Notify::new(),
+            desk,
             programs: Mutex::default(),
             templates: Mutex::default(),
             base: Mutex::default(),
             options,
         });
-        inner.refill();
         Pool { inner }
     }
 
     /// What a worker is isolated with; starts one to see.
     pub async fn isolation(&self) -> Result<Isolation, PoolError> {
-        let worker = self.inner.acquire("").await?;
+        let worker = self.inner.worker().await?;
         let isolation = Isolation { seccomp: true, landlock: worker.landlock };
-        self.inner.put_back(worker);
+        self.inner.desk.shelve(worker);
         Ok(isolation)
     }
 
     /// Tries from inside a worker what its walls must refuse: what was tried,
     /// and whether it was refused. For tests and `doctor`.
     pub async fn self_test(&self) -> Result<Vec<(String, bool)>, PoolError> {
-        let mut worker = self.inner.acquire("").await?;
+        let mut worker = self.inner.worker().await?;
         let broken = || PoolError::Sandbox("the worker gave no answer to its self-test".into());
         worker.send(&protocol::plain(request::PROBE)).await.map_err(|_| broken())?;
         match worker.receive().await {
@@ -124,165 +119,52 @@ impl Pool {
 /// What pool, sessions and calls share.
 pub(crate) struct Inner {
     pub(crate) options: PoolOptions,
-    spawner: Spawner,
-    permits: Arc<Semaphore>,
-    shelf: Mutex<Shelf>,
-    /// A worker was put on the shelf.
-    changed: Notify,
+    pub(crate) desk: Arc<Desk>,
     /// What has been prepared, for as long as somebody has the program.
     programs: Mutex<Vec<(Weak<Program>, Arc<Prepared>)>>,
-    /// States of freshly made modules by code hash.
-    templates: Mutex<HashMap<Hash, Arc<Vec<u8>>>>,
+    /// States of freshly made modules by code hash; nothing: one has been made,
+    /// and the next time its state is worth keeping.
+    templates: Mutex<HashMap<Hash, Option<Arc<Vec<u8>>>>>,
     base: Mutex<Option<Arc<Base>>>,
 }
 
 /// A state and its hash.
 pub(crate) type Base = (Hash, Vec<u8>);
 
-/// Workers that run nothing.
-#[derive(Default)]
-struct Shelf {
-    /// Never used.
-    fresh: Vec<Worker>,
-    /// Used; only for the same tenant.
-    used: Vec<Worker>,
-    /// Sessions that hold an idle worker, longest idle first.
-    idle: VecDeque<Weak<Shared>>,
-    refilling: bool,
+/// How a session gets its module.
+pub(crate) enum Template {
+    /// From this state.
+    Saved(Arc<Vec<u8>>),
+    /// By running the source; the state is to be kept, because this happens again.
+    MakeAndKeep,
+    /// By running the source.
+    Make,
 }
 
-/// Used workers kept at most, and templates.
-const USED_KEPT: usize = 4;
+/// Templates kept at most.
 const TEMPLATES_KEPT: usize = 256;
 
 impl Inner {
-    /// A worker that no other tenant has used. Whatever it ran before, its next
-    /// request must be to load or restore a module.
-    pub(crate) async fn acquire(self: &Arc<Self>, tenant: &str) -> Result<Worker, PoolError> {
-        let patience =
-            tokio::time::timeout(self.options.grace, self.acquire_idle_or_permit(tenant));
-        let busy = |_| PoolError::Busy(self.options.max_workers);
-        let mut worker = match patience.await.map_err(busy)? {
-            Ok(worker) => worker,
-            Err(permit) => Worker::start(&self.spawner, permit).await?,
-        };
-        worker.tenant = Some(tenant.to_owned());
-        self.refill();
-        Ok(worker)
-    }
-
-    /// A worker that idles, or the right to start one.
-    async fn acquire_idle_or_permit(&self, tenant: &str) -> Result<Worker, OwnedSemaphorePermit> {
-        loop {
-            // Listening starts before looking, so that nothing put back in between is missed.
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if let Some(worker) = self.take_idle(tenant) {
-                return Ok(worker);
-            }
-            if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-                return Err(permit);
-            }
-            if self.free_one().await {
-                continue;
-            }
-            tokio::select! {
-                permit = self.permits.clone().acquire_owned() => {
-                    return Err(permit.expect("the semaphore is never closed"));
-                }
-                () = changed => {}
-            }
-        }
-    }
-
-    fn take_idle(&self, tenant: &str) -> Option<Worker> {
-        let mut shelf = self.shelf();
-        let mine = |worker: &Worker| worker.tenant.as_deref() == Some(tenant);
-        match shelf.used.iter().position(mine) {
-            Some(at) => Some(shelf.used.swap_remove(at)),
-            None => shelf.fresh.pop(),
-        }
-    }
-
-    /// Takes back a worker that runs nothing that is still wanted.
-    pub(crate) fn put_back(&self, worker: Worker) {
-        let mut shelf = self.shelf();
-        if shelf.used.len() >= USED_KEPT {
-            shelf.used.remove(0);
-        }
-        shelf.used.push(worker);
-        drop(shelf);
-        self.changed.notify_one();
-    }
-
-    /// Notes that a session holds an idle worker, which may be taken from it.
-    pub(crate) fn note_idle(&self, session: Weak<Shared>) {
-        let mut shelf = self.shelf();
-        shelf.idle.retain(|other| !other.ptr_eq(&session) && other.strong_count() > 0);
-        shelf.idle.push_back(session);
-        drop(shelf);
-        self.changed.notify_one();
-    }
-
-    /// Makes room for one more process where one idles: a used worker, or the one
-    /// of the session that has been idle longest, whose state is saved first.
-    /// False when nothing idles.
-    async fn free_one(&self) -> bool {
-        let (used, idle) = {
-            let mut shelf = self.shelf();
-            let used = shelf.used.pop().or_else(|| shelf.fresh.pop());
-            let idle = if used.is_none() { shelf.idle.pop_front() } else { None };
-            (used, idle)
-        };
-        let freed = used.is_some() || idle.is_some();
-        drop(used);
-        if let Some(session) = idle.and_then(|session| session.upgrade()) {
-            session.give_up_worker().await;
-        }
-        freed
-    }
-
-    /// Starts spare workers in the background.
-    fn refill(self: &Arc<Self>) {
-        {
-            let mut shelf = self.shelf();
-            if shelf.refilling || shelf.fresh.len() >= self.options.spare {
-                return;
-            }
-            shelf.refilling = true;
-        }
-        let inner = Arc::downgrade(self);
-        tokio::spawn(async move {
-            while let Some(inner) = inner.upgrade() {
-                let wanted = inner.shelf().fresh.len() < inner.options.spare;
-                let permit = inner.permits.clone().try_acquire_owned();
-                let (true, Ok(permit)) = (wanted, permit) else { break };
-                match Worker::start(&inner.spawner, permit).await {
-                    Ok(worker) => inner.shelf().fresh.push(worker),
-                    Err(error) => {
-                        tracing::warn!(%error, "no spare interpreter process");
-                        break;
-                    }
-                }
-            }
-            if let Some(inner) = inner.upgrade() {
-                inner.shelf().refilling = false;
-            }
-        });
+    /// A worker outside of all sessions.
+    async fn worker(&self) -> Result<Worker, PoolError> {
+        let mut lease = self.desk.bare("".into()).await;
+        lease.start("", false).await?;
+        let lost = || PoolError::Sandbox("its start was cut off".into());
+        lease.worker.take().ok_or_else(lost)
     }
 
     /// The state of an empty module, which snapshots build on, and its hash.
     /// Nothing when no worker can be had for making it.
-    pub(crate) async fn base(self: &Arc<Self>) -> Option<Arc<Base>> {
+    pub(crate) async fn base(&self) -> Option<Arc<Base>> {
         if let Some(base) = lock(&self.base).clone() {
             return Some(base);
         }
-        let mut worker = self.acquire("").await.ok()?;
+        let mut worker = self.worker().await.ok()?;
         worker.send(&protocol::load("", &program::base_units())).await.ok()?;
         let Ok(Reply::Ready { .. }) = worker.receive().await else { return None };
         worker.send(&protocol::plain(request::SAVE)).await.ok()?;
         let Ok(Reply::State(state)) = worker.receive().await else { return None };
-        self.put_back(worker);
+        self.desk.shelve(worker);
         let base = Arc::new((Hash::of(&state), state));
         *lock(&self.base) = Some(base.clone());
         Some(base)
@@ -300,20 +182,30 @@ impl Inner {
         prepared
     }
 
-    pub(crate) fn template(&self, code: Hash) -> Option<Arc<Vec<u8>>> {
-        lock(&self.templates).get(&code).cloned()
+    /// How the next module of a program is made. Saving a state costs about as much
+    /// as a few hundred calls, so the first module of a program goes without.
+    pub(crate) fn template(&self, code: Hash) -> Template {
+        let mut templates = lock(&self.templates);
+        if templates.len() >= TEMPLATES_KEPT && !templates.contains_key(&code) {
+            templates.clear();
+        }
+        match templates.get(&code) {
+            Some(Some(template)) => Template::Saved(template.clone()),
+            Some(None) => Template::MakeAndKeep,
+            None => {
+                templates.insert(code, None);
+                Template::Make
+            }
+        }
+    }
+
+    /// Whether the next module will be made from its source.
+    pub(crate) fn has_template(&self, code: Hash) -> bool {
+        matches!(lock(&self.templates).get(&code), Some(Some(_)))
     }
 
     pub(crate) fn keep_template(&self, code: Hash, state: Vec<u8>) {
-        let mut templates = lock(&self.templates);
-        if templates.len() >= TEMPLATES_KEPT {
-            templates.clear();
-        }
-        templates.insert(code, Arc::new(state));
-    }
-
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        lock(&self.shelf)
+        lock(&self.templates).insert(code, Some(Arc::new(state)));
     }
 }
 

@@ -8,10 +8,12 @@ use std::sync::mpsc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
+use crate::desk::Seat;
 use crate::pool::{PoolError, PoolOptions};
-use crate::protocol::Reply;
+use crate::program;
+use crate::protocol::{self, Reply};
 
 /// A reply larger than this is not believed.
 const MAX_FRAME_BYTES: usize = 256 << 20;
@@ -35,14 +37,18 @@ pub(crate) struct Worker {
     pub(crate) landlock: bool,
     /// The tenant it has served; it serves no other.
     pub(crate) tenant: Option<String>,
-    _permit: OwnedSemaphorePermit,
+    /// The session whose module it has, when it waits for that session's calls.
+    pub(crate) holds: Option<u64>,
+    _seat: Seat,
 }
 
 impl Worker {
-    /// Starts a process and waits until its sandbox stands.
+    /// Starts a process and waits until its sandbox stands. A prepared one then
+    /// makes what all modules start with, before it is asked for a module.
     pub(crate) async fn start(
         spawner: &Spawner,
-        permit: OwnedSemaphorePermit,
+        seat: Seat,
+        prepared: bool,
     ) -> Result<Self, PoolError> {
         let (child, stream) = spawner.spawn().await?;
         stream.set_nonblocking(true)?;
@@ -53,7 +59,8 @@ impl Worker {
             spawner: spawner.clone(),
             landlock: false,
             tenant: None,
-            _permit: permit,
+            holds: None,
+            _seat: seat,
         };
         match worker.receive().await {
             Ok(Reply::Hello { landlock }) => worker.landlock = landlock,
@@ -66,6 +73,10 @@ impl Worker {
                 let how = status.map_or_else(|| "ended".into(), |status| status.to_string());
                 return Err(PoolError::Sandbox(format!("it ended at once ({how})")));
             }
+        }
+        if prepared {
+            let frame = protocol::prepare(program::prelude());
+            let _ = worker.send(&frame).await;
         }
         Ok(worker)
     }

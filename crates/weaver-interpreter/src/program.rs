@@ -5,6 +5,7 @@
 //! schemas, become names of the module.
 
 use std::fmt::Write;
+use std::sync::OnceLock;
 
 use weaver_core::spec::{FieldSpec, SchemaKind, SchemaSpec};
 use weaver_core::value::TYPE_KEY;
@@ -56,14 +57,14 @@ impl Prepared {
 /// The module that snapshots build on: as all others, but of one input, because
 /// the interpreter keeps several in a random order.
 pub(crate) fn base_units() -> Vec<Unit> {
-    vec![Unit { users: false, source: prelude() + DRIVE }]
+    vec![Unit { users: false, source: prelude().to_owned() + DRIVE }]
 }
 
 /// The inputs that make the module of a program, in order.
 fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
     let ours = |source| Unit { users: false, source };
     let mut units = vec![
-        ours(prelude()),
+        ours(prelude().to_owned()),
         ours(names(program)),
         Unit { users: true, source: lowered.source.clone() },
         ours(lowered.epilogue.clone()),
@@ -85,7 +86,12 @@ fn code_hash(file: &str, units: &[Unit]) -> Hash {
 }
 
 /// What every module starts with, to the byte.
-fn prelude() -> String {
+pub(crate) fn prelude() -> &'static str {
+    static PRELUDE: OnceLock<String> = OnceLock::new();
+    PRELUDE.get_or_init(make_prelude)
+}
+
+fn make_prelude() -> String {
     let faces = literal(&faces());
     let mut out =
         format!("_aw = {{'_aw_host': _aw_host, '_aw_async': _aw_async}}\nexec({faces}, _aw)\n");

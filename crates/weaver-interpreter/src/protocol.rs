@@ -19,6 +19,8 @@ pub(crate) mod request {
     pub(crate) const RESUME: u8 = 4;
     /// Give the whole state as bytes.
     pub(crate) const SAVE: u8 = 5;
+    /// Make what all modules start with, without a reply: its source.
+    pub(crate) const PREPARE: u8 = 7;
     /// Try what the sandbox must refuse.
     pub(crate) const PROBE: u8 = 6;
 }
@@ -64,6 +66,13 @@ pub(crate) enum Reply {
     State(Vec<u8>),
     /// What the probe tried and whether it was refused.
     Probed(Vec<(String, bool)>),
+}
+
+/// A request to make the beginning of a module that will be asked for later.
+pub(crate) fn prepare(prelude: &str) -> Vec<u8> {
+    let mut w = Writer::frame(request::PREPARE);
+    w.str(prelude);
+    w.finish()
 }
 
 /// A request to make a module.

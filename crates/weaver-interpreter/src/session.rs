@@ -1,15 +1,13 @@
 //! [`Session`]: the interpreter state of one execution.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use weaver_core::{Failure, Hash, Map, Value};
 
 use crate::call::Call;
-use crate::pool::{Inner, lock};
-use crate::process::Worker;
+use crate::pool::Inner;
 use crate::program::Prepared;
-use crate::protocol::{self, Reply, request};
 use crate::snapshot::{RestoreError, Snapshot};
 
 /// Whose session it is; sealed into every snapshot.
@@ -68,9 +66,13 @@ impl Default for Limits {
 ///
 /// Calls made one after another run in the same live module, so module-level
 /// state is shared between them as in CPython. A call made while another is
-/// unfinished gets an interpreter of its own with the module freshly made. After
+/// unfinished waits for it a little, if it computes, or gets another interpreter
+/// with a copy of the module; copies serve several such calls, and what they
+/// change in module-level state may or may not be seen by later calls. After
 /// a limit or a crash, and after an unfinished call is dropped, the module is
 /// made anew.
+///
+/// Calls wait for a free interpreter as long as it takes, first come first served.
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
@@ -78,8 +80,8 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(pool: Arc<Inner>, prepared: Arc<Prepared>, binding: Binding) -> Self {
-        let slot = Mutex::new(Slot::Empty);
-        Session { shared: Arc::new(Shared { pool, prepared, binding, slot }) }
+        let (id, tenant) = (pool.desk.admit(), binding.tenant.as_str().into());
+        Session { shared: Arc::new(Shared { pool, prepared, binding, id, tenant }) }
     }
 
     /// Starts a call; nothing runs before [`Call::next`].
@@ -106,21 +108,9 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Inner>,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) binding: Binding,
-    slot: Mutex<Slot>,
-}
-
-/// Where the session's module lives.
-#[derive(Default)]
-pub(crate) enum Slot {
-    /// Nowhere yet, or no longer.
-    #[default]
-    Empty,
-    /// In a call that runs.
-    Busy,
-    /// In an idle worker.
-    Idle(Box<Worker>),
-    /// Saved, because the pool needed the worker.
-    Saved(Vec<u8>),
+    /// Its number at the desk.
+    pub(crate) id: u64,
+    pub(crate) tenant: Arc<str>,
 }
 
 impl Shared {
@@ -133,52 +123,10 @@ impl Shared {
         }
         failure
     }
-
-    /// Takes the module for a call. Nothing: another call has it.
-    pub(crate) fn take(&self) -> Option<Slot> {
-        let mut slot = lock(&self.slot);
-        if matches!(*slot, Slot::Busy) {
-            return None;
-        }
-        Some(std::mem::replace(&mut *slot, Slot::Busy))
-    }
-
-    /// Gives the module back after a call.
-    pub(crate) fn give_back(self: &Arc<Self>, slot: Slot) {
-        let idle = matches!(slot, Slot::Idle(_));
-        *lock(&self.slot) = slot;
-        if idle {
-            self.pool.note_idle(Arc::downgrade(self));
-        }
-    }
-
-    /// Saves the module and ends its worker, which the pool needs elsewhere.
-    pub(crate) async fn give_up_worker(self: &Arc<Self>) {
-        let mut worker = {
-            let mut slot = lock(&self.slot);
-            match std::mem::replace(&mut *slot, Slot::Busy) {
-                Slot::Idle(worker) => worker,
-                other => {
-                    *slot = other;
-                    return;
-                }
-            }
-        };
-        let saved = match worker.send(&protocol::plain(request::SAVE)).await {
-            Ok(()) => worker.receive().await.ok(),
-            Err(_) => None,
-        };
-        self.give_back(match saved {
-            Some(Reply::State(state)) => Slot::Saved(state),
-            _ => Slot::Empty,
-        });
-    }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Slot::Idle(worker) = std::mem::take(&mut *lock(&self.slot)) {
-            self.pool.put_back(*worker);
-        }
+        self.pool.desk.dismiss(self.id);
     }
 }

@@ -42,6 +42,10 @@ pub fn worker_main() -> ExitCode {
     let mut machine = Machine::new();
     while let Some(frame) = link.receive() {
         let reply = match frame.first() {
+            Some(&request::PREPARE) => {
+                machine.prepare(&frame);
+                continue;
+            }
             Some(&request::PROBE) => write::probed(&sandbox::probe()),
             _ => machine.handle(Reader::new(&frame), &mut link),
         };

@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod crowds;
 mod faces;
 mod language;
 mod limits;
