@@ -187,7 +187,7 @@ impl<'a> Compiler<'a> {
                 let target = Target::Tools {
                     tools: tools.clone(),
                     messages_key: messages_key.clone(),
-                    handle_errors: *handle_errors,
+                    handle_errors: handle_errors.clone(),
                 };
                 self.targets.insert(what.clone(), target);
                 engine::NodeKind::Function(what.as_str().into())
@@ -266,6 +266,7 @@ impl<'a> Compiler<'a> {
                 Target::Function { id: handler.clone(), input_class, metadata: Value::Null };
             self.targets.insert(name.clone(), target);
             node.error_handler = Some(name.into());
+            node.handler_is_default = own.error_handler.is_none();
         }
     }
 
