@@ -163,6 +163,11 @@ pub enum ReducerSpec {
         /// The name.
         name: String,
     },
+    /// `DeltaChannel(f)`: a function of the file that gets all writes of a step at once.
+    Delta {
+        /// The name.
+        name: String,
+    },
     /// A channel class written out: `LastValue`, `EphemeralValue`, `Topic`, `AnyValue`, `UntrackedValue`, `DeltaChannel`.
     Channel {
         /// The class.

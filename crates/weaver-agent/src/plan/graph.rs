@@ -106,6 +106,10 @@ impl<'a> Compiler<'a> {
         }
         builder.interrupt_before(targets(&graph.compile.interrupt_before));
         builder.interrupt_after(targets(&graph.compile.interrupt_after));
+        // Compiled several times, it is one graph here: what each variable remembers is not known.
+        if graph.compiled.len() == 1 {
+            builder.persistence(persistence(&graph.compile));
+        }
         match builder.compile() {
             Ok(compiled) if !self.problems.contains_key(&graph.name) => Some(compiled),
             Ok(_) => None,
@@ -427,6 +431,9 @@ fn channel_kind(field: &FieldSpec) -> ChannelKind<Value> {
             reducer: Reducer::External(format!("fn:{name}").into()),
             initial,
         },
+        ReducerSpec::Delta { name } => {
+            ChannelKind::Delta { reducer: Reducer::External(format!("fn:{name}").into()), initial }
+        }
         ReducerSpec::Channel { class, accumulate } => match class.as_str() {
             "Topic" => ChannelKind::Topic { accumulate: *accumulate },
             "EphemeralValue" => ChannelKind::Ephemeral { guard: true },
