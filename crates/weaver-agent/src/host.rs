@@ -71,8 +71,7 @@ impl Inner {
             }
             Target::Tools { tools, messages_key, handle_errors } => {
                 let state = call.input.to_value();
-                let node =
-                    tool_node::ToolNode { tools, messages_key, handle_errors: *handle_errors };
+                let node = tool_node::ToolNode { tools, messages_key, handle_errors };
                 node.run(&self.services, &self.python, &context, &state, &call.answers).await
             }
             Target::ToolsCondition => match tool_node::tools_condition(&call.input.to_value()) {
@@ -114,6 +113,7 @@ impl Inner {
             kwargs: Default::default(),
             input_class,
             answers: &call.answers,
+            taken: None,
             limits: limits(metadata),
         };
         match self.python.call(&self.services, context, function_call).await {
@@ -159,6 +159,7 @@ impl Inner {
                 kwargs: Default::default(),
                 input_class: None,
                 answers: &[],
+                taken: None,
                 limits: Default::default(),
             };
             value = match self.python.call(&self.services, context, function_call).await {

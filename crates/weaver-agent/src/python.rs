@@ -1,6 +1,7 @@
 //! Python functions of the file: run in the embedded interpreter, host calls answered.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,10 @@ pub struct FunctionCall<'a> {
     pub input_class: Option<String>,
     /// Answers to its `interrupt()` calls so far.
     pub answers: &'a [Value],
+    /// Where several functions of a task take its answers one after another: how many
+    /// are taken. Such a function starts from its top again, for its task keeps one
+    /// suspended function and cannot tell whose it is.
+    pub taken: Option<&'a AtomicUsize>,
     /// What it may use.
     pub limits: Limits,
 }
@@ -83,8 +88,7 @@ impl Python {
         if let Some(failure) = self.cannot_run(call.function) {
             return Ended::Failed(failure);
         }
-        let mut drive =
-            Drive { services, context, answers: call.answers, questions: 0, invoked: 0 };
+        let mut drive = Drive::new(services, context, &call);
         if let Some((restored, suspended)) = self.restore(context, &call) {
             return drive.go_on(restored, suspended).await;
         }
@@ -108,8 +112,7 @@ impl Python {
         context: &TaskContext,
         call: FunctionCall<'_>,
     ) -> Ended {
-        let mut drive =
-            Drive { services, context, answers: call.answers, questions: 0, invoked: 0 };
+        let mut drive = Drive::new(services, context, &call);
         if let Some((restored, suspended)) = self.restore(context, &call) {
             return drive.go_on(restored, suspended).await;
         }
@@ -143,6 +146,9 @@ impl Python {
     /// The suspended function, at the very line of its question, when the log
     /// holds it and it was made from the same code.
     fn restore(&self, context: &TaskContext, call: &FunctionCall<'_>) -> Option<(Call, Suspended)> {
+        if call.taken.is_some() {
+            return None;
+        }
         let suspended: Suspended = serde_json::from_slice(context.suspended()?).ok()?;
         if call.answers.len() != suspended.questions + 1 {
             return None;
@@ -189,11 +195,17 @@ struct Drive<'a> {
     services: &'a Services,
     context: &'a TaskContext,
     answers: &'a [Value],
+    taken: Option<&'a AtomicUsize>,
     questions: usize,
     invoked: u32,
 }
 
-impl Drive<'_> {
+impl<'a> Drive<'a> {
+    fn new(services: &'a Services, context: &'a TaskContext, call: &FunctionCall<'a>) -> Self {
+        let FunctionCall { answers, taken, .. } = *call;
+        Drive { services, context, answers, taken, questions: 0, invoked: 0 }
+    }
+
     async fn go_on(&mut self, mut call: Call, suspended: Suspended) -> Ended {
         self.context.effects().skip_to(suspended.effects);
         self.questions = suspended.questions + 1;
@@ -235,15 +247,21 @@ impl Drive<'_> {
 
     /// The k-th question gets the k-th answer, or ends the task.
     async fn interrupt(&mut self, call: &mut Call, asked: HostCall) -> Option<Ended> {
-        if let Some(answer) = self.answers.get(self.questions) {
+        let place = self.taken.map_or(self.questions, |taken| taken.load(Ordering::Relaxed));
+        if let Some(answer) = self.answers.get(place) {
             self.questions += 1;
+            if let Some(taken) = self.taken {
+                taken.fetch_add(1, Ordering::Relaxed);
+            }
             call.resume(asked.id, Ok(answer.clone()));
             return None;
         }
         let value = host_call::argument(&asked, 0, "value");
         // Without a snapshot the function starts again from its top, with its
         // recorded calls: slower, but nothing is lost.
-        if let Ok(snapshot) = call.snapshot().await {
+        if self.taken.is_none()
+            && let Ok(snapshot) = call.snapshot().await
+        {
             let suspended = Suspended {
                 snapshot,
                 waiting: asked.id,

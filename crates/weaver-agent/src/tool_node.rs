@@ -1,7 +1,9 @@
 //! `ToolNode` and `tools_condition`: calls that a model asked for.
 
+use std::sync::atomic::AtomicUsize;
+
 use futures::future::join_all;
-use weaver_core::spec::{END, FunctionSpec, ToolSpec};
+use weaver_core::spec::{END, FunctionSpec, ToolErrors, ToolSpec};
 use weaver_core::{EventKind, Failure, FailureKind, Map, Message, MessageKind, Value};
 use weaver_engine::{Answer, NodeOutput, Route};
 use weaver_runtime::TaskContext;
@@ -10,14 +12,23 @@ use crate::host_call::{self, Services, unknown_tool};
 use crate::python::{Ended, FunctionCall, Python};
 use crate::{convert, structured};
 
+/// Code of arguments that do not fit a tool's schema.
+const TOOL_ARGUMENTS: &str = "tool_arguments";
+
 /// A node that calls what the last message asks for.
 pub struct ToolNode<'a> {
     /// Names of the tools that it may call.
     pub tools: &'a [String],
     /// The state key of the messages.
     pub messages_key: &'a str,
-    /// Whether a failing tool is an answer for the model.
-    pub handle_errors: bool,
+    /// Which failures are an answer for the model.
+    pub handle_errors: &'a ToolErrors,
+}
+
+/// A person's answers, which the calls take in order.
+struct Answers<'a> {
+    given: &'a [Value],
+    taken: AtomicUsize,
 }
 
 /// What one call came to.
@@ -43,8 +54,9 @@ impl ToolNode<'_> {
             Err(failure) => return Answer::Failed(failure),
         };
         let as_list = matches!(state, Value::List(_));
+        let answers = &Answers { given: answers, taken: AtomicUsize::new(0) };
         // A tool that asks a person takes the answers in order: then one after another.
-        let outcomes = match answers.is_empty() {
+        let outcomes = match answers.given.is_empty() {
             true => {
                 let started = calls
                     .iter()
@@ -114,7 +126,7 @@ impl ToolNode<'_> {
         context: &TaskContext,
         state: &Value,
         call: &weaver_core::ToolCall,
-        answers: &[Value],
+        answers: &Answers<'_>,
     ) -> Called {
         if !self.tools.contains(&call.name) {
             let message = format!(
@@ -127,16 +139,36 @@ impl ToolNode<'_> {
         match self.outcome(services, python, context, state, call, answers).await {
             Ended::Returned(value) => match value.tag() {
                 Some("message") => Called::Message(value),
-                Some("command") => Called::Other(value),
+                Some("command") => Called::Other(named_answer(value, call)),
                 _ => Called::Message(tool_message(call, value, false)),
             },
             Ended::Interrupted(question) => Called::Waits(question),
             Ended::Unwound => Called::Waits(Value::Null),
-            Ended::Failed(failure) if self.handle_errors && is_for_model(&failure) => {
-                let text = format!("Error: {failure}\n Please fix your mistakes.");
-                Called::Message(tool_message(call, Value::str(text), true))
+            Ended::Failed(failure) => match self.text_for_model(&failure) {
+                Some(text) => Called::Message(tool_message(call, Value::str(text), true)),
+                None => Called::Failed(failure),
+            },
+        }
+    }
+
+    /// What the model is told of a failure; nothing when it fails the node.
+    fn text_for_model(&self, failure: &Failure) -> Option<String> {
+        if !is_for_model(failure) {
+            return None;
+        }
+        match self.handle_errors {
+            ToolErrors::Raise => None,
+            ToolErrors::Arguments => {
+                (failure.code == TOOL_ARGUMENTS).then(|| failure.message.clone())
             }
-            Ended::Failed(failure) => Called::Failed(failure),
+            ToolErrors::All => {
+                let error = match &failure.exception {
+                    Some(class) => format!("{class}({})", quoted(&failure.message)),
+                    None => failure.to_string(),
+                };
+                Some(format!("Error: {error}\n Please fix your mistakes."))
+            }
+            ToolErrors::Text(text) => Some(text.clone()),
         }
     }
 
@@ -147,7 +179,7 @@ impl ToolNode<'_> {
         context: &TaskContext,
         state: &Value,
         call: &weaver_core::ToolCall,
-        answers: &[Value],
+        answers: &Answers<'_>,
     ) -> Ended {
         let Some(spec) = services.file_tools.get(&call.name) else {
             if services.tools.get(&call.name).is_none() {
@@ -173,7 +205,8 @@ impl ToolNode<'_> {
                     args: Vec::new(),
                     kwargs,
                     input_class: None,
-                    answers,
+                    answers: answers.given,
+                    taken: Some(&answers.taken),
                     limits: Default::default(),
                 };
                 python.call(services, context, function_call).await
@@ -216,9 +249,64 @@ fn check_arguments(spec: &ToolSpec, args: &Value) -> Result<(), Failure> {
     let schema = serde_json::Value::from(&spec.parameters);
     let Ok(validator) = jsonschema::validator_for(&schema) else { return Ok(()) };
     structured::check(&validator, Ok(args.clone())).map(drop).map_err(|problem| {
-        let message = format!("the arguments of `{}` do not fit: {problem}", spec.name);
-        Failure::new(FailureKind::Tool, "tool_arguments", message)
+        let message = format!(
+            "Error invoking tool '{}' with kwargs {} with error:\n {problem}\n Please fix the error and try again.",
+            spec.name,
+            args.plain().to_json(),
+        );
+        let mut failure = Failure::new(FailureKind::Tool, TOOL_ARGUMENTS, message);
+        failure.exception = Some("ToolInvocationError".into());
+        failure
     })
+}
+
+/// Text as Python's `repr` quotes it.
+fn quoted(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut out = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == '\\' || c == quote => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+    out
+}
+
+/// A command whose message for the model bears the tool's name.
+fn named_answer(command: Value, call: &weaver_core::ToolCall) -> Value {
+    let name_in = |list: &Value| {
+        let named = list.as_list().unwrap_or_default().iter().map(|message| {
+            let is_answer = message.get("tool_call_id").and_then(Value::as_str) == Some(&*call.id);
+            match message {
+                Value::Map(map) if is_answer => {
+                    let mut map = (**map).clone();
+                    map.insert("name".into(), Value::str(&*call.name));
+                    map.into()
+                }
+                other => other.clone(),
+            }
+        });
+        Value::list(named)
+    };
+    let Value::Map(mut fields) = command else { return command };
+    let update = match fields.get("update") {
+        Some(list @ Value::List(_)) => name_in(list),
+        Some(Value::Map(update)) if update.values().any(|value| value.as_list().is_some()) => {
+            let mut update = (**update).clone();
+            for value in update.values_mut().filter(|value| value.as_list().is_some()) {
+                *value = name_in(value);
+            }
+            update.into()
+        }
+        _ => return Value::Map(fields),
+    };
+    std::sync::Arc::make_mut(&mut fields).insert("update".into(), update);
+    Value::Map(fields)
 }
 
 /// Parameters that the model does not see: `Annotated[dict, InjectedState]` and its siblings.

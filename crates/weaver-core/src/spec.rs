@@ -163,6 +163,11 @@ pub enum ReducerSpec {
         /// The name.
         name: String,
     },
+    /// `DeltaChannel(f)`: a function of the file that gets all writes of a step at once.
+    Delta {
+        /// The name.
+        name: String,
+    },
     /// A channel class written out: `LastValue`, `EphemeralValue`, `Topic`, `AnyValue`, `UntrackedValue`, `DeltaChannel`.
     Channel {
         /// The class.
@@ -225,14 +230,29 @@ pub enum NodeKind {
         tools: Vec<String>,
         /// `messages_key=`.
         messages_key: String,
-        /// `handle_tool_errors=False` makes a failing tool fail the node.
-        handle_errors: bool,
+        /// `handle_tool_errors=`.
+        handle_errors: ToolErrors,
     },
     /// Something imported or computed; it cannot run here.
     Dynamic {
         /// Why, in one sentence.
         reason: String,
     },
+}
+
+/// Which failures of a tool are an answer for the model; the others fail the node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolErrors {
+    /// Only arguments that do not fit: LangGraph's default.
+    #[default]
+    Arguments,
+    /// All of them.
+    All,
+    /// All of them, with this text in place of the error's own.
+    Text(String),
+    /// None.
+    Raise,
 }
 
 /// A typed node: a call whose keyword arguments are literals.

@@ -237,7 +237,7 @@ fn define_schema(out: &mut String, schema: &SchemaSpec) {
     line(out, format_args!("_aw['classes']['schema'].append({name}(_aw_probe=True))"));
 }
 
-/// An enum's members are the values themselves: they compare and save as such.
+/// An enum's members have `name` and `value`, and compare as their values.
 fn define_enum(out: &mut String, schema: &SchemaSpec) {
     line(out, format_args!("class {}:", schema.name));
     for member in &schema.fields {
@@ -245,6 +245,12 @@ fn define_enum(out: &mut String, schema: &SchemaSpec) {
         line(out, format_args!("    {} = {value}", member.name));
     }
     line(out, format_args!("    pass"));
+    let members: Vec<String> = schema.fields.iter().map(|member| literal(&member.name)).collect();
+    let name = &schema.name;
+    line(
+        out,
+        format_args!("_aw['define_enum']({name}, {}, [{}])", literal(name), members.join(", ")),
+    );
 }
 
 /// `(name, annotation, required, has default, default), `

@@ -209,7 +209,7 @@ impl<'a> Assembly<'_, 'a> {
                     .map(|function| tool_names.get(function).unwrap_or(function).clone())
                     .collect(),
                 messages_key: tools.messages_key.clone(),
-                handle_errors: tools.handle_errors,
+                handle_errors: tools.handle_errors.clone(),
             },
             NodeAction::Dynamic(reason) => NodeKind::Dynamic { reason: reason.clone() },
         };

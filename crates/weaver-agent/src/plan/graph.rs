@@ -106,6 +106,10 @@ impl<'a> Compiler<'a> {
         }
         builder.interrupt_before(targets(&graph.compile.interrupt_before));
         builder.interrupt_after(targets(&graph.compile.interrupt_after));
+        // Compiled several times, it is one graph here: what each variable remembers is not known.
+        if graph.compiled.len() == 1 {
+            builder.persistence(persistence(&graph.compile));
+        }
         match builder.compile() {
             Ok(compiled) if !self.problems.contains_key(&graph.name) => Some(compiled),
             Ok(_) => None,
@@ -187,7 +191,7 @@ impl<'a> Compiler<'a> {
                 let target = Target::Tools {
                     tools: tools.clone(),
                     messages_key: messages_key.clone(),
-                    handle_errors: *handle_errors,
+                    handle_errors: handle_errors.clone(),
                 };
                 self.targets.insert(what.clone(), target);
                 engine::NodeKind::Function(what.as_str().into())
@@ -266,6 +270,7 @@ impl<'a> Compiler<'a> {
                 Target::Function { id: handler.clone(), input_class, metadata: Value::Null };
             self.targets.insert(name.clone(), target);
             node.error_handler = Some(name.into());
+            node.handler_is_default = own.error_handler.is_none();
         }
     }
 
@@ -426,6 +431,9 @@ fn channel_kind(field: &FieldSpec) -> ChannelKind<Value> {
             reducer: Reducer::External(format!("fn:{name}").into()),
             initial,
         },
+        ReducerSpec::Delta { name } => {
+            ChannelKind::Delta { reducer: Reducer::External(format!("fn:{name}").into()), initial }
+        }
         ReducerSpec::Channel { class, accumulate } => match class.as_str() {
             "Topic" => ChannelKind::Topic { accumulate: *accumulate },
             "EphemeralValue" => ChannelKind::Ephemeral { guard: true },

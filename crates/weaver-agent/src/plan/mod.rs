@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use weaver_core::spec::{
-    FieldSpec, FileSpec, FunctionSpec, GraphSpec, NodeKind, Runs, SchemaKind, SchemaSpec, ToolSpec,
-    TypedNode,
+    FieldSpec, FileSpec, FunctionSpec, GraphSpec, NodeKind, Runs, SchemaKind, SchemaSpec,
+    ToolErrors, ToolSpec, TypedNode,
 };
 use weaver_core::{Diagnostic, Failure, Program, Severity, Span, Value};
 use weaver_engine::Graph;
@@ -91,8 +91,8 @@ pub enum Target {
         tools: Vec<String>,
         /// The state key of the messages.
         messages_key: String,
-        /// Whether a failing tool is an answer.
-        handle_errors: bool,
+        /// Which failures are an answer.
+        handle_errors: ToolErrors,
     },
     /// `tools_condition`.
     ToolsCondition,

@@ -1,5 +1,6 @@
 //! `nodes.llm` and `nodes.intent`.
 
+use weaver_core::spec::ToolErrors;
 use weaver_core::{Failure, FailureKind, Message, MessageKind, Value};
 use weaver_engine::{Answer, NodeOutput};
 use weaver_llm::ChatRequest;
@@ -166,7 +167,8 @@ async fn tool_results(
     tools: &[String],
     message: &Message,
 ) -> Result<Vec<Value>, Failure> {
-    let node = tool_node::ToolNode { tools, messages_key: "messages", handle_errors: true };
+    let node =
+        tool_node::ToolNode { tools, messages_key: "messages", handle_errors: &ToolErrors::All };
     let state = Value::list([message.to_value()]);
     match node.run(task.services, task.python, task.context, &state, &[]).await {
         Answer::Node(NodeOutput::Update(Value::List(results))) => Ok(results.to_vec()),

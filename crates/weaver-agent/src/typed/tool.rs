@@ -160,6 +160,7 @@ pub async fn code(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Val
                 kwargs: Map::new(),
                 input_class: None,
                 answers: task.answers,
+                taken: None,
                 limits: limits(&metadata),
             },
         )

@@ -125,6 +125,8 @@ pub struct NodeSpec<V> {
     pub cache: Option<CachePolicy>,
     /// A function that runs when its retries are spent.
     pub error_handler: Option<Arc<str>>,
+    /// Whether that function serves all nodes without their own: then one node runs it.
+    pub handler_is_default: bool,
     /// Whatever the host wants to find again.
     pub metadata: Option<V>,
 }
@@ -142,6 +144,7 @@ impl<V> NodeSpec<V> {
             timeout: TimeoutPolicy::default(),
             cache: None,
             error_handler: None,
+            handler_is_default: false,
             metadata: None,
         }
     }

@@ -16,6 +16,8 @@ type View = Arc<[(Arc<str>, ViewKey)]>;
 
 /// Prefix of the node that runs another node's error handler.
 const HANDLER: &str = "__error_handler__";
+/// The node that runs the error handler of all nodes without their own.
+const DEFAULT_HANDLER: &str = "__default_error_handler__";
 
 pub(super) fn compile<V: StateValue>(
     builder: &GraphBuilder<V>,
@@ -172,12 +174,17 @@ impl<V: StateValue> Compiler<'_, V> {
                 None => shared.clone(),
             };
             if let Some(what) = &spec.error_handler {
-                let name: Arc<str> = format!("{HANDLER}{}", spec.name).into();
+                let (name, view): (Arc<str>, _) = match spec.handler_is_default {
+                    true => (DEFAULT_HANDLER.into(), shared.clone()),
+                    false => (format!("{HANDLER}{}", spec.name).into(), view.clone()),
+                };
                 handlers.push((spec.name.clone(), name.clone()));
-                let mut handler = plain_node(name, Body::Function(what.clone()), view.clone());
-                handler.is_handler = true;
-                handler.schema = spec.schema.clone();
-                nodes.push(handler);
+                if nodes.iter().all(|node| node.name != name) {
+                    let mut handler = plain_node(name, Body::Function(what.clone()), view);
+                    handler.is_handler = true;
+                    handler.schema = spec.schema.clone();
+                    nodes.push(handler);
+                }
             }
             nodes.push(node(spec, view));
         }

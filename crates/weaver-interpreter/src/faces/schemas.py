@@ -103,6 +103,7 @@ def fill(self, name, args, values):
             if checked:
                 try:
                     value = coerce(annotation, value)
+                    check_limits(spec["schema"], field, value)
                 except (ValueError, TypeError) as error:
                     problems.append(field + "\n  " + str(error))
         elif required:
@@ -121,6 +122,28 @@ def fill(self, name, args, values):
         raise TypeError(name + ".__init__() missing " + str(len(missing)) + " required positional argument" + ("s" if len(missing) > 1 else "") + ": " + " and ".join(["'" + m + "'" for m in missing]))
     if hasattr(self, "__post_init__"):
         self.__post_init__()
+
+
+def check_limits(schema, field, value):
+    # `Field(ge=1, max_length=5)`, which the JSON Schema holds in its own words.
+    known = (schema.get("properties") or {}).get(field) or {}
+    if type(value) in (int, float):
+        if "minimum" in known and value < known["minimum"]:
+            raise ValueError("Input should be greater than or equal to " + str(known["minimum"]))
+        if "exclusiveMinimum" in known and value <= known["exclusiveMinimum"]:
+            raise ValueError("Input should be greater than " + str(known["exclusiveMinimum"]))
+        if "maximum" in known and value > known["maximum"]:
+            raise ValueError("Input should be less than or equal to " + str(known["maximum"]))
+        if "exclusiveMaximum" in known and value >= known["exclusiveMaximum"]:
+            raise ValueError("Input should be less than " + str(known["exclusiveMaximum"]))
+    if type(value) in (str, list):
+        unit = " character" if type(value) is str else " item"
+        least = known.get("minLength" if type(value) is str else "minItems")
+        most = known.get("maxLength" if type(value) is str else "maxItems")
+        if least is not None and len(value) < least:
+            raise ValueError("Value should have at least " + str(least) + unit + ("s" if least != 1 else ""))
+        if most is not None and len(value) > most:
+            raise ValueError("Value should have at most " + str(most) + unit + ("s" if most != 1 else ""))
 
 
 def fresh(annotation, has_default, default):

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::{Arguments, Expr, Stmt};
 use weaver_core::Value;
+use weaver_core::spec::ToolErrors;
 
 use super::builtins::{builtin, dict_method, partial, text_method, timedelta};
 use super::value::{
@@ -242,12 +243,19 @@ impl<'a> Evaluator<'a> {
             Abs::Function(function) => Some(function.path.to_string()),
             _ => None,
         });
-        let handle = args.keyword("handle_tool_errors").and_then(Val::as_bool);
+        let handle = match args.keyword("handle_tool_errors") {
+            None => ToolErrors::Arguments,
+            Some(value) => match (value.as_bool(), value.as_str()) {
+                (Some(false), _) => ToolErrors::Raise,
+                (_, Some(text)) => ToolErrors::Text(text.to_string()),
+                _ => ToolErrors::All,
+            },
+        };
         let key = args.keyword("messages_key").and_then(Val::as_str).unwrap_or("messages");
         Abs::ToolNode(Rc::new(ToolNodeRef {
             tools: tools.collect(),
             messages_key: key.to_string(),
-            handle_errors: handle.unwrap_or(true),
+            handle_errors: handle,
         }))
     }
 

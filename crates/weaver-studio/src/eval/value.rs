@@ -108,7 +108,7 @@ pub(crate) struct PartialArguments {
 pub(crate) struct ToolNodeRef {
     pub tools: Vec<String>,
     pub messages_key: String,
-    pub handle_errors: bool,
+    pub handle_errors: weaver_core::spec::ToolErrors,
 }
 
 /// The variables of one function call.

@@ -36,6 +36,13 @@ impl Schemas {
                 let name = type_head(&call.func);
                 match name {
                     "add_messages" => Some(ReducerSpec::AddMessages),
+                    "DeltaChannel" => {
+                        let function = call.arguments.args.first().or(keyword(call, "reducer"))?;
+                        match self.reducer(function, base, scope, evaluator)? {
+                            ReducerSpec::Function { name } => Some(ReducerSpec::Delta { name }),
+                            known => Some(known),
+                        }
+                    }
                     _ => channel(
                         name,
                         matches!(keyword(call, "accumulate"), Some(Expr::BooleanLiteral(b)) if b.value),
