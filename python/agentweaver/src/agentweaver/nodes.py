@@ -36,7 +36,7 @@ def llm(
     output_schema: Any = None,
     into: str | None = None,
 ) -> Node:
-    """Asks a model. Writes the text, or with ``output_schema`` the object as a dict."""
+    """Asks a model. Writes the text, or with ``output_schema`` the object: an instance where that is a class."""
     if prompt is None and messages_key is None:
         raise SettingError("an llm node needs `prompt` or `messages_key`")
 
@@ -55,7 +55,7 @@ def llm(
             max_tokens=max_tokens,
             output_schema=output_schema,
         )
-        return _answer(into, reply.text if output_schema is None else _plain(reply.data))
+        return _answer(into, reply.text if output_schema is None else reply.data)
 
     return node
 
@@ -379,11 +379,6 @@ def _answer(into: str | None, value: Any) -> dict[str, Any]:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return {"messages": [{"role": "assistant", "content": text}]}
     return {into: value} if into else {}
-
-
-def _plain(data: Any) -> Any:
-    """An instance of a pydantic model as plain data, as a state keeps it."""
-    return data.model_dump(mode="json") if hasattr(data, "model_dump") else data
 
 
 def _plain_message(message: Any) -> dict[str, str]:
