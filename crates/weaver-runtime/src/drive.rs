@@ -22,7 +22,7 @@ use weaver_store::{
 use crate::commit::Committer;
 use crate::effects::TaskEffects;
 use crate::error::Error;
-use crate::journal::{Journal, now};
+use crate::journal::{self, Journal, now};
 use crate::request::{Durability, Report, RunRequest};
 use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
 use crate::{codec, thread};
@@ -563,7 +563,7 @@ fn new_execution(execution: ExecutionId, request: &RunRequest, input: &Value) ->
         thread: request.thread.clone(),
         version: request.version.as_ref().map(|version| version.hash),
         status: ExecutionStatus::Running,
-        input: input.to_json().into_bytes(),
+        input: journal::brief(input).to_json().into_bytes(),
         started: now(),
         ended: None,
         error: None,

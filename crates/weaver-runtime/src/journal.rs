@@ -190,6 +190,18 @@ fn small(kind: EventKind, data: &Value) -> Value {
     }
 }
 
+/// An input as lists of executions show it: what is large stands whole in the
+/// execution's first checkpoint.
+pub(crate) fn brief(input: &Value) -> Value {
+    match input.approximate_size() {
+        0..=INPUT_BYTES_MAX => input.clone(),
+        size => elided(size),
+    }
+}
+
+/// See [`brief`].
+const INPUT_BYTES_MAX: usize = 256;
+
 fn elided(bytes: usize) -> Value {
     Value::tagged("elided", [("bytes", Value::from(bytes))])
 }
