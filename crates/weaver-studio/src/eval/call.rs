@@ -8,9 +8,8 @@ use std::rc::Rc;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::{Arguments, Expr, Stmt};
 use weaver_core::Value;
-use weaver_core::spec::ToolErrors;
 
-use super::builtins::{builtin, dict_method, partial, text_method, timedelta};
+use super::builtins::{builtin, dict_method, partial, text_method, timedelta, tool_errors};
 use super::value::{
     Abs, CallArgs, ClassRef, FunctionRef, Object, Scope, ScopeRef, ToolNodeRef, Val, snapshot,
 };
@@ -243,14 +242,7 @@ impl<'a> Evaluator<'a> {
             Abs::Function(function) => Some(function.path.to_string()),
             _ => None,
         });
-        let handle = match args.keyword("handle_tool_errors") {
-            None => ToolErrors::Arguments,
-            Some(value) => match (value.as_bool(), value.as_str()) {
-                (Some(false), _) => ToolErrors::Raise,
-                (_, Some(text)) => ToolErrors::Text(text.to_string()),
-                _ => ToolErrors::All,
-            },
-        };
+        let handle = args.keyword("handle_tool_errors").map(tool_errors).unwrap_or_default();
         let key = args.keyword("messages_key").and_then(Val::as_str).unwrap_or("messages");
         Abs::ToolNode(Rc::new(ToolNodeRef {
             tools: tools.collect(),
