@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Write agent workflows as Python graph files, see them, run them durably.
 #[derive(Debug, Parser)]
 #[command(name = "agentweaver", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Start with `agentweaver demo`, then `agentweaver run examples/intent_triage.py`.")]
+#[command(
+    after_help = "Start with `agentweaver demo`, then `agentweaver run examples/intent_triage.py`."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -11,6 +11,9 @@ use crate::error::CliError;
 /// The settings file that is read when there is one.
 const FILE: &str = "agentweaver.toml";
 
+/// The data directory when nothing names another.
+pub const DATA: &str = ".agentweaver";
+
 /// What a process is set to. Only this crate reads files of settings and the
 /// environment; everything below gets its own options by value.
 #[derive(Debug, Default)]
@@ -96,7 +99,7 @@ impl Settings {
             Some(list) => list.split(',').map(|host| host.trim().to_string()).collect(),
             None => file.http.allow,
         };
-        let data = global.data.clone().or(file.data).unwrap_or_else(|| ".agentweaver".into());
+        let data = global.data.clone().or(file.data).unwrap_or_else(|| DATA.into());
         Ok(Settings {
             data,
             file: path,

@@ -147,7 +147,8 @@ impl Session<'_> {
                 if !self.args.json {
                     let log = self.settings.data.join("agentweaver.db");
                     term::note(&format!("log: {}", log.display()));
-                    term::note(&format!("look back: agentweaver history {}", report.thread));
+                    let flag = self.data_flag();
+                    term::note(&format!("look back: agentweaver history {}{flag}", report.thread));
                 }
                 Ok(())
             }
@@ -177,7 +178,15 @@ impl Session<'_> {
     }
 
     fn command(&self, thread: &str) -> String {
-        format!("agentweaver run {} --thread {thread}", self.workflow.file)
+        format!("agentweaver run {}{} --thread {thread}", self.workflow.file, self.data_flag())
+    }
+
+    /// What a command must say to find this log again.
+    fn data_flag(&self) -> String {
+        match self.settings.data.as_os_str() == crate::settings::DATA {
+            true => String::new(),
+            false => format!(" --data {}", self.settings.data.display()),
+        }
     }
 
     /// The state, unless a stream that was asked for has said it already.
