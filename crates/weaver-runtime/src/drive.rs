@@ -11,21 +11,20 @@ use tokio_util::sync::CancellationToken;
 use weaver_core::{Event, EventKind, Failure, Hash, Value};
 use weaver_engine::effect::CacheKey;
 use weaver_engine::{
-    Answer, Call, CallId, CallKind, Effect, Happened, Input, Invoked, Load, NodeOutput, Origin,
-    Outcome, Resume, Run, SavedWrite, TaskInfo,
+    Answer, Call, CallId, CallKind, Effect, Happened, Invoked, Load, NodeOutput, Outcome, Run,
+    SavedWrite, TaskInfo,
 };
 use weaver_store::{
-    CacheEntry, Execution, ExecutionChange, ExecutionId, ExecutionQuery, ExecutionStatus, Lane,
-    Record, Store, Totals,
+    CacheEntry, ExecutionChange, ExecutionId, ExecutionStatus, Lane, Record, Store, Totals,
 };
 
 use crate::commit::Committer;
 use crate::effects::TaskEffects;
 use crate::error::Error;
-use crate::journal::{self, Journal, now};
-use crate::request::{Durability, Report, RunRequest};
+use crate::journal::{Journal, now};
+use crate::request::{Report, RunRequest};
 use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
-use crate::{codec, thread};
+use crate::{codec, open, thread};
 
 /// Takes a run to its end, its wait or its failure. Without a store nothing is
 /// kept and nothing can be resumed.
@@ -98,7 +97,7 @@ impl Driver {
         request: RunRequest,
     ) -> Result<Self, Error> {
         let unfinished = match &store {
-            Some(store) => unfinished(store, &request).await?,
+            Some(store) => open::unfinished(store, &request).await?,
             None => None,
         };
         let goes_on = unfinished.is_some();
@@ -113,11 +112,11 @@ impl Driver {
             journal.clone(),
             request.durability,
         );
-        let origin = load_origin(store.as_ref(), &request, &mut committer).await?;
+        let origin = open::load_origin(store.as_ref(), &request, &mut committer).await?;
         let resumed = origin.saved.is_some();
-        begin(&journal, execution, &request, goes_on);
-        if let (Some(store), Some(answers)) = (&store, answers_of(&request.input)) {
-            note_answers(store, &mut committer, answers).await?;
+        open::begin(&journal, execution, &request, goes_on);
+        if let (Some(store), Some(answers)) = (&store, open::answers_of(&request.input)) {
+            open::note_answers(store, &mut committer, answers).await?;
         }
         let context = Arc::new(RunContext {
             thread: request.thread.clone(),
@@ -130,7 +129,7 @@ impl Driver {
         });
         let mut options = request.options.clone();
         options.checkpoints = store.is_some();
-        options.thread = thread_number(&request.thread);
+        options.thread = open::thread_number(&request.thread);
         let (graph, input) = (request.graph.clone(), request.input.clone());
         let run = Run::start(graph, origin, input, options, now());
         let (request_sender, requests) = mpsc::unbounded_channel();
@@ -420,12 +419,6 @@ impl Driver {
     }
 }
 
-/// The number of a thread, part of the ids of messages that come without one.
-fn thread_number(thread: &str) -> u128 {
-    let Hash(bytes) = Hash::of(thread.as_bytes());
-    u128::from_le_bytes(*bytes.first_chunk().expect("a hash has 32 bytes"))
-}
-
 async fn sleep_until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
@@ -438,157 +431,6 @@ async fn cancelled(token: Option<&CancellationToken>) {
     match token {
         Some(token) => token.cancelled().await,
         None => std::future::pending().await,
-    }
-}
-
-async fn load_origin(
-    store: Option<&Store>,
-    request: &RunRequest,
-    committer: &mut Committer,
-) -> Result<Origin<Value>, Error> {
-    let Some(store) = store else { return Ok(Origin::default()) };
-    let loaded = thread::load(store, &request.thread, &request.namespace, request.at).await?;
-    let Some((saved, meter)) = loaded else {
-        return match request.at {
-            None => Ok(Origin::default()),
-            Some(id) => Err(Error::NotFound(format!(
-                "the thread `{}` has no checkpoint {id}",
-                request.thread
-            ))),
-        };
-    };
-    committer.loaded(&saved, meter);
-    match request.at {
-        None => Ok(Origin::latest(Some(saved))),
-        Some(id) => {
-            let lane = Lane::new(request.thread.clone(), request.namespace.clone());
-            let superseded = thread::is_superseded(store, lane, id).await?;
-            Ok(Origin::chosen(saved, superseded))
-        }
-    }
-}
-
-/// The answers that a run brings which goes on with a thread; none for one that
-/// begins anew.
-fn answers_of(input: &Input<Value>) -> Option<Option<&Resume<Value>>> {
-    match input {
-        Input::Command(command) => Some(command.resume.as_ref()),
-        Input::Continue => Some(None),
-        _ => None,
-    }
-}
-
-/// Reads the open questions, and notes the answers that this run brings.
-async fn note_answers(
-    store: &Store,
-    committer: &mut Committer,
-    resume: Option<&Resume<Value>>,
-) -> Result<(), Error> {
-    let rows = store.interrupts(committer.thread.clone(), false).await?;
-    committer.known_questions = rows.into_iter().map(|row| (row.id.to_string(), row)).collect();
-    match resume {
-        Some(Resume::ById(answers)) => {
-            for (id, answer) in answers {
-                committer.answer(&id.to_string(), answer);
-            }
-        }
-        Some(Resume::Bare(answer)) => {
-            let open: Vec<String> = committer
-                .known_questions
-                .values()
-                .filter(|question| question.answer.is_none())
-                .map(|question| question.id.to_string())
-                .collect();
-            if let [only] = open.as_slice() {
-                committer.answer(only, answer);
-            }
-        }
-        None => {}
-    }
-    Ok(())
-}
-
-/// The execution that this run goes on with, and where its log ends, with its sums:
-/// the thread's last one, if nothing new is asked and it has not ended for good.
-async fn unfinished(
-    store: &Store,
-    request: &RunRequest,
-) -> Result<Option<(ExecutionId, u64, Totals)>, Error> {
-    let goes_on = matches!(request.input, Input::Continue | Input::Command(_));
-    if !goes_on || request.at.is_some() {
-        return Ok(None);
-    }
-    let thread = Some(request.thread.clone());
-    let query = ExecutionQuery { thread, limit: 1, ..ExecutionQuery::default() };
-    let last = store.executions(query).await?.into_iter().next();
-    let Some(last) = last.filter(|last| last.status != ExecutionStatus::Completed) else {
-        return Ok(None);
-    };
-    let head = store.head(last.id).await?;
-    Ok(Some((last.id, head.sequence, last.totals)))
-}
-
-fn begin(journal: &Journal, execution: ExecutionId, request: &RunRequest, goes_on: bool) {
-    if let Some(version) = &request.version {
-        journal.record(Record::Version(version.clone()));
-    }
-    let input = input_value(&request.input);
-    journal.record(match goes_on {
-        true => Record::ExecutionChange(ExecutionChange {
-            id: execution,
-            status: ExecutionStatus::Running,
-            ended: None,
-            error: None,
-            totals: journal.totals(),
-        }),
-        false => new_execution(execution, request, &input),
-    });
-    let data = Value::map([
-        ("thread", Value::Str(request.thread.clone())),
-        ("execution", execution.to_string().into()),
-        ("input", input),
-        ("goes_on", goes_on.into()),
-        ("file", request.version.as_ref().map(|version| version.file.clone()).into()),
-    ]);
-    journal.emit(Event::new(EventKind::Start).with_data(data));
-    if request.durability == Durability::Sync {
-        drop(journal.flush());
-    }
-}
-
-fn new_execution(execution: ExecutionId, request: &RunRequest, input: &Value) -> Record {
-    Record::Execution(Execution {
-        id: execution,
-        parent: None,
-        thread: request.thread.clone(),
-        version: request.version.as_ref().map(|version| version.hash),
-        status: ExecutionStatus::Running,
-        input: journal::brief(input).to_json().into_bytes(),
-        started: now(),
-        ended: None,
-        error: None,
-        totals: Default::default(),
-    })
-}
-
-fn input_value(input: &Input<Value>) -> Value {
-    match input {
-        Input::Value(value) => value.clone(),
-        Input::Continue => Value::Null,
-        Input::Command(command) => {
-            let resume = match &command.resume {
-                None => Value::Null,
-                Some(Resume::Bare(value)) => value.clone(),
-                Some(Resume::ById(answers)) => {
-                    Value::map(answers.iter().map(|(id, value)| (id.to_string(), value.clone())))
-                }
-            };
-            Value::tagged(
-                "command",
-                [("resume", resume), ("update", fields_value(&command.update))],
-            )
-        }
-        Input::Update(_) => Value::str("update"),
     }
 }
 
@@ -612,6 +454,6 @@ fn output_value(output: &NodeOutput<Value>) -> Value {
     }
 }
 
-fn fields_value(fields: &[(Arc<str>, Value)]) -> Value {
+pub(crate) fn fields_value(fields: &[(Arc<str>, Value)]) -> Value {
     Value::map(fields.iter().map(|(key, value)| (key.clone(), value.clone())))
 }

@@ -16,6 +16,7 @@ mod drive;
 mod effects;
 pub mod error;
 mod journal;
+mod open;
 mod request;
 mod task;
 pub mod thread;
