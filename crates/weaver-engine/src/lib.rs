@@ -51,7 +51,7 @@ pub use input::{Input, InputCommand, Origin, Resume, RunOptions, Siblings, State
 pub use memory::Memory;
 pub use operator::Operator;
 pub use policy::{CachePolicy, RetryOn, RetryPolicy, TimeoutPolicy};
-pub use run::Run;
+pub use run::{Run, stable_namespace};
 pub use snapshot::{Snapshot, TaskSnapshot};
 pub use stream::{Chunk, StreamModes};
 pub use value::StateValue;

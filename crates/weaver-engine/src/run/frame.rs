@@ -201,12 +201,12 @@ impl<V: StateValue> Frame<V> {
     }
 
     pub fn commit_at(&mut self, hub: &mut Hub<V>, source: Source, parent: Option<CheckpointId>) {
-        // Only what is asked of the root from outside (input, an edit, a fork) takes
+        // Only what is asked from outside (input, an edit of any graph, a fork) takes
         // the clock into its id. All that follows from it is a function of it: a step
         // that is done over after a crash has the same ids, and so its calls to the
         // outside the same idempotency keys, whether or not its checkpoint was saved.
         let above = self.parents.last().map(|(_, id)| *id);
-        let asked = self.saves && above.is_none() && source != Source::Loop;
+        let asked = self.saves && self.is_root() && source != Source::Loop;
         let now = if asked { hub.now } else { Timestamp(0) };
         let salt = self.salt.number(self.step as u64).wide(above.map_or(0, |id| id.0));
         let floor = self.floor.max(self.checkpoint).max(above);
@@ -366,7 +366,7 @@ impl<V: StateValue> Frame<V> {
 }
 
 /// A namespace without what changes between calls: task ids and counters.
-pub(crate) fn stable_namespace(namespace: &str) -> String {
+pub fn stable_namespace(namespace: &str) -> String {
     let parts = namespace
         .split('|')
         .filter(|part| !part.bytes().all(|b| b.is_ascii_digit()))

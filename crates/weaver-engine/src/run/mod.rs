@@ -25,7 +25,7 @@ use crate::effect::{Answer, CallId, Effect, Happened, Invoked, NodeOutput, Outco
 use crate::graph::{Graph, Persistence};
 use crate::input::{Input, Origin, RunOptions};
 use crate::value::StateValue;
-pub(crate) use frame::stable_namespace;
+pub use frame::stable_namespace;
 use frame::{Frame, Parent};
 use hub::{CallRole, End, Hub, TimerKind, Work};
 
