@@ -145,7 +145,9 @@ pub async fn answer(
         "sleep" => {
             let seconds = argument(call, 0, "seconds").as_f64().unwrap_or(0.0);
             let pause = std::time::Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0));
-            tokio::time::sleep(pause).await;
+            if !context.effects().is_replay() {
+                tokio::time::sleep(pause).await;
+            }
             context.progress();
             Ok(Value::Null)
         }

@@ -1,34 +1,48 @@
 //! `store.get`, `store.put` and their siblings: long-term memory across threads.
 
-use weaver_core::Value;
+use weaver_core::{Failure, Value};
 use weaver_interpreter::{HostCall, HostException};
-use weaver_runtime::{TaskContext, now};
+use weaver_runtime::{EffectPolicy, EffectRequest, TaskContext, now};
 use weaver_store::{Filter, Item, ItemKey, ItemSearch, NamespaceSearch, Record, Store};
 
 use crate::host_call::{Stop, argument};
 
-/// Answers a call of the memory.
+/// Answers a call of the memory. What is read is recorded: a rerun of the task, and
+/// whoever goes through the run again, sees what it saw.
 pub async fn answer(context: &TaskContext, call: &HostCall) -> Result<Value, Stop> {
     let store = context.run().store.clone().ok_or_else(|| {
         raise("RuntimeError", "this run keeps nothing, so it has no store".to_string())
     })?;
+    match call.name.as_str() {
+        "store.put" => put(context, call)?,
+        "store.delete" => context.run().journal.record(Record::ForgetItem(key(call)?)),
+        _ => {
+            let request = EffectRequest {
+                kind: "memory",
+                request: Value::map([
+                    ("call", Value::str(&*call.name)),
+                    ("args", Value::list(call.args.iter().cloned())),
+                    ("kwargs", call.kwargs.clone().into()),
+                ]),
+                policy: EffectPolicy::Local,
+            };
+            let read = read(&store, context, call);
+            return Ok(context.effect(request, |_| async { read.await.map_err(failure) }).await?);
+        }
+    }
+    Ok(Value::Null)
+}
+
+async fn read(store: &Store, context: &TaskContext, call: &HostCall) -> Result<Value, Stop> {
     match call.name.as_str() {
         "store.get" => {
             written(context).await?;
             let found = store.item(key(call)?, now()).await.map_err(broken)?;
             Ok(found.as_ref().map(item_value).unwrap_or_default())
         }
-        "store.put" => {
-            put(context, call)?;
-            Ok(Value::Null)
-        }
-        "store.delete" => {
-            context.run().journal.record(Record::ForgetItem(key(call)?));
-            Ok(Value::Null)
-        }
         "store.search" => {
             written(context).await?;
-            search(&store, call).await
+            search(store, call).await
         }
         "store.list_namespaces" => {
             written(context).await?;
@@ -41,6 +55,15 @@ pub async fn answer(context: &TaskContext, call: &HostCall) -> Result<Value, Sto
             Ok(Value::list(found.iter().map(|parts| path_value(parts))))
         }
         name => Err(raise("AttributeError", format!("the store has no `{name}`"))),
+    }
+}
+
+/// What Python would have been given, as the failure of the read.
+fn failure(stop: Stop) -> Failure {
+    match stop {
+        Stop::Raise(exception) => Failure::exception(&exception.class, exception.message),
+        Stop::Fail(failure) => failure,
+        Stop::Unwind => unreachable!("memory runs no graph"),
     }
 }
 

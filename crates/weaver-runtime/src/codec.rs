@@ -38,18 +38,33 @@ pub fn checkpoint_row(
         id: row_id(commit.id),
         parent: commit.parent.map(row_id),
         step: commit.step,
-        source: match commit.source {
-            Source::Input => store::Source::Input,
-            Source::Loop => store::Source::Loop,
-            Source::Update => store::Source::Update,
-            Source::Fork => store::Source::Fork,
-        },
+        source: store_source(commit.source),
         execution,
         time: commit.time,
         meta: encode(&meta),
         state,
         // A fork or an edit leaves the checkpoint that it starts from as it was.
         settles_parent: commit.source == Source::Loop,
+    }
+}
+
+/// The store's word for what made a checkpoint.
+pub fn store_source(source: Source) -> store::Source {
+    match source {
+        Source::Input => store::Source::Input,
+        Source::Loop => store::Source::Loop,
+        Source::Update => store::Source::Update,
+        Source::Fork => store::Source::Fork,
+    }
+}
+
+/// The engine's word for what made a checkpoint.
+pub fn engine_source(source: store::Source) -> Source {
+    match source {
+        store::Source::Input => Source::Input,
+        store::Source::Loop => Source::Loop,
+        store::Source::Update => Source::Update,
+        store::Source::Fork => Source::Fork,
     }
 }
 

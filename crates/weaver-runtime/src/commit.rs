@@ -16,6 +16,7 @@ use weaver_store::{
 
 use crate::codec;
 use crate::error::Error;
+use crate::graft;
 use crate::journal::{Journal, now};
 use crate::request::Durability;
 
@@ -92,6 +93,12 @@ impl Committer {
         }
         let lane = LaneState { state: state.clone(), meter, held: None };
         self.lanes.insert(state.namespace.clone(), lane);
+    }
+
+    /// Keeps a state of another lane as the beginning of this one.
+    pub fn copy(&mut self, lane: &Lane, state: &CheckpointState<Value>) {
+        let row = graft::copied_row(lane, self.execution, state);
+        self.journal.record(Record::Checkpoint(row));
     }
 
     /// Takes a commit of the engine.

@@ -8,7 +8,7 @@ use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use weaver_core::{Event, EventKind, Failure, Hash, Value};
+use weaver_core::{Event, EventKind, Failure, Hash, Timestamp, Value};
 use weaver_engine::effect::CacheKey;
 use weaver_engine::{
     Answer, Call, CallId, CallKind, Effect, Happened, Invoked, Load, NodeOutput, Outcome, Run,
@@ -21,8 +21,9 @@ use weaver_store::{
 use crate::commit::Committer;
 use crate::effects::TaskEffects;
 use crate::error::Error;
+use crate::graft::Grafts;
 use crate::journal::{Journal, now};
-use crate::request::{Report, RunRequest};
+use crate::request::{Clock, Report, RunRequest};
 use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
 use crate::{codec, open, thread};
 
@@ -61,7 +62,10 @@ type CallResult = (CallId, Option<Answer<Value>>);
 struct Driver {
     run: Run<Value>,
     handler: Arc<dyn Handler>,
+    clock: Clock,
     request: RunRequest,
+    /// Subgraphs that go on from a checkpoint of another branch.
+    grafts: Grafts,
     context: Arc<RunContext>,
     committer: Committer,
     running: FuturesUnordered<BoxFuture<'static, CallResult>>,
@@ -131,13 +135,16 @@ impl Driver {
         options.checkpoints = store.is_some();
         options.thread = open::thread_number(&request.thread);
         let (graph, input) = (request.graph.clone(), request.input.clone());
-        let run = Run::start(graph, origin, input, options, now());
+        let clock = request.clock;
+        let run = Run::start(graph, origin, input, options, time(clock));
         let (request_sender, requests) = mpsc::unbounded_channel();
         Ok(Driver {
             run,
             handler,
+            clock,
             cancel: Some(request.cancel.clone()),
             drain: Some(request.drain.clone()),
+            grafts: Grafts::new(&request),
             request,
             context,
             committer,
@@ -175,6 +182,7 @@ impl Driver {
             }
             Effect::Commit(commit) => {
                 self.fresh.insert(commit.namespace.clone());
+                self.grafts.moved(&commit);
                 self.committer.commit(commit).await?;
                 // What ran is part of the checkpoint now: only running tasks have calls to keep.
                 let open: HashSet<String> =
@@ -185,7 +193,7 @@ impl Driver {
             Effect::Load(load) => self.load(load).await?,
             Effect::CacheGet { id, key } => {
                 let writes = self.cached(&key).await?;
-                self.run.handle(now(), Happened::Cached { id, writes });
+                self.run.handle(time(self.clock), Happened::Cached { id, writes });
             }
             Effect::CachePut { key, ttl, writes } => self.cache(&key, ttl, &writes),
             Effect::Invoked { call, ordinal, result } => {
@@ -285,22 +293,24 @@ impl Driver {
     }
 
     async fn load(&mut self, load: Load) -> Result<(), Error> {
-        let saved = match &self.context.store {
-            None => None,
-            Some(store) => thread::load_below(store, &self.request.thread, &load).await?,
+        let grafted = self.grafts.take(&load, &mut self.committer).await?;
+        let saved = match (grafted, &self.context.store) {
+            (Some(grafted), _) => Some(grafted),
+            (None, None) => None,
+            (None, Some(store)) => thread::load_below(store, &self.request.thread, &load).await?,
         };
         let saved = saved.map(|(saved, meter)| {
             self.committer.loaded(&saved, meter);
             self.resumed = true;
             saved
         });
-        self.run.handle(now(), Happened::Loaded { id: load.id, saved });
+        self.run.handle(time(self.clock), Happened::Loaded { id: load.id, saved });
         Ok(())
     }
 
     async fn cached(&self, key: &CacheKey) -> Result<Option<Vec<SavedWrite<Value>>>, Error> {
         let Some(store) = &self.context.store else { return Ok(None) };
-        let found = store.cached(cache_hash(key), now()).await?;
+        let found = store.cached(cache_hash(key), time(self.clock)).await?;
         Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
@@ -314,12 +324,19 @@ impl Driver {
 
     /// Waits for the next thing to happen, and takes it in.
     async fn wait(&mut self) -> Result<(), Error> {
-        let timeout = self.run.poll_timeout();
+        let mut timeout = self.run.poll_timeout();
         if self.running.is_empty() && timeout.is_none() && self.requests.is_empty() {
             return Err(Error::Stalled);
         }
         let flush = self.committer.flush_due();
-        let pause = timeout.map(|at| Duration::from_micros((at.0 - now().0).max(0) as u64));
+        if let (Clock::Replayed(clock), Some(at)) = (&mut self.clock, timeout) {
+            match self.running.is_empty() {
+                true => *clock = at.max(*clock),
+                false => timeout = None,
+            }
+        }
+        let since = time(self.clock).0;
+        let pause = timeout.map(|at| Duration::from_micros((at.0 - since).max(0) as u64));
         tokio::select! {
             biased;
             Some((id, answer)) = self.running.next() => self.returned(id, answer),
@@ -333,7 +350,7 @@ impl Driver {
                 self.run.drain();
             }
             () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
-                self.run.handle(now(), Happened::Timeout);
+                self.run.handle(time(self.clock), Happened::Timeout);
             }
             () = sleep_until(flush) => self.committer.flush()?,
         }
@@ -349,18 +366,20 @@ impl Driver {
         if matches!(call.kind, CallKind::Node | CallKind::ErrorHandler) {
             self.show_exit(&call, &answer);
         }
-        self.run.handle(now(), Happened::Returned { id, answer });
+        self.run.handle(time(self.clock), Happened::Returned { id, answer });
     }
 
     fn take_request(&mut self, request: TaskRequest) {
         match request {
-            TaskRequest::Progress(call) => self.run.handle(now(), Happened::Progress(call)),
+            TaskRequest::Progress(call) => {
+                self.run.handle(time(self.clock), Happened::Progress(call))
+            }
             TaskRequest::Suspend { task, snapshot } => {
                 self.committer.snapshots.insert(task, snapshot);
             }
             TaskRequest::Invoke { call, ordinal, graph, input, reply } => {
                 self.invocations.insert((call, ordinal), reply);
-                self.run.handle(now(), Happened::Invoke { call, ordinal, graph, input });
+                self.run.handle(time(self.clock), Happened::Invoke { call, ordinal, graph, input });
             }
         }
     }
@@ -416,6 +435,14 @@ impl Driver {
             totals,
         }));
         self.committer.barrier().await
+    }
+}
+
+/// The time by a run's clock.
+fn time(clock: Clock) -> Timestamp {
+    match clock {
+        Clock::Wall => now(),
+        Clock::Replayed(moment) => moment,
     }
 }
 

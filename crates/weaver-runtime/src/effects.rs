@@ -7,6 +7,7 @@ use weaver_core::{Failure, FailureKind, Hash, Value};
 use weaver_store::{Effect, EffectStatus, ExecutionId, Lane, Record, crash_point};
 
 use crate::journal::{Journal, now};
+use crate::past::{Answered, Past};
 
 /// What kind of call it is, and what that means after a crash or a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ struct Inner {
     recorded: Vec<Effect>,
     /// Results of earlier attempts that were served again.
     served: Vec<u32>,
+    /// What an earlier execution recorded, where this one goes by it.
+    past: Option<Past>,
     journal: Journal,
 }
 
@@ -85,8 +88,25 @@ impl TaskEffects {
             next: 0,
             recorded,
             served: Vec::new(),
+            past: None,
             journal,
         })))
+    }
+
+    /// Answers calls from what an earlier execution recorded.
+    pub(crate) fn follow(&self, past: Past) {
+        self.lock().past = Some(past);
+    }
+
+    /// The lane and the name of the task in the records.
+    pub(crate) fn name(&self) -> (Lane, Arc<str>) {
+        let inner = self.lock();
+        (inner.lane.clone(), inner.task.clone())
+    }
+
+    /// Whether nothing is ever fired here.
+    pub fn is_replay(&self) -> bool {
+        self.lock().past.as_ref().is_some_and(Past::is_strict)
     }
 
     /// How many calls were made: the place to go on from after a suspension.
@@ -115,6 +135,15 @@ impl TaskEffects {
         if slot.unknown {
             return Err(needs_attention(&request, &slot.key));
         }
+        match self.past_answer(&slot, &request) {
+            Answered::Fire => {}
+            Answered::Done(value) => {
+                self.record(&slot, &request, EffectStatus::Done, value.to_json().into_bytes());
+                return Ok(value);
+            }
+            Answered::Failed(failure) => return Err(failure),
+            Answered::Unknown => return Err(needs_attention(&request, &slot.key)),
+        }
         if request.policy == EffectPolicy::AtMostOnce {
             self.record(&slot, &request, EffectStatus::Intent, Vec::new());
             self.durable().await?;
@@ -135,6 +164,12 @@ impl TaskEffects {
             }
         }
         fired
+    }
+
+    fn past_answer(&self, slot: &Slot, request: &EffectRequest) -> Answered {
+        let inner = &mut *self.lock();
+        let Some(past) = &mut inner.past else { return Answered::Fire };
+        past.answer(slot.ordinal, request, slot.request)
     }
 
     fn record(&self, slot: &Slot, request: &EffectRequest, status: EffectStatus, result: Vec<u8>) {

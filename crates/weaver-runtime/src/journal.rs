@@ -183,7 +183,12 @@ fn small(kind: EventKind, data: &Value) -> Value {
     match data {
         Value::Map(map) => Value::map(map.iter().map(|(key, value)| {
             let size = value.approximate_size();
-            let kept = if size <= DATA_BYTES_MAX / 4 { value.clone() } else { elided(size) };
+            // Of a beginning only the input is large, and the rest stands nowhere else.
+            let term = kind == EventKind::Start && &**key != "input";
+            let kept = match term || size <= DATA_BYTES_MAX / 4 {
+                true => value.clone(),
+                false => elided(size),
+            };
             (key.clone(), kept)
         })),
         other => elided(other.approximate_size()),

@@ -2,7 +2,7 @@
 //! log says first.
 
 use weaver_core::{Event, EventKind, Hash, Value};
-use weaver_engine::{Input, Origin, Resume};
+use weaver_engine::{Input, Origin, Resume, RunOptions, Targets};
 use weaver_store::{
     Execution, ExecutionChange, ExecutionId, ExecutionQuery, ExecutionStatus, Lane, Record, Store,
     Totals,
@@ -26,7 +26,7 @@ pub(crate) async fn load_origin(
     request: &RunRequest,
     committer: &mut Committer,
 ) -> Result<Origin<Value>, Error> {
-    let Some(store) = store else { return Ok(Origin::default()) };
+    let Some(store) = store.filter(|_| !request.anew) else { return Ok(Origin::default()) };
     let loaded = thread::load(store, &request.thread, &request.namespace, request.at).await?;
     let Some((saved, meter)) = loaded else {
         return match request.at {
@@ -128,17 +128,56 @@ pub(crate) fn begin(
         }),
         false => new_execution(execution, request, &input),
     });
-    let data = Value::map([
+    let mut data = vec![
         ("thread", Value::Str(request.thread.clone())),
         ("execution", execution.to_string().into()),
         ("input", input),
         ("goes_on", goes_on.into()),
         ("file", request.version.as_ref().map(|version| version.file.clone()).into()),
-    ]);
-    journal.emit(Event::new(EventKind::Start).with_data(data));
+    ];
+    data.extend(terms(request).into_iter().filter(|(_, value)| !value.is_null()));
+    journal.emit(Event::new(EventKind::Start).with_data(Value::map(data)));
     if request.durability == Durability::Sync {
         drop(journal.flush());
     }
+}
+
+/// Under which terms a run goes, as far as they are not the usual ones: whoever goes
+/// through it again needs them.
+fn terms(request: &RunRequest) -> [(&'static str, Value); 6] {
+    let options = &request.options;
+    let usual = RunOptions::default();
+    let limit = Some(options.recursion_limit).filter(|limit| *limit != usual.recursion_limit);
+    let nodes = |targets: &Option<Targets>| match targets {
+        None => Value::Null,
+        Some(Targets::All) => Value::list(["*".into()]),
+        Some(Targets::Names(names)) => Value::list(names.iter().cloned().map(Value::Str)),
+    };
+    [
+        ("surroundings", surroundings(request).to_hex().into()),
+        ("version", request.version.as_ref().map(|version| version.hash.to_hex()).into()),
+        ("below", below(request)),
+        ("recursion_limit", limit.map(i64::from).into()),
+        ("interrupt_before", nodes(&options.interrupt_before)),
+        ("interrupt_after", nodes(&options.interrupt_after)),
+    ]
+}
+
+/// [`RunRequest::below`] as pairs of namespace and checkpoint.
+fn below(request: &RunRequest) -> Value {
+    match request.below.as_slice() {
+        [] => Value::Null,
+        below => Value::list(below.iter().map(|(namespace, id)| {
+            Value::list([Value::Str(namespace.clone()), id.to_string().into()])
+        })),
+    }
+}
+
+/// A hash of all that nodes may see besides the state.
+pub(crate) fn surroundings(request: &RunRequest) -> Hash {
+    let (context, config) = (request.context.to_json(), request.config.to_json());
+    let host = request.surroundings.map_or([0; 32], |hash| hash.0);
+    Hash::of_parts([context.as_bytes(), config.as_bytes(), &host])
 }
 
 fn new_execution(execution: ExecutionId, request: &RunRequest, input: &Value) -> Record {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use weaver_core::Value;
+use weaver_core::{Hash, Timestamp, Value};
 use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
 use weaver_store::{ExecutionId, Totals, WorkflowVersion};
 
@@ -20,6 +20,17 @@ pub enum Durability {
     Async,
     /// Only the last one; a killed process leaves nothing.
     Exit,
+}
+
+/// What time it is in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// What the wall says.
+    #[default]
+    Wall,
+    /// This moment; pauses between attempts pass at once, and limits of attempts
+    /// never run out: a recorded run is gone through again.
+    Replayed(Timestamp),
 }
 
 /// Is given the chunks of the stream modes that were asked for.
@@ -40,6 +51,14 @@ pub struct RunRequest {
     pub input: Input<Value>,
     /// The checkpoint to start from; absent: the thread's latest.
     pub at: Option<CheckpointId>,
+    /// Start from nothing, though the thread has checkpoints: a history of its own
+    /// beside theirs.
+    pub anew: bool,
+    /// Where subgraphs start that the superstep at [`RunRequest::at`] runs: the way to
+    /// a checkpoint inside a subgraph, outermost first. See [`thread::locate`].
+    ///
+    /// [`thread::locate`]: crate::thread::locate
+    pub below: Vec<(Arc<str>, CheckpointId)>,
     /// Whose checkpoint [`RunRequest::at`] is: the root graph's (empty), or for
     /// [`Input::Update`] that of the subgraph that [`RunRequest::graph`] is.
     pub namespace: Arc<str>,
@@ -47,6 +66,10 @@ pub struct RunRequest {
     pub context: Value,
     /// What nodes see as `config`, a map.
     pub config: Value,
+    /// A hash of everything else that nodes may see and models answer from: settings,
+    /// variables, which model stands in for which. Kept with the run, so that a later
+    /// one knows whether its results still hold.
+    pub surroundings: Option<Hash>,
     /// Limits, breakpoints, stream modes.
     pub options: RunOptions,
     /// When checkpoints must be on disk.
@@ -59,6 +82,8 @@ pub struct RunRequest {
     pub cancel: CancellationToken,
     /// Ends the run before its next superstep.
     pub drain: CancellationToken,
+    /// What time it is.
+    pub clock: Clock,
 }
 
 impl RunRequest {
@@ -71,15 +96,19 @@ impl RunRequest {
             version: None,
             input,
             at: None,
+            anew: false,
+            below: Vec::new(),
             namespace: "".into(),
             context: Value::Null,
             config: Value::map::<&str>([]),
+            surroundings: None,
             options: RunOptions::default(),
             durability: Durability::default(),
             listener: None,
             chunks: None,
             cancel: CancellationToken::new(),
             drain: CancellationToken::new(),
+            clock: Clock::default(),
         }
     }
 }

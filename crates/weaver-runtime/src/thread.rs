@@ -1,13 +1,19 @@
 //! Reading threads: checkpoints, states, questions.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use weaver_core::{Timestamp, Value};
-use weaver_engine::{CheckpointId, CheckpointState, Load, Saved, Source};
-use weaver_store::{CheckpointInfo, Lane, SnapshotMeter, Store};
+use weaver_engine::{CheckpointId, CheckpointState, Graph, Load, Saved, Source, stable_namespace};
+use weaver_store::{
+    Batch, CheckpointInfo, Execution, ExecutionId, ExecutionStatus, Lane, SnapshotMeter, Store,
+    Totals, WorkflowVersion,
+};
 
 use crate::codec;
 use crate::error::Error;
+use crate::graft::copied_row;
+use crate::journal::now;
 
 /// A checkpoint in a list.
 #[derive(Clone, Debug)]
@@ -110,23 +116,77 @@ pub async fn states(
     Ok(states)
 }
 
-/// The checkpoint that a text names: its id, or the beginning of exactly one id.
-pub async fn find_checkpoint(
+/// A checkpoint of a thread, with the way to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whose it is: empty for the root graph's.
+    pub namespace: Arc<str>,
+    /// The checkpoint.
+    pub id: CheckpointId,
+    /// Where the graphs around it stood, the root first.
+    pub parents: Vec<(Arc<str>, CheckpointId)>,
+}
+
+impl Place {
+    /// Where the root graph stood: [`RunRequest::at`] of a run from here.
+    ///
+    /// [`RunRequest::at`]: crate::RunRequest::at
+    pub fn root(&self) -> CheckpointId {
+        self.parents.first().map_or(self.id, |(_, id)| *id)
+    }
+
+    /// [`RunRequest::below`] of a run from here.
+    ///
+    /// [`RunRequest::below`]: crate::RunRequest::below
+    pub fn below(&self) -> Vec<(Arc<str>, CheckpointId)> {
+        let inner = self.parents.iter().skip(1).cloned();
+        match self.namespace.is_empty() {
+            true => Vec::new(),
+            false => inner.chain([(self.namespace.clone(), self.id)]).collect(),
+        }
+    }
+}
+
+/// The checkpoint that a text names: its id, or the beginning or the end of exactly
+/// one id, in the root graph or else in any subgraph. A namespace (whole, or as the
+/// names of its nodes: `research|search`) restricts that.
+pub async fn locate(
     store: &Store,
     thread: &str,
+    namespace: Option<&str>,
     text: &str,
-) -> Result<CheckpointId, Error> {
-    let text = text.replace('-', "");
-    let all = store.checkpoints(Lane::root(thread), None, usize::MAX >> 1).await?;
-    let found: Vec<CheckpointId> = all
-        .iter()
-        .map(|info| codec::engine_id(info.id))
-        .filter(|id| {
-            !text.is_empty() && id.to_string().ends_with(&text) || id.to_string().starts_with(&text)
-        })
-        .collect();
+) -> Result<Place, Error> {
+    let text = text.replace('-', "").to_ascii_lowercase();
+    let named = |own: &str| match namespace {
+        None => true,
+        Some(wanted) => own == wanted || stable_namespace(own) == wanted,
+    };
+    let mut lanes = store.namespaces(thread.into()).await?;
+    lanes.sort_by_key(|lane| !lane.is_empty());
+    let mut found: Vec<(Arc<str>, CheckpointId)> = Vec::new();
+    for lane in lanes.iter().filter(|lane| named(lane)) {
+        let rows = store.checkpoints(Lane::new(thread, lane.clone()), None, 0).await?;
+        let is_meant = |id: &CheckpointId| {
+            let id = id.to_string();
+            !text.is_empty() && (id.ends_with(&text) || id.starts_with(&text))
+        };
+        let ids = rows.iter().map(|info| codec::engine_id(info.id)).filter(is_meant);
+        for id in ids {
+            // A branch may begin with a copy of it, in a namespace of its own.
+            if found.iter().all(|(_, known)| *known != id) {
+                found.push((lane.clone(), id));
+            }
+        }
+        if lane.is_empty() && namespace.is_none() && !found.is_empty() {
+            break;
+        }
+    }
     match found.as_slice() {
-        [one] => Ok(*one),
+        [(namespace, id)] => {
+            let state = load(store, thread, namespace, Some(*id)).await?;
+            let parents = state.map(|(saved, _)| saved.state.parents).unwrap_or_default();
+            Ok(Place { namespace: namespace.clone(), id: *id, parents })
+        }
         [] => Err(Error::NotFound(format!("the thread `{thread}` has no checkpoint `{text}`"))),
         many => Err(Error::Invalid(format!(
             "`{text}` may be {} checkpoints of the thread `{thread}`; write more of it",
@@ -160,4 +220,76 @@ fn entry(info: CheckpointInfo) -> HistoryEntry {
 /// Names a new thread.
 pub fn new_thread_id() -> Arc<str> {
     uuid::Uuid::now_v7().to_string().into()
+}
+
+/// Begins a thread with a copy of what stands at a checkpoint of another, as an
+/// execution of its own in which nothing ran. What tasks had come to there is left
+/// behind: they run again.
+///
+/// Errors: the new thread has checkpoints already.
+pub async fn copy_to(
+    store: &Store,
+    thread: &str,
+    place: &Place,
+    to: &str,
+    version: WorkflowVersion,
+) -> Result<(), Error> {
+    if store.checkpoint(Lane::root(to), None).await?.is_some() {
+        return Err(Error::Invalid(format!("there is a thread `{to}` already")));
+    }
+    let execution = Execution {
+        id: ExecutionId::generate(),
+        parent: None,
+        thread: to.into(),
+        version: Some(version.hash),
+        status: ExecutionStatus::Completed,
+        input: b"\"update\"".to_vec(),
+        started: now(),
+        ended: Some(now()),
+        error: None,
+        totals: Totals::default(),
+    };
+    let id = execution.id;
+    let mut batch = Batch::of(id).with(version).with(execution);
+    let mut open: Vec<(Arc<str>, CheckpointId)> = vec![("".into(), place.root())];
+    open.extend(place.below());
+    let mut copied = HashSet::new();
+    while let Some((namespace, at)) = open.pop() {
+        if !copied.insert((namespace.clone(), at)) {
+            continue;
+        }
+        let Some((mut saved, _)) = load(store, thread, &namespace, Some(at)).await? else {
+            continue;
+        };
+        open.extend(saved.state.children.iter().map(|(name, id)| (name.clone(), *id)));
+        (saved.state.source, saved.state.parent) = (Source::Fork, None);
+        batch.push(copied_row(&Lane::new(to, namespace), id, &saved.state));
+    }
+    Ok(store.append(batch).await?)
+}
+
+/// The graph that a namespace of a thread is of: the way down from the root along
+/// nodes that are graphs, else the only one of `others` (those that functions invoke)
+/// that has all the nodes which ran there.
+pub fn graph_of<'a>(
+    root: &Graph<Value>,
+    others: impl Iterator<Item = &'a Graph<Value>>,
+    namespace: &str,
+    nodes: Option<&HashSet<Arc<str>>>,
+) -> Option<Graph<Value>> {
+    let stable = stable_namespace(namespace);
+    let mut found = Some(root.clone());
+    for node in stable.split('|').filter(|node| !node.is_empty()) {
+        found = found.and_then(|graph| graph.subgraph(node).map(|(inner, _)| inner.clone()));
+    }
+    if found.is_some() {
+        return found;
+    }
+    let nodes = nodes?;
+    let mut fitting = others.filter(|graph| {
+        let own: HashSet<&Arc<str>> = graph.nodes().collect();
+        nodes.iter().all(|node| own.contains(node))
+    });
+    let graph = fitting.next()?;
+    fitting.next().is_none().then(|| graph.clone())
 }

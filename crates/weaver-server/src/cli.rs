@@ -71,10 +71,10 @@ pub enum Command {
 }
 
 /// `agentweaver run`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct RunArgs {
-    /// Workflow file; may be left out when --thread names an earlier run
-    #[arg(required_unless_present = "thread")]
+    /// Workflow file; may be left out when --thread or --replay names an earlier run
+    #[arg(required_unless_present_any = ["thread", "replay"])]
     pub file: Option<PathBuf>,
     /// Input as JSON, or @FILE [default: NAME.input.json beside the file, when there is one]
     #[arg(long, value_name = "JSON|@FILE", conflicts_with_all = ["message", "resume"])]
@@ -121,6 +121,38 @@ pub struct RunArgs {
     /// Never ask on the terminal; exit with 3 when a person is needed
     #[arg(long)]
     pub no_prompt: bool,
+    /// Time travel and changed files
+    #[command(flatten, next_help_heading = "Time travel")]
+    pub travel: TravelArgs,
+}
+
+/// `agentweaver run`, on what has happened.
+#[derive(Debug, Default, Args)]
+pub struct TravelArgs {
+    /// Run on from a checkpoint of the thread, as a new branch; with FILE on the changed file
+    #[arg(long, value_name = "CHECKPOINT", requires = "thread", conflicts_with_all = ["input", "message", "resume"])]
+    pub fork: Option<String>,
+    /// With --fork: state to change first, as JSON
+    #[arg(long, value_name = "JSON|@FILE", requires = "fork")]
+    pub update: Option<String>,
+    /// With --update: the node that is taken to have returned it
+    #[arg(long, value_name = "NODE", requires = "update")]
+    pub as_node: Option<String>,
+    /// With --fork: look for the checkpoint in this subgraph: its nodes joined by `|`
+    #[arg(long, value_name = "NODES", requires = "fork")]
+    pub namespace: Option<String>,
+    /// With --fork: run on in a thread of this name instead of a branch
+    #[arg(long, value_name = "ID", requires = "fork")]
+    pub to_thread: Option<String>,
+    /// Go through a recorded run again without firing anything; exit with 1 if it is not equal
+    #[arg(long, value_name = "THREAD|EXECUTION", conflicts_with_all = ["thread", "input", "message", "resume"])]
+    pub replay: Option<String>,
+    /// Do the last run of the file (or of --thread) again, and run only nodes that changed
+    #[arg(long, conflicts_with_all = ["fork", "replay", "resume"])]
+    pub only_changed: bool,
+    /// Move a run that waits or was stopped to the changed file, if it fits
+    #[arg(long, requires = "thread", conflicts_with_all = ["fork", "replay", "only_changed", "input", "message"])]
+    pub migrate: bool,
 }
 
 /// What to print of a run.
@@ -137,11 +169,12 @@ pub enum StreamArg {
 }
 
 /// When checkpoints must be on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DurabilityArg {
     /// Each superstep before the next starts
     Sync,
     /// In order, while the next supersteps run
+    #[default]
     Async,
     /// Only the last one
     Exit,
@@ -195,8 +228,14 @@ pub struct HistoryArgs {
     /// Print the state at a checkpoint
     #[arg(long, value_name = "CHECKPOINT")]
     pub at: Option<String>,
-    /// Run on from a checkpoint
-    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "at")]
+    /// Compare the states at two checkpoints
+    #[arg(long, value_names = ["CHECKPOINT", "CHECKPOINT"], num_args = 2, conflicts_with = "at")]
+    pub diff: Vec<String>,
+    /// A subgraph instead of the root graph: its nodes joined by `|`
+    #[arg(long, value_name = "NODES")]
+    pub namespace: Option<String>,
+    /// Run on from a checkpoint, as `run --thread THREAD --fork` does
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["at", "diff"])]
     pub fork: Option<String>,
     /// With --fork: state to change first, as JSON
     #[arg(long, value_name = "JSON|@FILE", requires = "fork")]
@@ -211,7 +250,7 @@ pub struct HistoryArgs {
     #[arg(long)]
     pub json: bool,
     /// Print the events of the log instead of checkpoints
-    #[arg(long, conflicts_with_all = ["at", "fork"])]
+    #[arg(long, conflicts_with_all = ["at", "fork", "diff"])]
     pub events: bool,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weaver_agent::{Host, Plan, Services};
+use weaver_core::Hash;
 use weaver_interpreter::{Binding, Pool, PoolOptions};
 use weaver_llm::Gateway;
 use weaver_store::{OpenOptions, Store};
@@ -28,6 +29,9 @@ pub struct House {
     pub gateway: Gateway,
     /// What every model call is answered by, when it is not what the file says.
     pub model_note: Option<String>,
+    /// A hash of what nodes may see of the settings, and of the model that stands in
+    /// for the file's.
+    pub surroundings: Hash,
     tools: Registry,
     pool: Pool,
     environment: Arc<HashMap<String, String>>,
@@ -45,7 +49,11 @@ impl House {
         let program = std::env::current_exe()
             .map_err(|error| CliError::failed(format!("cannot find this program: {error}")))?;
         let pool = Pool::new(PoolOptions::new(program, vec!["__pyworker".into()], key));
+        let environment = settings.environment.iter().flat_map(|(name, value)| [name, value]);
+        let stand_in = model_note.iter();
+        let parts = stand_in.chain(environment).map(|part| part.as_bytes());
         Ok(House {
+            surroundings: Hash::of_parts(parts),
             gateway,
             model_note,
             tools: tools(settings)?,

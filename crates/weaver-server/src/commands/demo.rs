@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{DemoArgs, DurabilityArg, RunArgs};
+use crate::cli::{DemoArgs, RunArgs};
 use crate::commands::run;
 use crate::error::CliError;
 use crate::render::term;
@@ -28,20 +28,8 @@ pub async fn run(args: &DemoArgs, settings: Settings) -> Result<(), CliError> {
     let run_args = RunArgs {
         file: Some(PathBuf::from(EXAMPLE)),
         input,
-        message: None,
-        thread: None,
-        resume: None,
-        stream: None,
-        json: false,
         model: args.model.clone(),
-        graph: None,
-        context: None,
-        recursion_limit: None,
-        durability: DurabilityArg::Async,
-        max_concurrency: None,
-        interrupt_before: Vec::new(),
-        interrupt_after: Vec::new(),
-        no_prompt: false,
+        ..RunArgs::default()
     };
     run::run(&run_args, settings).await
 }

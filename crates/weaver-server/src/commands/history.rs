@@ -1,34 +1,34 @@
 //! `agentweaver history`: a thread's checkpoints, a past state, a fork.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use anstream::println;
 use console::style;
 use weaver_core::spec::START;
 use weaver_core::{Event, Timestamp, Value};
 use weaver_engine::checkpoint::Stored;
-use weaver_engine::{CheckpointId, CheckpointState, Input, StateUpdate};
-use weaver_runtime::{RunRequest, drive, from_entry, thread};
+use weaver_engine::{CheckpointId, CheckpointState, stable_namespace};
+use weaver_runtime::{from_entry, thread};
 use weaver_store::{ExecutionQuery, Store};
 
-use crate::cli::{DurabilityArg, HistoryArgs, RunArgs};
+use crate::cli::{HistoryArgs, RunArgs, TravelArgs};
 use crate::commands::run::{self, unknown_thread};
-use crate::error::{CliError, exit};
-use crate::house::{House, look_into_store, open_store, snapshot_key};
+use crate::error::CliError;
+use crate::house::look_into_store;
 use crate::render::term;
 use crate::settings::Settings;
-use crate::workflow::Workflow;
 
 /// Shows the past, or runs on from it.
 pub async fn run(args: &HistoryArgs, settings: Settings) -> Result<(), CliError> {
     if let Some(fork) = &args.fork {
-        return run_on(args, settings, fork).await;
+        return run::run(&run_args(args, fork)?, settings).await;
     }
     let store = look_into_store(&settings)?;
     let Some(thread) = &args.thread else { return threads(store.as_ref(), args).await };
     let Some(store) = store else { return Err(unknown_thread(thread)) };
     if let Some(at) = &args.at {
-        return state_at(&store, thread, at).await;
+        return state_at(&store, thread, args, at).await;
     }
     if args.events {
         return events(&store, thread, args).await;
@@ -73,7 +73,8 @@ async fn threads(store: Option<&Store>, args: &HistoryArgs) -> Result<(), CliErr
 }
 
 async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<(), CliError> {
-    let entries = thread::history(store, thread, "", args.limit).await?;
+    let namespace = namespace(store, thread, args).await?;
+    let entries = thread::history(store, thread, &namespace, args.limit).await?;
     if entries.is_empty() {
         return Err(unknown_thread(thread));
     }
@@ -124,6 +125,24 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
     Ok(())
 }
 
+/// The namespace that is meant: the last one made, where a subgraph ran several times.
+async fn namespace(store: &Store, thread: &str, args: &HistoryArgs) -> Result<Arc<str>, CliError> {
+    let Some(wanted) = &args.namespace else { return Ok("".into()) };
+    let all = store.namespaces(thread.into()).await?;
+    let is_meant = |own: &&Arc<str>| ***own == *wanted || stable_namespace(own) == *wanted;
+    let found = all.iter().rev().find(is_meant).cloned();
+    found.ok_or_else(|| {
+        let mut known: Vec<String> = all.iter().map(|own| stable_namespace(own)).collect();
+        known.retain(|own| !own.is_empty());
+        known.dedup();
+        let error = CliError::usage(format!("the thread `{thread}` has no subgraph `{wanted}`"));
+        match known.is_empty() {
+            true => error,
+            false => error.with_help(format!("it has: {}", known.join(", "))),
+        }
+    })
+}
+
 /// A status in its colour, all of one width.
 fn status(word: &str) -> String {
     let padded = format!("{word:<9}");
@@ -146,10 +165,16 @@ fn short(id: CheckpointId) -> String {
     text[text.len() - 10..].to_string()
 }
 
-async fn state_at(store: &Store, thread: &str, at: &str) -> Result<(), CliError> {
-    let id = thread::find_checkpoint(store, thread, at).await?;
-    let (saved, _) =
-        thread::load(store, thread, "", Some(id)).await?.ok_or_else(|| unknown_thread(thread))?;
+async fn state_at(
+    store: &Store,
+    thread: &str,
+    args: &HistoryArgs,
+    at: &str,
+) -> Result<(), CliError> {
+    let place = thread::locate(store, thread, args.namespace.as_deref(), at).await?;
+    let (saved, _) = thread::load(store, thread, &place.namespace, Some(place.id))
+        .await?
+        .ok_or_else(|| unknown_thread(thread))?;
     print_json(&serde_json::Value::from(&values_of(&saved.state).plain()));
     Ok(())
 }
@@ -202,66 +227,17 @@ fn print_event(event: &Event) {
     );
 }
 
-/// Forks: edits the state if asked, then runs on.
-async fn run_on(args: &HistoryArgs, settings: Settings, fork: &str) -> Result<(), CliError> {
-    let thread = args.thread.clone().ok_or_else(|| CliError::usage("--fork needs a thread"))?;
-    let store = open_store(&settings)?;
-    let mut at = thread::find_checkpoint(&store, &thread, fork).await?;
-    let run_args = run_args(args, &thread);
-    if let Some(update) = &args.update {
-        at = edit(args, &settings, &store, &thread, at, update).await?;
-    }
-    run::run_from(&run_args, settings, store, at).await
-}
-
-async fn edit(
-    args: &HistoryArgs,
-    settings: &Settings,
-    store: &Store,
-    thread: &str,
-    at: CheckpointId,
-    update: &str,
-) -> Result<CheckpointId, CliError> {
-    let values = run::json_argument("--update", update)?;
-    let workflow: Workflow = run::find_workflow(&run_args(args, thread), store).await?;
-    let key = snapshot_key(&settings.data)?;
-    let house = House::new(settings, &workflow, args.model.as_deref(), key)?;
-    let edit = StateUpdate { values: Some(values), as_node: None, task: None };
-    let mut request =
-        RunRequest::new(thread, workflow.plan.graph.clone(), Input::Update(vec![vec![edit]]));
-    request.at = Some(at);
-    request.version = Some(workflow.version());
-    let host = house.host(&workflow, &workflow.plan, thread);
-    let report = drive(Some(store.clone()), std::sync::Arc::new(host), request).await?;
-    match (report.checkpoint, report.outcome) {
-        (Some(id), _) => Ok(id),
-        (None, weaver_engine::Outcome::Failed(failure)) => {
-            Err(CliError::usage(format!("the state cannot be changed so: {failure}")))
-        }
-        (None, _) => Err(CliError { code: exit::FAILED, ..CliError::usage("nothing was changed") }),
-    }
-}
-
 /// The arguments of `run` that a fork means.
-fn run_args(args: &HistoryArgs, thread: &str) -> RunArgs {
-    RunArgs {
-        file: None,
-        input: None,
-        message: None,
-        thread: Some(thread.into()),
-        resume: None,
-        stream: None,
-        json: args.json,
-        model: args.model.clone(),
-        graph: None,
-        context: None,
-        recursion_limit: None,
-        durability: DurabilityArg::Async,
-        max_concurrency: None,
-        interrupt_before: Vec::new(),
-        interrupt_after: Vec::new(),
-        no_prompt: false,
-    }
+fn run_args(args: &HistoryArgs, fork: &str) -> Result<RunArgs, CliError> {
+    let thread = args.thread.clone().ok_or_else(|| CliError::usage("--fork needs a thread"))?;
+    let travel = TravelArgs {
+        fork: Some(fork.into()),
+        update: args.update.clone(),
+        namespace: args.namespace.clone(),
+        ..TravelArgs::default()
+    };
+    let model = args.model.clone();
+    Ok(RunArgs { thread: Some(thread), json: args.json, model, travel, ..RunArgs::default() })
 }
 
 fn print_json(value: &impl serde::Serialize) {

@@ -133,6 +133,13 @@ impl Ended {
         self.out.lines().map(read).collect()
     }
 
+    /// The nodes that ended, from the events in standard output.
+    pub fn nodes(&self) -> Vec<String> {
+        let lines = self.lines();
+        let ended = lines.iter().filter(|event| event["kind"] == "node_exit");
+        ended.map(|event| event["node"].as_str().unwrap().to_string()).collect()
+    }
+
     /// The kinds of the events in standard output.
     pub fn kinds(&self) -> Vec<String> {
         self.lines().iter().map(|event| event["kind"].as_str().unwrap().to_string()).collect()

@@ -15,4 +15,5 @@ mod nodes_tool;
 mod resume;
 mod run;
 mod settings;
+mod travel;
 mod waiting;

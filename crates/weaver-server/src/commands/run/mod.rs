@@ -1,8 +1,10 @@
 //! `agentweaver run`: run a workflow file, or go on with a thread.
 
 mod ask;
+mod fork;
 mod input;
 mod output;
+mod replay;
 
 pub use input::{json_argument, unknown_thread};
 
@@ -14,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use weaver_agent::plan::targets;
 use weaver_core::{Event, Failure, FailureKind, Timestamp, Value};
-use weaver_engine::{CheckpointId, Emit, Input, Interrupt, Outcome, Resume};
+use weaver_engine::{Emit, Input, Interrupt, Outcome, Resume};
 use weaver_runtime::{Durability, Report, RunRequest, drive, now, thread};
 use weaver_store::{ExecutionQuery, Store};
 
@@ -29,7 +31,13 @@ use output::Screen;
 
 /// Runs, asks the person at the terminal where the graph waits, and reports.
 pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
+    if let Some(wanted) = &args.travel.replay {
+        return replay::run(args, &settings, wanted).await;
+    }
     let store = open_store(&settings)?;
+    if let Some(checkpoint) = &args.travel.fork {
+        return fork::run(args, &settings, store, checkpoint).await;
+    }
     let workflow = find_workflow(args, &store).await?;
     let fresh = args.thread.is_none();
     let thread: Arc<str> =
@@ -38,28 +46,10 @@ pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
     let house = House::new(&settings, &workflow, args.model.as_deref(), key)?;
     let input = input::first_input(args, &workflow, &store, &thread, fresh).await?;
     let mut request = request(args, &workflow, thread, input)?;
-    let session = Session { args, settings: &settings, workflow: &workflow, house: &house, store };
-    session.open(&request.thread);
-    loop {
-        let report = session.turn(request.clone()).await?;
-        let questions = match &report.outcome {
-            Outcome::Interrupted { interrupts, .. } => {
-                session.questions(interrupts, &report.thread).await?
-            }
-            _ => Vec::new(),
-        };
-        if questions.is_empty() || !session.may_ask() {
-            return session.close(&report, &questions);
-        }
-        match ask::ask(&questions).await? {
-            Asked::Answers(answers) => {
-                request.input = input::resume(Resume::ById(answers));
-                request.at = None;
-            }
-            Asked::Closed => return session.close(&report, &questions),
-            Asked::Stopped => return session.stopped(&report.thread),
-        }
-    }
+    request.surroundings = Some(house.surroundings);
+    Session { args, settings: &settings, workflow: &workflow, house: &house, store }
+        .run(request)
+        .await
 }
 
 /// One invocation of the command, over as many runs as it takes.
@@ -72,6 +62,31 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Runs to the end, or to a question that nobody answers.
+    async fn run(&self, mut request: RunRequest) -> Result<(), CliError> {
+        self.open(&request.thread);
+        loop {
+            let report = self.turn(request.clone()).await?;
+            let questions = match &report.outcome {
+                Outcome::Interrupted { interrupts, .. } => {
+                    self.questions(interrupts, &report.thread).await?
+                }
+                _ => Vec::new(),
+            };
+            if questions.is_empty() || !self.may_ask() {
+                return self.close(&report, &questions);
+            }
+            match ask::ask(&questions).await? {
+                Asked::Answers(answers) => {
+                    request.input = input::resume(Resume::ById(answers));
+                    (request.at, request.anew, request.below) = (None, false, Vec::new());
+                }
+                Asked::Closed => return self.close(&report, &questions),
+                Asked::Stopped => return self.stopped(&report.thread),
+            }
+        }
+    }
+
     fn open(&self, thread: &str) {
         if self.args.json {
             return;
@@ -284,29 +299,4 @@ fn request(
         request.options.interrupt_after = Some(targets(&args.interrupt_after));
     }
     Ok(request)
-}
-
-/// Runs on from a chosen checkpoint, for `agentweaver history --fork`.
-pub async fn run_from(
-    args: &RunArgs,
-    settings: Settings,
-    store: Store,
-    at: CheckpointId,
-) -> Result<(), CliError> {
-    let workflow = find_workflow(args, &store).await?;
-    let key = snapshot_key(&settings.data)?;
-    let house = House::new(&settings, &workflow, args.model.as_deref(), key)?;
-    let thread: Arc<str> = args.thread.clone().unwrap_or_default().into();
-    let mut request = request(args, &workflow, thread, Input::Continue)?;
-    request.at = Some(at);
-    let session = Session { args, settings: &settings, workflow: &workflow, house: &house, store };
-    session.open(&request.thread);
-    let report = session.turn(request).await?;
-    let questions = match &report.outcome {
-        Outcome::Interrupted { interrupts, .. } => {
-            session.questions(interrupts, &report.thread).await?
-        }
-        _ => Vec::new(),
-    };
-    session.close(&report, &questions)
 }

@@ -1,0 +1,225 @@
+//! `agentweaver run --replay`: goes through a recorded run again, and says whether
+//! it is the same.
+
+use std::sync::Arc;
+
+use anstream::println;
+use console::style;
+use serde_json::{Value as Json, json};
+use weaver_core::Value;
+use weaver_engine::{Outcome, stable_namespace};
+use weaver_runtime::replay::{Difference, DifferenceKind, ReplayRequest, Replayed, replay};
+use weaver_store::{Execution, ExecutionId, ExecutionQuery, Store};
+
+use super::{json_argument, unknown_thread};
+use crate::cli::RunArgs;
+use crate::error::{CliError, exit};
+use crate::house::{House, look_into_store, random_key};
+use crate::render::{source, term};
+use crate::settings::Settings;
+use crate::workflow::Workflow;
+
+/// Characters of a value that are shown.
+const SHOWN: usize = 140;
+
+/// Replays with the source that the run is pinned to, or with a changed file.
+pub async fn run(args: &RunArgs, settings: &Settings, wanted: &str) -> Result<(), CliError> {
+    let store = look_into_store(settings)?.ok_or_else(|| unknown_thread(wanted))?;
+    let execution = find(&store, wanted).await?;
+    let workflow = match &args.file {
+        Some(file) => Workflow::read(file, args.graph.as_deref())?,
+        None => pinned(&store, &execution, args.graph.as_deref()).await?,
+    };
+    // Suspended functions live in this process only: any key will do.
+    let house = House::new(settings, &workflow, args.model.as_deref(), random_key())?;
+    let context = match &args.context {
+        None => Value::Null,
+        Some(context) => workflow
+            .plan
+            .context(json_argument("--context", context)?)
+            .map_err(|failure| CliError::usage(format!("--context does not fit: {failure}")))?,
+    };
+    let request = ReplayRequest {
+        execution: execution.id,
+        graph: workflow.plan.graph.clone(),
+        context,
+        config: Value::map::<&str>([]),
+    };
+    let host = house.host(&workflow, &workflow.plan, &execution.thread);
+    let replayed = replay(&store, Arc::new(host), request).await?;
+    match args.json {
+        true => println!("{}", json_of(&replayed, &workflow)),
+        false => print(&replayed, &workflow, args.file.is_some()),
+    }
+    match replayed.differences.is_empty() {
+        true => Ok(()),
+        false => Err(CliError::shown(exit::FAILED)),
+    }
+}
+
+/// The execution of that id, or the last run of the thread of that name.
+pub async fn find(store: &Store, wanted: &str) -> Result<Execution, CliError> {
+    if let Ok(id) = wanted.parse::<ExecutionId>()
+        && let Some(execution) = store.execution(id).await?
+    {
+        return Ok(execution);
+    }
+    let thread = Some(wanted.into());
+    let query = ExecutionQuery { thread, limit: 1000, ..ExecutionQuery::default() };
+    let runs = store.executions(query).await?;
+    // An edit of the state is an execution too, in which nothing runs.
+    let found = runs.into_iter().find(|execution| execution.input != b"\"update\"");
+    found.ok_or_else(|| unknown_thread(wanted))
+}
+
+/// The source that an execution is pinned to.
+pub async fn pinned(
+    store: &Store,
+    execution: &Execution,
+    graph: Option<&str>,
+) -> Result<Workflow, CliError> {
+    let version = match execution.version {
+        Some(hash) => store.version(hash).await?,
+        None => None,
+    };
+    let version =
+        version.ok_or_else(|| CliError::usage("that run was not made from a file; name one"))?;
+    Workflow::compile(&version.file, &version.source, graph)
+}
+
+fn print(replayed: &Replayed, workflow: &Workflow, changed: bool) {
+    let with = match changed {
+        true => format!("with {}", workflow.file),
+        false => format!("with {} as it was", workflow.file),
+    };
+    let Execution { id, thread, .. } = &replayed.execution;
+    term::note(&format!("replay of {id} · thread {thread} · {with}"));
+    let served = served(replayed);
+    if replayed.differences.is_empty() {
+        println!(
+            "{} equal: {} {}; {served}",
+            style("●").green(),
+            replayed.same_checkpoints,
+            plural(replayed.same_checkpoints, "checkpoint"),
+        );
+        return;
+    }
+    let count = replayed.differences.len() as u64;
+    println!("{} {count} {}; {served}", style("✘").red(), plural(count, "difference"));
+    for difference in &replayed.differences {
+        println!("  {} · {}", style(place(difference, workflow)).bold(), words(difference));
+        let side = |name: &str, value: &Value| {
+            if !value.is_null() {
+                let text = term::one_line(&value.plain().to_json(), SHOWN);
+                println!("      {name:<5} {text}");
+            }
+        };
+        side("then", &difference.recorded);
+        side("now", &difference.now);
+    }
+    if let Outcome::Failed(failure) = &replayed.outcome
+        && failure.code != "replay_diverged"
+    {
+        println!("  this time it failed: {failure}");
+    }
+}
+
+/// `2 model calls and 1 tool call from the log, none fired`.
+fn served(replayed: &Replayed) -> String {
+    let calls = replayed
+        .served
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind} {}", plural(*count, "call")));
+    match calls.collect::<Vec<_>>().as_slice() {
+        [] => "no calls to the outside".into(),
+        calls => format!("{} from the log, none fired", calls.join(", ")),
+    }
+}
+
+/// `step 3 · node \`answer\` (flow.py:23)`.
+fn place(difference: &Difference, workflow: &Workflow) -> String {
+    let mut text = match difference.kind {
+        DifferenceKind::Outcome => "the end".to_string(),
+        _ => format!("step {}", difference.step),
+    };
+    if !difference.namespace.is_empty() {
+        text.push_str(&format!(" of {}", stable_namespace(&difference.namespace)));
+    }
+    if let Some(node) = &difference.node {
+        text.push_str(&format!(" · node `{node}`"));
+        if let Some(line) = line(difference, workflow) {
+            text.push_str(&format!(" ({}:{line})", workflow.file));
+        }
+    }
+    text
+}
+
+fn line(difference: &Difference, workflow: &Workflow) -> Option<u32> {
+    let span = source::place_of(&workflow.analysis.spec, difference.node.as_deref()?)?;
+    Some(span.line)
+}
+
+fn words(difference: &Difference) -> String {
+    match &difference.kind {
+        DifferenceKind::CallNotRecorded(kind) => {
+            format!("makes a {kind} call that is not recorded")
+        }
+        DifferenceKind::CallChanged(kind) => {
+            format!("its {kind} call asks something else (then: the answer it had)")
+        }
+        DifferenceKind::CallNotMade(kind) => format!("its recorded {kind} call is not made"),
+        DifferenceKind::Wrote(key) => format!("writes another `{key}`"),
+        DifferenceKind::State(key) => format!("the state holds another `{key}`"),
+        DifferenceKind::Next => "goes elsewhere".into(),
+        DifferenceKind::Shorter => "is not reached".into(),
+        DifferenceKind::Longer => "the run goes on where it had ended".into(),
+        DifferenceKind::Outcome => "it ends otherwise".into(),
+    }
+}
+
+/// A stable word for a kind, and the key or the kind of call that it is about.
+fn kind_of(kind: &DifferenceKind) -> (&'static str, Option<&str>) {
+    match kind {
+        DifferenceKind::CallNotRecorded(kind) => ("call_not_recorded", Some(kind)),
+        DifferenceKind::CallChanged(kind) => ("call_changed", Some(kind)),
+        DifferenceKind::CallNotMade(kind) => ("call_not_made", Some(kind)),
+        DifferenceKind::Wrote(key) => ("wrote", Some(key)),
+        DifferenceKind::State(key) => ("state", Some(key)),
+        DifferenceKind::Next => ("next", None),
+        DifferenceKind::Shorter => ("shorter", None),
+        DifferenceKind::Longer => ("longer", None),
+        DifferenceKind::Outcome => ("outcome", None),
+    }
+}
+
+fn json_of(replayed: &Replayed, workflow: &Workflow) -> String {
+    let plain = |value: &Value| Json::from(&value.plain());
+    let difference = |difference: &Difference| {
+        let (kind, what) = kind_of(&difference.kind);
+        json!({
+            "kind": kind,
+            "what": what,
+            "namespace": &*difference.namespace,
+            "step": difference.step,
+            "node": difference.node.as_deref(),
+            "file": workflow.file,
+            "line": line(difference, workflow),
+            "recorded": plain(&difference.recorded),
+            "now": plain(&difference.now),
+        })
+    };
+    let served = replayed.served.iter().map(|(kind, count)| (kind.to_string(), json!(count)));
+    let json = json!({
+        "execution": replayed.execution.id.to_string(),
+        "thread": &*replayed.execution.thread,
+        "equal": replayed.differences.is_empty(),
+        "same_checkpoints": replayed.same_checkpoints,
+        "served": served.collect::<serde_json::Map<_, _>>(),
+        "differences": replayed.differences.iter().map(difference).collect::<Vec<_>>(),
+    });
+    serde_json::to_string_pretty(&json).expect("it has a JSON form")
+}
+
+fn plural(count: u64, word: &str) -> String {
+    if count == 1 { word.into() } else { format!("{word}s") }
+}
