@@ -14,7 +14,8 @@ pub enum EventKind {
     Start,
     /// A node task began. `data`: `{"input", "triggers", "attempt"}`.
     NodeEnter,
-    /// A node task ended. `data`: `{"update"}`, and `{"error"}` when it failed, `{"cached": true}` when it was not run.
+    /// A node task ended. `data`: `{"update"}`, `{"goto"}` when a command or send said so, `{"error"}`
+    /// when it failed, and `{"cached": true, "cost"}` when an earlier run's result was taken.
     NodeExit,
     /// A failed attempt will be tried again. `data`: `{"error", "attempt", "delay_ms"}`.
     NodeRetry,

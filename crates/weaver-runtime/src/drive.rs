@@ -8,10 +8,10 @@ use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use weaver_core::{Event, EventKind, Failure, Hash, Timestamp, Value};
+use weaver_core::{Event, EventKind, Hash, Timestamp, Value};
 use weaver_engine::effect::CacheKey;
 use weaver_engine::{
-    Answer, Call, CallId, CallKind, Effect, Happened, Invoked, Load, NodeOutput, Outcome, Run,
+    Answer, Call, CallId, CallKind, Effect, Happened, Invoked, Load, Outcome, Run,
     SavedWrite, TaskInfo,
 };
 use weaver_store::{
@@ -25,7 +25,7 @@ use crate::graft::Grafts;
 use crate::journal::{Journal, now};
 use crate::request::{Clock, Report, RunRequest};
 use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
-use crate::{codec, open, thread};
+use crate::{codec, open, shown, thread};
 
 /// Takes a run to its end, its wait or its failure. Without a store nothing is
 /// kept and nothing can be resumed.
@@ -92,6 +92,8 @@ struct RunningCall {
     kind: CallKind,
     began: Instant,
     abort: AbortHandle,
+    /// What its answer cost in the run that it comes from, if it was not run.
+    reused: Option<Value>,
 }
 
 impl Driver {
@@ -203,7 +205,7 @@ impl Driver {
             }
             Effect::Retry { task, failure, delay } => {
                 let data = Value::map([
-                    ("error", failure_value(&failure)),
+                    ("error", shown::failure(&failure)),
                     ("attempt", task.attempt.into()),
                     ("delay_ms", Value::from(delay.as_millis() as i64)),
                 ]);
@@ -257,7 +259,8 @@ impl Driver {
         };
         let (abort, registration) = AbortHandle::new_pair();
         let (id, kind) = (call.id, call.kind);
-        self.calls.insert(id, RunningCall { task, kind, began: Instant::now(), abort });
+        self.calls
+            .insert(id, RunningCall { task, kind, began: Instant::now(), abort, reused: None });
         let future = Abortable::new(self.handler.call(call, context), registration);
         self.running.push(Box::pin(async move { (id, future.await.ok()) }));
         Ok(())
@@ -310,6 +313,9 @@ impl Driver {
 
     async fn cached(&self, key: &CacheKey) -> Result<Option<Vec<SavedWrite<Value>>>, Error> {
         let Some(store) = &self.context.store else { return Ok(None) };
+        if self.request.ignore_cache {
+            return Ok(None);
+        }
         let found = store.cached(cache_hash(key), time(self.clock)).await?;
         Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
@@ -374,6 +380,11 @@ impl Driver {
             TaskRequest::Progress(call) => {
                 self.run.handle(time(self.clock), Happened::Progress(call))
             }
+            TaskRequest::Reused(call, cost) => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.reused = Some(cost);
+                }
+            }
             TaskRequest::Suspend { task, snapshot } => {
                 self.committer.snapshots.insert(task, snapshot);
             }
@@ -385,14 +396,11 @@ impl Driver {
     }
 
     fn show_exit(&self, call: &RunningCall, answer: &Answer<Value>) {
-        let data = match answer {
-            Answer::Node(output) => Value::map([("update", output_value(output))]),
-            Answer::Failed(failure) => Value::map([("error", failure_value(failure))]),
-            Answer::Parent(command) => Value::map([("update", fields_value(&command.update))]),
-            Answer::Interrupted(_) => return,
-            Answer::Routes(_) | Answer::Value(_) => return,
-        };
-        let mut event = task_event(&call.task, EventKind::NodeExit).with_data(data);
+        let Some(mut data) = shown::exit(answer) else { return };
+        if let Some(cost) = &call.reused {
+            data.extend([("cached", true.into()), ("cost", cost.clone())]);
+        }
+        let mut event = task_event(&call.task, EventKind::NodeExit).with_data(Value::map(data));
         event.duration_us = Some(call.began.elapsed().as_micros() as u64);
         self.context.journal.emit(event);
     }
@@ -409,7 +417,7 @@ impl Driver {
         let mut error = None;
         if let Outcome::Failed(failure) = outcome {
             error = Some(codec::encode(failure));
-            let mut event = Event::new(EventKind::Error).with_data(failure_value(failure));
+            let mut event = Event::new(EventKind::Error).with_data(shown::failure(failure));
             event.node.clone_from(&failure.node);
             journal.emit(event);
         }
@@ -463,24 +471,4 @@ async fn cancelled(token: Option<&CancellationToken>) {
 
 fn cache_hash(key: &CacheKey) -> Hash {
     Hash::of_parts([key.node.as_bytes(), key.key.as_bytes()])
-}
-
-fn failure_value(failure: &Failure) -> Value {
-    let json = serde_json::to_value(failure).expect("a failure has a JSON form");
-    Value::from(&json)
-}
-
-/// What a node wrote, for people.
-fn output_value(output: &NodeOutput<Value>) -> Value {
-    match output {
-        NodeOutput::Nothing | NodeOutput::Send(_) => Value::Null,
-        NodeOutput::Update(value) => value.clone(),
-        NodeOutput::Fields(fields) => fields_value(fields),
-        NodeOutput::Command(command) => fields_value(&command.update),
-        NodeOutput::Many(outputs) => Value::list(outputs.iter().map(output_value)),
-    }
-}
-
-pub(crate) fn fields_value(fields: &[(Arc<str>, Value)]) -> Value {
-    Value::map(fields.iter().map(|(key, value)| (key.clone(), value.clone())))
 }

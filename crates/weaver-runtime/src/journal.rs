@@ -183,9 +183,10 @@ fn small(kind: EventKind, data: &Value) -> Value {
     match data {
         Value::Map(map) => Value::map(map.iter().map(|(key, value)| {
             let size = value.approximate_size();
-            // Of a beginning only the input is large, and the rest stands nowhere else.
-            let term = kind == EventKind::Start && &**key != "input";
-            let kept = match term || size <= DATA_BYTES_MAX / 4 {
+            // These stand nowhere else: of a beginning all but the input, and what a reused
+            // result had cost.
+            let sole = (kind == EventKind::Start && &**key != "input") || &**key == "cost";
+            let kept = match sole || size <= DATA_BYTES_MAX / 4 {
                 true => value.clone(),
                 false => elided(size),
             };

@@ -21,6 +21,8 @@ mod open;
 mod past;
 pub mod replay;
 mod request;
+pub mod reuse;
+mod shown;
 mod task;
 pub mod thread;
 

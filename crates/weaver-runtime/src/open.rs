@@ -9,11 +9,10 @@ use weaver_store::{
 };
 
 use crate::commit::Committer;
-use crate::drive::fields_value;
 use crate::error::Error;
 use crate::journal::{self, Journal, now};
 use crate::request::{Durability, RunRequest};
-use crate::thread;
+use crate::{shown, thread};
 
 /// The number of a thread, part of the ids of messages that come without one.
 pub(crate) fn thread_number(thread: &str) -> u128 {
@@ -209,7 +208,7 @@ fn input_value(input: &Input<Value>) -> Value {
             };
             Value::tagged(
                 "command",
-                [("resume", resume), ("update", fields_value(&command.update))],
+                [("resume", resume), ("update", shown::fields(&command.update))],
             )
         }
         Input::Update(_) => Value::str("update"),

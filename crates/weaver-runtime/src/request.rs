@@ -72,6 +72,8 @@ pub struct RunRequest {
     pub surroundings: Option<Hash>,
     /// Limits, breakpoints, stream modes.
     pub options: RunOptions,
+    /// Take nothing out of the cache of nodes, which knows inputs but not code.
+    pub ignore_cache: bool,
     /// When checkpoints must be on disk.
     pub durability: Durability,
     /// Is shown every event.
@@ -103,6 +105,7 @@ impl RunRequest {
             config: Value::map::<&str>([]),
             surroundings: None,
             options: RunOptions::default(),
+            ignore_cache: false,
             durability: Durability::default(),
             listener: None,
             chunks: None,

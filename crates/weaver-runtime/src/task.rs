@@ -50,6 +50,8 @@ pub struct TaskContext {
 /// What a running task asks of the driver.
 pub(crate) enum TaskRequest {
     Progress(CallId),
+    /// The call is answered with what an earlier run came to, which cost this.
+    Reused(CallId, Value),
     Invoke {
         call: CallId,
         ordinal: u32,
@@ -109,6 +111,11 @@ impl TaskContext {
     /// A sign of life: the task's idle limit starts anew.
     pub fn progress(&self) {
         let _ = self.requests.send(TaskRequest::Progress(self.call));
+    }
+
+    /// Says that the answer comes from an earlier run, and what it cost there.
+    pub(crate) fn reused(&self, cost: Value) {
+        let _ = self.requests.send(TaskRequest::Reused(self.call, cost));
     }
 
     /// Runs a graph inside this task. After [`Invoked::Interrupted`] and

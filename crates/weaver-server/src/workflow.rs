@@ -49,6 +49,13 @@ impl Workflow {
         }
     }
 
+    /// Compiles the source of an earlier run, and says nothing of its problems.
+    pub fn recompile(file: &str, text: &str, graph: Option<&str>) -> Option<Self> {
+        let analysis = weaver_studio::parse(file, text);
+        let plan = compile(&analysis, graph).ok().filter(|_| !analysis.has_errors())?;
+        Some(Workflow { file: file.into(), analysis, plan })
+    }
+
     /// The version that a run is pinned to.
     pub fn version(&self) -> WorkflowVersion {
         let source = self.analysis.source.to_string();

@@ -167,6 +167,17 @@ pub fn program(analysis: &Analysis, graph: Option<&str>) -> Program {
     }
 }
 
+/// The text of a function (by [`weaver_core::spec::FunctionSpec::id`]) and of all that
+/// it uses, cut out of the file as [`program`] does; and the graphs that it invokes.
+pub fn function(analysis: &Analysis, id: &str) -> Option<(String, Vec<String>)> {
+    let part = analysis.parts.functions.get(id)?;
+    let cutter = &analysis.parts.cutter;
+    let text = cut::source(&analysis.source, &cutter.units(), &part.closure.units);
+    let graphs = part.closure.graphs.values();
+    let graphs = graphs.filter_map(|index| cutter.graph_names.get(*index).cloned()).collect();
+    Some((text, graphs))
+}
+
 impl Cutter {
     fn units(&self) -> Units<'_> {
         Units::new(items(&self.chunks), &self.graph_statements, self.known.clone())

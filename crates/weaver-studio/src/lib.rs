@@ -31,6 +31,6 @@ mod syntax;
 mod tools;
 mod units;
 
-pub use analysis::{Analysis, parse, program};
+pub use analysis::{Analysis, function, parse, program};
 pub use document::{Document, EditError};
 pub use problem::CODES;

@@ -1,8 +1,10 @@
 //! [`Plan`]: a file compiled for running.
 
+mod code;
 mod graph;
 mod parallel;
 
+pub use code::code;
 pub use graph::targets;
 
 use std::collections::HashMap;

@@ -13,9 +13,11 @@ pub use builder::{
     Reducer, Targets,
 };
 
+use crate::channels::Channels;
+use crate::checkpoint::{CheckpointState, TaskPath, TaskRef};
 use crate::policy::{CachePolicy, RetryPolicy, TimeoutPolicy};
 use crate::value::StateValue;
-use crate::view::ViewKey;
+use crate::view::{StateView, ViewKey};
 
 /// A compiled graph. Cloning costs a reference count.
 pub struct Graph<V>(pub(crate) Arc<Plan<V>>);
@@ -75,6 +77,42 @@ impl<V: StateValue> Graph<V> {
             Body::Subgraph(graph, persistence) => Some((graph, *persistence)),
             _ => None,
         }
+    }
+
+    /// The function that a node is, as the graph's builder named it.
+    pub fn function(&self, node: &str) -> Option<&Arc<str>> {
+        match &self.0.nodes[*self.0.node_ids.get(node)? as usize].body {
+            Body::Function(what) => Some(what),
+            _ => None,
+        }
+    }
+
+    /// What a task of the superstep at a checkpoint was given, as one value; nothing
+    /// for the entry and for a node that sees how many steps are left, which the
+    /// checkpoint does not say.
+    pub fn task_input(&self, state: &CheckpointState<V>, task: &TaskRef) -> Option<V> {
+        let plan = &self.0;
+        let node = &plan.nodes[*plan.node_ids.get(&task.node)? as usize];
+        match task.path {
+            TaskPath::Push(index) => Some(state.sends.get(index as usize)?.arg.clone()),
+            TaskPath::Pull(_) if matches!(node.body, Body::Function(_)) => {
+                let channel = |(_, key): &(Arc<str>, ViewKey)| matches!(key, ViewKey::Channel(_));
+                let view = StateView {
+                    values: Channels::restore(plan, state, false).values,
+                    keys: node.view.clone(),
+                    overlay: Vec::new(),
+                    extra: Vec::new(),
+                    remaining_steps: 0,
+                };
+                node.view.iter().all(channel).then(|| view.to_value())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether some of its state is never saved.
+    pub fn has_unsaved_state(&self) -> bool {
+        self.0.has_untracked
     }
 
     /// The metadata of a node.

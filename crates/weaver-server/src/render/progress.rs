@@ -138,11 +138,16 @@ impl Progress {
             running.bar.finish_and_clear();
         }
         let failed = event.data.get("error").is_some();
-        let mark = match failed {
-            true => style("✘").red().bold().for_stderr(),
-            false => style("✔").green().for_stderr(),
+        let reused = event.data.get("cached").is_some();
+        let mark = match (failed, reused) {
+            (true, _) => style("✘").red().bold().for_stderr(),
+            (false, true) => style("=").dim().for_stderr(),
+            (false, false) => style("✔").green().for_stderr(),
         };
-        let took = event.duration_us.map(term::duration).unwrap_or_default();
+        let took = match reused {
+            true => "as then".to_string(),
+            false => event.duration_us.map(term::duration).unwrap_or_default(),
+        };
         let name = name_of(event);
         let head = format!("{mark} {name:<22} {:>8}", style(took).dim().for_stderr());
         let room = self.width.saturating_sub(console::measure_text_width(&head) + 2);

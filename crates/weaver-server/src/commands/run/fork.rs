@@ -32,7 +32,7 @@ pub async fn run(
     let workflow = find_workflow(args, &store).await?;
     let key = snapshot_key(&settings.data)?;
     let house = House::new(settings, &workflow, args.model.as_deref(), key)?;
-    let session = Session { args, settings, workflow: &workflow, house: &house, store };
+    let session = Session::new(args, settings, &workflow, &house, store);
     let thread = match &args.travel.to_thread {
         None => thread,
         Some(to) => {

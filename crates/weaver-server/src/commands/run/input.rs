@@ -106,7 +106,8 @@ async fn timed_out(
     Ok(late.map(|question| (question.id, timeout_answer())).collect())
 }
 
-fn message(workflow: &Workflow, text: &str) -> Result<Value, CliError> {
+/// The input that is one chat message of the user.
+pub fn message(workflow: &Workflow, text: &str) -> Result<Value, CliError> {
     let keys = workflow.input_keys();
     if !keys.is_empty() && !keys.contains(&"messages") {
         let message = "--message needs a state key `messages`, which this workflow does not have";
@@ -118,7 +119,7 @@ fn message(workflow: &Workflow, text: &str) -> Result<Value, CliError> {
 }
 
 /// An input must be an object, and at least one of its keys one of the state's.
-fn check(workflow: &Workflow, input: &Value, quiet: bool) -> Result<(), CliError> {
+pub fn check(workflow: &Workflow, input: &Value, quiet: bool) -> Result<(), CliError> {
     let example = || format!("for example: {}", workflow.input_example());
     let Some(given) = input.as_map() else {
         let message =

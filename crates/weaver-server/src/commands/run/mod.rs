@@ -3,6 +3,7 @@
 mod ask;
 mod fork;
 mod input;
+mod only_changed;
 mod output;
 mod replay;
 
@@ -17,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use weaver_agent::plan::targets;
 use weaver_core::{Event, Failure, FailureKind, Timestamp, Value};
 use weaver_engine::{Emit, Input, Interrupt, Outcome, Resume};
-use weaver_runtime::{Durability, Report, RunRequest, drive, now, thread};
+use weaver_runtime::reuse::Reuse;
+use weaver_runtime::{Durability, Handler, Report, RunRequest, drive, now, thread};
 use weaver_store::{ExecutionQuery, Store};
 
 use crate::cli::{DurabilityArg, RunArgs};
@@ -38,6 +40,9 @@ pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
     if let Some(checkpoint) = &args.travel.fork {
         return fork::run(args, &settings, store, checkpoint).await;
     }
+    if args.travel.only_changed {
+        return only_changed::run(args, &settings, store).await;
+    }
     let workflow = find_workflow(args, &store).await?;
     let fresh = args.thread.is_none();
     let thread: Arc<str> =
@@ -47,9 +52,7 @@ pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
     let input = input::first_input(args, &workflow, &store, &thread, fresh).await?;
     let mut request = request(args, &workflow, thread, input)?;
     request.surroundings = Some(house.surroundings);
-    Session { args, settings: &settings, workflow: &workflow, house: &house, store }
-        .run(request)
-        .await
+    Session::new(args, &settings, &workflow, &house, store).run(request).await
 }
 
 /// One invocation of the command, over as many runs as it takes.
@@ -59,9 +62,21 @@ pub struct Session<'a> {
     workflow: &'a Workflow,
     house: &'a House,
     store: Store,
+    /// What earlier runs came to, where that is taken.
+    reuse: Option<Reuse>,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    fn new(
+        args: &'a RunArgs,
+        settings: &'a Settings,
+        workflow: &'a Workflow,
+        house: &'a House,
+        store: Store,
+    ) -> Self {
+        Session { args, settings, workflow, house, store, reuse: None }
+    }
+
     /// Runs to the end, or to a question that nobody answers.
     async fn run(&self, mut request: RunRequest) -> Result<(), CliError> {
         self.open(&request.thread);
@@ -116,7 +131,11 @@ impl Session<'_> {
         request.cancel = CancellationToken::new();
         let cancel = request.cancel.clone();
         let host = self.house.host(self.workflow, &self.workflow.plan, &request.thread);
-        let driven = drive(Some(self.store.clone()), Arc::new(host), request);
+        let handler: Arc<dyn Handler> = match &self.reuse {
+            Some(reuse) => reuse.handler(Arc::new(host)),
+            None => Arc::new(host),
+        };
+        let driven = drive(Some(self.store.clone()), handler, request);
         tokio::pin!(driven);
         let report = tokio::select! {
             report = &mut driven => report?,
