@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use weaver_core::{Event, EventKind, Hash, Timestamp, Value};
 use weaver_engine::effect::CacheKey;
 use weaver_engine::{
-    Answer, Call, CallId, CallKind, Effect, Happened, Invoked, Load, Outcome, Run,
-    SavedWrite, TaskInfo,
+    Answer, Call, CallId, CallKind, Effect, Happened, Invoked, Load, Outcome, Run, SavedWrite,
+    TaskInfo,
 };
 use weaver_store::{
     CacheEntry, ExecutionChange, ExecutionId, ExecutionStatus, Lane, Record, Store, Totals,
@@ -106,9 +106,10 @@ impl Driver {
             Some(store) => open::unfinished(store, &request).await?,
             None => None,
         };
-        let goes_on = unfinished.is_some();
-        let (execution, sequence, totals) =
-            unfinished.unwrap_or_else(|| (ExecutionId::generate(), 0, Totals::default()));
+        let (execution, sequence, totals) = match &unfinished {
+            Some((last, sequence)) => (last.id, *sequence, last.totals),
+            None => (ExecutionId::generate(), 0, Totals::default()),
+        };
         let listener = request.listener.clone();
         let journal = Journal::new(store.clone(), execution, sequence, totals, listener);
         let mut committer = Committer::new(
@@ -120,7 +121,7 @@ impl Driver {
         );
         let origin = open::load_origin(store.as_ref(), &request, &mut committer).await?;
         let resumed = origin.saved.is_some();
-        open::begin(&journal, execution, &request, goes_on);
+        open::begin(&journal, execution, &request, unfinished.as_ref().map(|(last, _)| last));
         if let (Some(store), Some(answers)) = (&store, open::answers_of(&request.input)) {
             open::note_answers(store, &mut committer, answers).await?;
         }

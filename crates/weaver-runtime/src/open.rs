@@ -5,7 +5,6 @@ use weaver_core::{Event, EventKind, Hash, Value};
 use weaver_engine::{Input, Origin, Resume, RunOptions, Targets};
 use weaver_store::{
     Execution, ExecutionChange, ExecutionId, ExecutionQuery, ExecutionStatus, Lane, Record, Store,
-    Totals,
 };
 
 use crate::commit::Committer;
@@ -87,12 +86,12 @@ pub(crate) async fn note_answers(
     Ok(())
 }
 
-/// The execution that this run goes on with, and where its log ends, with its sums:
-/// the thread's last one, if nothing new is asked and it has not ended for good.
+/// The execution that this run goes on with, and where its log ends: the thread's last
+/// one, if nothing new is asked and it has not ended for good.
 pub(crate) async fn unfinished(
     store: &Store,
     request: &RunRequest,
-) -> Result<Option<(ExecutionId, u64, Totals)>, Error> {
+) -> Result<Option<(Execution, u64)>, Error> {
     let goes_on = matches!(request.input, Input::Continue | Input::Command(_));
     if !goes_on || request.at.is_some() {
         return Ok(None);
@@ -104,17 +103,24 @@ pub(crate) async fn unfinished(
         return Ok(None);
     };
     let head = store.head(last.id).await?;
-    Ok(Some((last.id, head.sequence, last.totals)))
+    Ok(Some((last, head.sequence)))
 }
 
 pub(crate) fn begin(
     journal: &Journal,
     execution: ExecutionId,
     request: &RunRequest,
-    goes_on: bool,
+    unfinished: Option<&Execution>,
 ) {
+    let goes_on = unfinished.is_some();
     if let Some(version) = &request.version {
         journal.record(Record::Version(version.clone()));
+    }
+    let moved = request.version.as_ref().map(|version| version.hash);
+    if let (Some(last), Some(version)) = (unfinished, moved)
+        && last.version != moved
+    {
+        journal.record(Record::Pin(last.id, version));
     }
     let input = input_value(&request.input);
     journal.record(match goes_on {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weaver_core::Timestamp;
+use weaver_core::{Hash, Timestamp};
 
 use crate::item::{Item, ItemKey};
 use crate::record::{
@@ -31,6 +31,9 @@ pub enum Record {
     Execution(Execution),
     /// An execution stands otherwise now.
     ExecutionChange(ExecutionChange),
+    /// An execution goes on with this version of its source. Refused for an execution
+    /// that does not exist.
+    Pin(ExecutionId, Hash),
     /// A line of an execution's log.
     Entry(Entry),
     /// A checkpoint.
@@ -122,6 +125,7 @@ impl Record {
             Record::DropPendingWrites(..)
             | Record::ForgetItem(_)
             | Record::ClearCache
+            | Record::Pin(..)
             | Record::ForgetThread(_) => 0,
         };
         payload + 256

@@ -110,9 +110,12 @@ impl<V: StateValue> Graph<V> {
         }
     }
 
-    /// Whether some of its state is never saved.
-    pub fn has_unsaved_state(&self) -> bool {
-        self.0.has_untracked
+    /// Whether it has a channel that a checkpoint names: a state key, or what triggers
+    /// a node (`branch:to:node`, `join:a+b:node`).
+    pub fn has_channel(&self, name: &str) -> bool {
+        self.0.key_ids.contains_key(name)
+            || self.0.control_ids.contains_key(name)
+            || name == &*self.0.nodes[self.0.start as usize].name
     }
 
     /// The metadata of a node.

@@ -17,4 +17,5 @@ mod resume;
 mod run;
 mod settings;
 mod travel;
+mod versions;
 mod waiting;

@@ -52,6 +52,7 @@ impl Tables {
             }
             Record::Execution(execution) => self.execution_begins(execution)?,
             Record::ExecutionChange(change) => self.execution_changes(change)?,
+            Record::Pin(id, version) => self.pin(id, version)?,
             Record::Entry(entry) => self.entry(entry)?,
             Record::Checkpoint(checkpoint) => self.new_checkpoint(checkpoint)?,
             Record::PendingWrite(write) => self.pending_write(write),
@@ -106,6 +107,15 @@ impl Tables {
         execution.ended = change.ended;
         execution.error = change.error;
         execution.totals = change.totals;
+        Ok(Box::new(move |t| drop(t.executions.insert(old.id, old))))
+    }
+
+    fn pin(&mut self, id: ExecutionId, version: Hash) -> Result<Undo> {
+        let Some(execution) = self.executions.get_mut(&id) else {
+            return conflict(format!("there is no execution {id}"));
+        };
+        let old = execution.clone();
+        execution.version = Some(version);
         Ok(Box::new(move |t| drop(t.executions.insert(old.id, old))))
     }
 

@@ -124,6 +124,7 @@ impl Applier {
             Record::Version(version) => super::simple::version(connection, version),
             Record::Execution(execution) => super::simple::execution(connection, execution),
             Record::ExecutionChange(change) => super::simple::execution_change(connection, change),
+            Record::Pin(id, version) => super::simple::pin(connection, *id, *version),
             Record::Item(item) => super::simple::item(connection, item),
             Record::ForgetItem(key) => {
                 let path = path_text(&key.namespace)?;

@@ -1,13 +1,13 @@
 //! Records that need nothing remembered.
 
 use rusqlite::{Connection, params};
-use weaver_core::Timestamp;
+use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
 use super::rows::{TENANT, execute, optional_payload, payload, uuid_bytes};
-use crate::Lane;
 use crate::item::{Item, path_text};
 use crate::record::{CacheEntry, Execution, ExecutionChange, WorkflowVersion};
+use crate::{ExecutionId, Lane};
 
 type Outcome = Result<(), Fault>;
 
@@ -85,6 +85,16 @@ pub(super) fn execution_change(connection: &Connection, change: &ExecutionChange
         ])?;
     if changed == 0 {
         return Err(Fault::conflict(format!("there is no execution {}", change.id)));
+    }
+    Ok(())
+}
+
+pub(super) fn pin(connection: &Connection, id: ExecutionId, version: Hash) -> Outcome {
+    let changed = connection
+        .prepare_cached("UPDATE executions SET version = ?3 WHERE tenant_id = ?1 AND id = ?2")?
+        .execute(params![TENANT, uuid_bytes(&id.0), version.0])?;
+    if changed == 0 {
+        return Err(Fault::conflict(format!("there is no execution {id}")));
     }
     Ok(())
 }

@@ -33,6 +33,12 @@ pub fn executions_are_kept_and_listed_newest_first(store: &Store) {
     );
     assert_eq!(changed.error, change.error);
 
+    write(store, Record::Pin(execution_id(2), Hash::of(b"changed"))).unwrap();
+    let pinned = get(store.execution(execution_id(2))).unwrap();
+    assert_eq!(pinned, Execution { version: Some(Hash::of(b"changed")), ..changed });
+    let unknown = Record::Pin(execution_id(9), Hash::of(b"changed"));
+    assert!(matches!(write(store, unknown), Err(Error::Conflict(_))));
+
     let list = |query| -> Vec<u128> {
         get(store.executions(query)).iter().map(|found| found.id.0.as_u128()).collect()
     };

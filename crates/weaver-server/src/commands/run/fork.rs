@@ -8,7 +8,7 @@ use weaver_runtime::thread::Place;
 use weaver_runtime::{RunRequest, drive, thread};
 use weaver_store::Store;
 
-use super::{Session, find_workflow, input, json_argument, request};
+use super::{Session, find_workflow, input, json_argument, pin, request};
 use crate::cli::RunArgs;
 use crate::error::{CliError, exit};
 use crate::house::{House, snapshot_key};
@@ -30,6 +30,9 @@ pub async fn run(
     let namespace = args.travel.namespace.as_deref();
     let mut place = thread::locate(&store, &thread, namespace, checkpoint).await?;
     let workflow = find_workflow(args, &store).await?;
+    if args.file.is_some() {
+        pin::check_fork(&store, &thread, place.root(), &workflow).await?;
+    }
     let key = snapshot_key(&settings.data)?;
     let house = House::new(settings, &workflow, args.model.as_deref(), key)?;
     let session = Session::new(args, settings, &workflow, &house, store);

@@ -5,6 +5,7 @@ mod fork;
 mod input;
 mod only_changed;
 mod output;
+mod pin;
 mod replay;
 
 pub use input::{json_argument, unknown_thread};
@@ -47,9 +48,10 @@ pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
     let fresh = args.thread.is_none();
     let thread: Arc<str> =
         args.thread.as_deref().map_or_else(thread::new_thread_id, |thread| thread.into());
+    let input = input::first_input(args, &workflow, &store, &thread, fresh).await?;
+    let workflow = pin::choose(args, &store, &thread, workflow, &input).await?;
     let key = snapshot_key(&settings.data)?;
     let house = House::new(&settings, &workflow, args.model.as_deref(), key)?;
-    let input = input::first_input(args, &workflow, &store, &thread, fresh).await?;
     let mut request = request(args, &workflow, thread, input)?;
     request.surroundings = Some(house.surroundings);
     Session::new(args, &settings, &workflow, &house, store).run(request).await
