@@ -180,3 +180,49 @@ fn a_fork_can_be_replayed_too() {
     let ended = desk.run(["run", "--replay", "t"]);
     assert!(ended.out.contains("equal:"), "{}{}", ended.out, ended.err);
 }
+
+#[test]
+fn branches_are_a_tree_with_the_runs_that_made_them() {
+    let desk = Desk::with("flow.py", &two_steps());
+    desk.run(["run", "flow.py", "--input", r#"{"question":"hi"}"#, "--thread", "t"]).expect(0);
+    let id = desk.checkpoints("t")[1]["checkpoint"].as_str().unwrap().to_string();
+    let args = ["history", "t", "--fork", &id, "--update", r#"{"question":"changed"}"#];
+    desk.run(args).expect(0);
+    let shown = desk.run(["history", "t"]).expect(0).out;
+    let columns: Vec<&str> = shown.lines().map(|line| line.split("  ").next().unwrap()).collect();
+    let of_runs =
+        |line: &&&str| !line.is_empty() && !line.starts_with("run") && !line.starts_with("edit");
+    let tree: Vec<&str> = columns.iter().filter(of_runs).copied().collect();
+    assert_eq!(tree, ["●", "●", "│ ●", "├─╯", "●", "●", "●"], "{shown}");
+    assert_eq!(columns.iter().filter(|line| line.starts_with("run ")).count(), 2, "{shown}");
+    assert_eq!(columns.iter().filter(|line| line.starts_with("edit ")).count(), 1, "{shown}");
+    let listed = desk.checkpoints("t");
+    let forked = listed.iter().find(|entry| entry["checkpoint"] == *id).unwrap();
+    assert_eq!((&forked["children"], &forked["branch"]), (&json!(2), &json!(0)));
+    assert_eq!(listed[2]["branch"], 1);
+}
+
+#[test]
+fn a_diff_shows_what_lies_between_two_states() {
+    let desk = Desk::with("flow.py", &two_steps());
+    desk.run(["run", "flow.py", "--input", r#"{"question":"hi"}"#, "--thread", "t"]).expect(0);
+    let ids: Vec<String> = desk
+        .checkpoints("t")
+        .iter()
+        .map(|entry| entry["checkpoint"].as_str().unwrap().to_string())
+        .collect();
+    let shown = desk.run(["history", "t", "--diff", &ids[1], &ids[0]]).expect(0).out;
+    for part in
+        ["+ answer: \"HI\"", "+ log: 1 more behind 1", "+ \"answered\"", "~ next: answer → the end"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let json = desk.run(["history", "t", "--diff", &ids[0], &ids[1], "--json"]).expect(0).json();
+    let changes = json["changes"].as_array().unwrap();
+    let kinds: Vec<&str> = changes.iter().map(|change| change["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["removed", "changed"]);
+    assert_eq!(json["to"]["next"], json!(["answer"]));
+    desk.run(["history", "t", "--diff", &ids[0], &ids[0]]).expect(0).says(&["the same"]);
+    desk.run(["history", "t", "--diff", &ids[0]]).expect(2);
+    desk.run(["history", "t", "--diff", &ids[0], "zz"]).expect(2).says(&["no checkpoint `zz`"]);
+}

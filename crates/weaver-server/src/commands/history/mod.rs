@@ -1,4 +1,7 @@
-//! `agentweaver history`: a thread's checkpoints, a past state, a fork.
+//! `agentweaver history`: a thread's checkpoints, a past state, what lies between two.
+
+mod diff;
+mod tree;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,8 +12,9 @@ use weaver_core::spec::START;
 use weaver_core::{Event, Timestamp, Value};
 use weaver_engine::checkpoint::Stored;
 use weaver_engine::{CheckpointId, CheckpointState, stable_namespace};
+use weaver_runtime::thread::HistoryEntry;
 use weaver_runtime::{from_entry, thread};
-use weaver_store::{ExecutionQuery, Store};
+use weaver_store::{Execution, ExecutionQuery, Store};
 
 use crate::cli::{HistoryArgs, RunArgs, TravelArgs};
 use crate::commands::run::{self, unknown_thread};
@@ -18,6 +22,7 @@ use crate::error::CliError;
 use crate::house::look_into_store;
 use crate::render::term;
 use crate::settings::Settings;
+use tree::{Row, Tree};
 
 /// Shows the past, or runs on from it.
 pub async fn run(args: &HistoryArgs, settings: Settings) -> Result<(), CliError> {
@@ -29,6 +34,9 @@ pub async fn run(args: &HistoryArgs, settings: Settings) -> Result<(), CliError>
     let Some(store) = store else { return Err(unknown_thread(thread)) };
     if let Some(at) = &args.at {
         return state_at(&store, thread, args, at).await;
+    }
+    if !args.diff.is_empty() {
+        return diff::run(&store, thread, args).await;
     }
     if args.events {
         return events(&store, thread, args).await;
@@ -78,29 +86,26 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
     if entries.is_empty() {
         return Err(unknown_thread(thread));
     }
+    let runs = runs(store, thread).await?;
+    let mut tree = Tree::default();
+    let rows: Vec<(Row, &HistoryEntry)> =
+        entries.iter().map(|entry| (tree.place(entry.id, entry.parent), entry)).collect();
     if args.json {
-        let rows = entries.iter().map(|entry| {
-            serde_json::json!({
-                "checkpoint": entry.id.to_string(),
-                "parent": entry.parent.map(|id| id.to_string()),
-                "step": entry.step,
-                "source": entry.source,
-                "time": entry.time.to_rfc3339(),
-                "next": entry.next,
-                "execution": entry.execution,
-            })
-        });
-        print_json(&rows.collect::<Vec<_>>());
+        print_json(&rows.iter().map(|row| entry_json(row, &entries)).collect::<Vec<_>>());
         return Ok(());
     }
+    let width = rows.iter().map(|(row, _)| row.dots.chars().count()).max().unwrap_or(1);
     let shown: HashMap<CheckpointId, i64> =
         entries.iter().map(|entry| (entry.id, entry.step)).collect();
-    for (i, entry) in entries.iter().enumerate() {
-        let next = match entry.next.as_slice() {
-            [] => style("the end").dim().to_string(),
-            [start] if start == START => style("the beginning").dim().to_string(),
-            nodes => format!("next {}", nodes.join(", ")),
-        };
+    let mut run = "";
+    for (i, (row, entry)) in rows.iter().enumerate() {
+        if run != entry.execution {
+            run = &entry.execution;
+            print_run(run, &runs, i == 0);
+        }
+        if let Some(joint) = &row.joint {
+            println!("{}", style(joint).dim());
+        }
         // A branch of the history: the entry below is not the parent.
         let below = entries.get(i + 1).map(|below| below.id);
         let branch = match entry.parent {
@@ -108,21 +113,74 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
                 Some(step) => format!("  ↳ from step {step} ({})", short(parent)),
                 None => format!("  ↳ from {}", short(parent)),
             },
+            None if below.is_some() => "  ↳ from nothing".to_string(),
             _ => String::new(),
         };
         println!(
-            "{}  {}  step {:>3}  {:<6}  {next}{}",
+            "{:<width$}  {}  {}  step {:>3}  {:<6}  {}{}",
+            row.dots,
             style(entry.time.to_rfc3339()).dim(),
             style(short(entry.id)).cyan(),
             entry.step,
             entry.source,
+            next_words(entry),
             style(branch).yellow()
         );
     }
+    let of = if args.namespace.is_some() { " of the subgraph" } else { "" };
     term::note(&format!(
-        "\nagentweaver history {thread} --at ID shows a state, --fork ID runs on from there"
+        "\nagentweaver history {thread} --at ID shows a state{of}, --diff ID ID what lies between two, --fork ID runs on from there"
     ));
     Ok(())
+}
+
+/// The runs of a thread, by id.
+async fn runs(store: &Store, thread: &str) -> Result<HashMap<String, Execution>, CliError> {
+    let query =
+        ExecutionQuery { thread: Some(thread.into()), limit: 10_000, ..ExecutionQuery::default() };
+    let runs = store.executions(query).await?;
+    Ok(runs.into_iter().map(|run| (run.id.to_string(), run)).collect())
+}
+
+/// The line where another run begins, looking back.
+fn print_run(id: &str, runs: &HashMap<String, Execution>, first: bool) {
+    let Some(run) = runs.get(id) else { return };
+    let word = match run.input.as_slice() {
+        b"\"update\"" => "edit",
+        _ => "run",
+    };
+    let gap = if first { "" } else { "\n" };
+    let mut text = format!("{word} {id} · {}", minute(run.started));
+    if word == "run" {
+        text.push_str(&format!(" · {}", run.status.as_str()));
+    }
+    if let Some(cost) = term::cost(run.totals.cost_micros) {
+        text.push_str(&format!(" · {cost}"));
+    }
+    println!("{gap}{}", style(text).dim());
+}
+
+fn next_words(entry: &HistoryEntry) -> String {
+    match entry.next.as_slice() {
+        [] => style("the end").dim().to_string(),
+        [start] if start == START => style("the beginning").dim().to_string(),
+        nodes => format!("next {}", nodes.join(", ")),
+    }
+}
+
+fn entry_json((row, entry): &(Row, &HistoryEntry), all: &[HistoryEntry]) -> serde_json::Value {
+    let children = all.iter().filter(|other| other.parent == Some(entry.id)).count();
+    serde_json::json!({
+        "checkpoint": entry.id.to_string(),
+        "parent": entry.parent.map(|id| id.to_string()),
+        "step": entry.step,
+        "source": entry.source,
+        "time": entry.time.to_rfc3339(),
+        "next": entry.next,
+        "execution": entry.execution,
+        "branch": row.column,
+        "children": children,
+    })
 }
 
 /// The namespace that is meant: the last one made, where a subgraph ran several times.
