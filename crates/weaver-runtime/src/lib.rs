@@ -23,6 +23,7 @@ pub mod replay;
 mod request;
 pub mod reuse;
 mod shown;
+mod steps;
 mod task;
 pub mod thread;
 

@@ -12,10 +12,11 @@ use weaver_engine::{
     Answer, BranchSpec, Call, ChannelKind, Graph, GraphBuilder, Input, InputCommand, NodeOutput,
     NodeSpec, Operator, Outcome, Reducer, Resume, Route, SendTo,
 };
+use weaver_runtime::replay::{ReplayRequest, replay};
 use weaver_runtime::{
-    Durability, EffectPolicy, EffectRequest, Handler, RunRequest, TaskContext, drive, thread,
+    Durability, EffectPolicy, EffectRequest, Error, Handler, RunRequest, TaskContext, drive, thread,
 };
-use weaver_store::{Batch, Faults, OpenOptions, Store};
+use weaver_store::{Batch, ExecutionQuery, Faults, OpenOptions, Store};
 
 const MEMORY_SEEDS: u64 = 150;
 const SQLITE_SEEDS: u64 = 20;
@@ -60,8 +61,32 @@ async fn check(store: Store, seed: u64) {
     let found = run(&store, &world, Some((seed, 60))).await;
     assert_eq!(found, expected, "seed {seed}");
     assert_eq!(steps(&store).await, steps(&expected_store).await, "seed {seed}");
+    if seed.is_multiple_of(3) {
+        replays(&store, &world, seed).await;
+    }
     let twice = world.0.twice.lock().expect("no test panics in it");
     assert!(twice.is_empty(), "seed {seed}: made again after they had ended: {twice:?}");
+}
+
+/// Whatever happened on the way, the log goes through again as it went, and nothing
+/// is fired.
+async fn replays(store: &Store, world: &World, seed: u64) {
+    let fired = world.0.fired.lock().expect("no test panics in it").clone();
+    for execution in store.executions(ExecutionQuery::default()).await.expect("it can be read") {
+        let request = ReplayRequest {
+            execution: execution.id,
+            graph: graph(),
+            context: Value::Null,
+            config: Value::map::<&str>([]),
+        };
+        match replay(store, Arc::new(world.clone()), request).await {
+            Ok(replayed) => assert_eq!(replayed.differences, [], "seed {seed}"),
+            // Its beginning, or the answer to its read, was lost.
+            Err(Error::Invalid(message)) => assert!(message.contains("execution"), "{message}"),
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+    }
+    assert_eq!(*world.0.fired.lock().expect("no test panics in it"), fired, "seed {seed}");
 }
 
 /// Runs to the end, continuing after every fault; nothing if a person has to look.

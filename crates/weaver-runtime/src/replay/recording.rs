@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use weaver_core::spec::START;
 use weaver_core::{Event, EventKind, Timestamp, Value};
-use weaver_engine::{CheckpointId, CheckpointState, Input, InterruptId, Source, Targets, TaskId};
+use weaver_engine::{
+    Answer, CheckpointId, CheckpointState, Input, InterruptId, Source, Targets, TaskId,
+};
 use weaver_store::{Batch, Execution, ExecutionId, ExecutionStatus, Lane, Record, Store};
 
 use super::{ReplayRequest, clock};
 use crate::error::Error;
 use crate::graft::copied_row;
 use crate::request::RunRequest;
+use crate::steps::{Ends, Steps};
 use crate::{codec, from_entry, thread};
 
 /// What the log holds of an execution.
@@ -30,6 +33,8 @@ pub(crate) struct Recording {
     /// How its first checkpoint came about.
     source: Source,
     answers: HashMap<String, (Value, Timestamp)>,
+    /// What its tasks came to that were not run, but taken from earlier runs.
+    pub taken: HashMap<(Arc<str>, TaskId), Answer<Value>>,
 }
 
 impl Recording {
@@ -39,8 +44,9 @@ impl Recording {
         let execution =
             found.ok_or_else(|| Error::NotFound(format!("there is no execution `{execution}`")))?;
         let entries = store.entries(execution.id, 0, 0).await?;
-        let events = entries.iter().filter_map(from_entry);
-        let starts: Vec<Event> = events.filter(|event| event.kind == EventKind::Start).collect();
+        let events: Vec<Event> = entries.iter().filter_map(from_entry).collect();
+        let starts =
+            events.iter().filter(|event| event.kind == EventKind::Start).cloned().collect();
         let mut recording = Recording {
             starts,
             lanes: Vec::new(),
@@ -49,63 +55,43 @@ impl Recording {
             origin: None,
             source: Source::Loop,
             answers: HashMap::new(),
+            taken: HashMap::new(),
             execution,
         };
-        recording.read_lanes(store).await?;
+        recording.read_lanes(store, &Ends::of(events)).await?;
         recording.read_answers(store).await?;
         recording.check()?;
         Ok(recording)
     }
 
-    async fn read_lanes(&mut self, store: &Store) -> Result<(), Error> {
+    async fn read_lanes(&mut self, store: &Store, ends: &Ends) -> Result<(), Error> {
         let thread = self.execution.thread.clone();
         for namespace in store.namespaces(thread.clone()).await? {
             let lane = Lane::new(thread.clone(), namespace.clone());
-            let mut rows = store.checkpoints(lane, None, 0).await?;
+            let mut rows = store.checkpoints(lane.clone(), None, 0).await?;
             rows.retain(|row| row.execution == self.execution.id);
             rows.reverse();
-            for row in &rows {
-                let id = codec::engine_id(row.id);
-                let loaded = thread::load(store, &thread, &namespace, Some(id)).await?;
-                let Some((saved, _)) = loaded else { continue };
-                for task in &saved.state.next {
-                    self.nodes.insert((namespace.clone(), task.id), task.node.clone());
-                }
-            }
-            if rows.is_empty() {
-                continue;
-            }
+            let Some(first) = rows.first() else { continue };
             if namespace.is_empty() {
-                self.origin = rows[0].parent.map(codec::engine_id);
-                self.source = codec::engine_source(rows[0].source);
-                if let Some(origin) = self.origin {
-                    self.note_tasks(store, &namespace, origin).await?;
-                }
+                self.origin = first.parent.map(codec::engine_id);
+                self.source = codec::engine_source(first.source);
             }
-            for row in rows.iter().filter(|row| row.source == weaver_store::Source::Loop) {
-                let Some(parent) = row.parent else { continue };
-                let parent = codec::engine_id(parent);
-                let loaded = thread::load(store, &thread, &namespace, Some(parent)).await?;
-                let tasks = loaded.into_iter().flat_map(|(saved, _)| saved.state.next);
-                self.settled.extend(tasks.map(|task| (namespace.clone(), task.id)));
+            let steps = Steps::read(store, &lane, &rows).await?;
+            for (_, task, wrote, ended) in steps.tasks() {
+                let name = (namespace.clone(), task.id);
+                self.nodes.insert(name.clone(), task.node.clone());
+                if ended {
+                    self.settled.insert(name.clone());
+                }
+                let id = task.id.to_string();
+                if let Some(wrote) = wrote.filter(|_| ends.is_taken(&id)) {
+                    self.taken.extend(ends.answer(&id, wrote).map(|answer| (name, answer)));
+                }
             }
             let ids = rows.iter().map(|row| codec::engine_id(row.id)).collect();
             self.lanes.push((namespace, ids));
         }
         self.lanes.sort_by_key(|(namespace, _)| namespace.len());
-        Ok(())
-    }
-
-    async fn note_tasks(
-        &mut self,
-        store: &Store,
-        namespace: &Arc<str>,
-        id: CheckpointId,
-    ) -> Result<(), Error> {
-        let loaded = thread::load(store, &self.execution.thread, namespace, Some(id)).await?;
-        for task in loaded.into_iter().flat_map(|(saved, _)| saved.state.next) {
-            self.nodes.insert((namespace.clone(), task.id), task.node);
-        }
         Ok(())
     }
 

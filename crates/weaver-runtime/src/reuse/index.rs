@@ -1,20 +1,16 @@
 //! [`Index`]: step results of earlier executions, read from their logs.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{HashMap, VecDeque};
 
 use weaver_core::spec::START;
 use weaver_core::{Event, EventKind, Hash, Value};
 use weaver_engine::checkpoint::TaskRef;
-use weaver_engine::{
-    Answer, CheckpointState, Command, Fields, Goto, Graph, NodeOutput, PendingRecord, Saved,
-    SavedWrite, SendTo,
-};
-use weaver_store::{CheckpointInfo, ExecutionId, Lane, Source, Store};
+use weaver_engine::{CheckpointState, Fields, Graph};
+use weaver_store::{ExecutionId, Lane, Source, Store};
 
 use super::{Beginning, Cost, Earlier, Results, StepResult, key_of};
 use crate::error::Error;
+use crate::steps::{Ends, Steps};
 use crate::{codec, from_entry, thread};
 
 /// Step results of earlier executions.
@@ -43,7 +39,7 @@ pub(super) async fn beginning(
 /// What the events of an execution say of its tasks.
 #[derive(Default)]
 struct Tasks {
-    ends: HashMap<String, Event>,
+    ends: Ends,
     costs: HashMap<String, Cost>,
 }
 
@@ -110,38 +106,11 @@ impl Tasks {
                 if let Some(first) = first.and_then(|cost| serde_json::from_value(cost).ok()) {
                     *cost = first;
                 }
-                self.ends.insert(task, event);
+                self.ends.take(event);
             }
             _ => {}
         }
     }
-
-    /// The whole of what a task came to, if the log has it: what it wrote is in the
-    /// checkpoint, where it went in its last event.
-    fn answer(&self, task: &str, wrote: Fields<Value>) -> Option<Answer<Value>> {
-        let end = self.ends.get(task)?;
-        if end.data.get("error").is_some() || end.data.get("parent").is_some() {
-            return None;
-        }
-        let goto = match end.data.get("goto") {
-            None => Vec::new(),
-            Some(gotos) => gotos.as_list()?.iter().map(goto_of).collect::<Option<Vec<_>>>()?,
-        };
-        Some(Answer::Node(NodeOutput::Command(Command { update: wrote, goto })))
-    }
-}
-
-fn goto_of(value: &Value) -> Option<Goto<Value>> {
-    if let Value::Str(node) = value {
-        return Some(Goto::Node(node.clone()));
-    }
-    let arg = value.get("arg")?.clone();
-    let timeout = value.get("timeout").and_then(Value::as_f64);
-    Some(Goto::Send(SendTo {
-        node: value.get("node")?.as_str()?.into(),
-        arg,
-        timeout: timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-    }))
 }
 
 async fn add_execution(
@@ -161,7 +130,7 @@ async fn add_execution(
         let nodes = steps.nodes();
         let graph = thread::graph_of(&code.graph, code.graphs.iter(), &namespace, Some(&nodes));
         let Some(graph) = graph else { continue };
-        for (before, task, wrote) in steps.tasks() {
+        for (before, task, wrote, _) in steps.tasks() {
             let Some((key, result)) =
                 step_result(earlier, tasks, &graph, &lane, before, task, wrote)
             else {
@@ -185,74 +154,8 @@ fn step_result(
     let code = earlier.code.nodes.get(&**graph.function(&task.node)?)?;
     let input = graph.task_input(before, task)?;
     let name = task.id.to_string();
-    let answer = wrote.and_then(|wrote| tasks.answer(&name, wrote));
+    let answer = wrote.and_then(|wrote| tasks.ends.answer(&name, wrote));
     let cost = tasks.costs.get(&name).copied().unwrap_or_default();
     let key = key_of(code.hash, &task.node, &input);
     Some((key, StepResult { lane: lane.clone(), task: name.into(), answer, cost }))
-}
-
-/// The supersteps of an execution in one lane: the state before, and what came of it.
-struct Steps(Vec<(Saved<Value>, Option<CheckpointState<Value>>)>);
-
-impl Steps {
-    async fn read(store: &Store, lane: &Lane, rows: &[CheckpointInfo]) -> Result<Self, Error> {
-        let mut steps = Vec::new();
-        let mut ended = HashSet::new();
-        for row in rows.iter().filter(|row| row.source == Source::Loop) {
-            let Some(parent) = row.parent else { continue };
-            let (before, after) = (codec::engine_id(parent), codec::engine_id(row.id));
-            let before = thread::load(store, &lane.thread, &lane.namespace, Some(before)).await?;
-            let after = thread::load(store, &lane.thread, &lane.namespace, Some(after)).await?;
-            if let (Some((before, _)), Some((after, _))) = (before, after) {
-                ended.insert(parent);
-                steps.push((before, Some(after.state)));
-            }
-        }
-        // The last superstep may be open: tasks that had ended are in its records.
-        if let Some(last) = rows.last().filter(|last| !ended.contains(&last.id)) {
-            let id = codec::engine_id(last.id);
-            if let Some((saved, _)) =
-                thread::load(store, &lane.thread, &lane.namespace, Some(id)).await?
-            {
-                steps.push((saved, None));
-            }
-        }
-        Ok(Steps(steps))
-    }
-
-    fn nodes(&self) -> HashSet<Arc<str>> {
-        let tasks = self.0.iter().flat_map(|(before, _)| &before.state.next);
-        tasks.map(|task| task.node.clone()).filter(|node| &**node != START).collect()
-    }
-
-    /// Each task with the state before it and what it wrote, if it ended.
-    fn tasks(
-        &self,
-    ) -> impl Iterator<Item = (&CheckpointState<Value>, &TaskRef, Option<Fields<Value>>)> {
-        self.0.iter().flat_map(|(before, after)| {
-            before.state.next.iter().enumerate().map(move |(position, task)| {
-                let wrote = match after {
-                    // With durability `exit` a checkpoint does not say who wrote it.
-                    Some(after) if after.wrote.len() == before.state.next.len() => {
-                        after.wrote[position].clone()
-                    }
-                    Some(_) => None,
-                    None => pending(before, task),
-                };
-                (&before.state, task, wrote)
-            })
-        })
-    }
-}
-
-fn pending(saved: &Saved<Value>, task: &TaskRef) -> Option<Fields<Value>> {
-    let record = saved.pending.iter().find_map(|record| match record {
-        PendingRecord::Task(record) if record.task.id == task.id => Some(record),
-        _ => None,
-    })?;
-    let state = record.writes.as_ref()?.iter().filter_map(|write| match write {
-        SavedWrite::State(key, value) => Some((key.clone(), value.clone())),
-        _ => None,
-    });
-    Some(state.collect())
 }

@@ -100,6 +100,10 @@ fn savings(ended: &Ended) -> Value {
     ended.lines().last().unwrap()["data"].clone()
 }
 
+fn execution(ended: &Ended) -> String {
+    ended.lines()[0]["data"]["execution"].as_str().unwrap().to_string()
+}
+
 /// The nodes that ran, without those whose result was taken from before.
 fn ran(ended: &Ended) -> Vec<String> {
     let lines = ended.lines();
@@ -124,6 +128,8 @@ fn nothing_runs_again_when_nothing_has_changed() {
     assert!(savings["saved"]["usage"]["input"].as_u64().unwrap() > 0);
     assert!(!ended.kinds().contains(&"llm_request".to_string()));
     assert_eq!(answer(&desk), before);
+    let replayed = desk.run(["run", "--replay", execution(&ended).as_str()]).expect(0);
+    assert!(replayed.out.contains("equal:"), "{}", replayed.out);
     // A line that moves and a remark change nothing.
     edit(&desk, "def plan(", "# a remark\n\n\ndef plan(");
     let again = rerun(&desk);
