@@ -149,14 +149,18 @@ impl Place {
 
 /// The checkpoint that a text names: its id, or the beginning or the end of exactly
 /// one id, in the root graph or else in any subgraph. A namespace (whole, or as the
-/// names of its nodes: `research|search`) restricts that.
+/// names of its nodes: `research|search`) restricts that. `step:N` is the newest
+/// checkpoint of a superstep.
 pub async fn locate(
     store: &Store,
     thread: &str,
     namespace: Option<&str>,
     text: &str,
 ) -> Result<Place, Error> {
-    let text = text.replace('-', "").to_ascii_lowercase();
+    let text = match text.starts_with("step:") {
+        true => text.to_string(),
+        false => text.replace('-', "").to_ascii_lowercase(),
+    };
     let named = |own: &str| match namespace {
         None => true,
         Some(wanted) => own == wanted || stable_namespace(own) == wanted,
@@ -166,6 +170,14 @@ pub async fn locate(
     let mut found: Vec<(Arc<str>, CheckpointId)> = Vec::new();
     for lane in lanes.iter().filter(|lane| named(lane)) {
         let rows = store.checkpoints(Lane::new(thread, lane.clone()), None, 0).await?;
+        if let Some(step) = text.strip_prefix("step:").and_then(|step| step.parse::<i64>().ok()) {
+            let newest = rows.iter().find(|row| row.step == step);
+            found.extend(newest.map(|row| (lane.clone(), codec::engine_id(row.id))));
+            match found.is_empty() {
+                true => continue,
+                false => break,
+            }
+        }
         let is_meant = |id: &CheckpointId| {
             let id = id.to_string();
             !text.is_empty() && (id.ends_with(&text) || id.starts_with(&text))

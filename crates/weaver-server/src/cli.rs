@@ -37,7 +37,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a workflow file, or go on with a thread
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Show a file's graph
     Graph(GraphArgs),
     /// Find every problem in workflow files without running them

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weaver_core::spec::{FileSpec, GraphSpec, NodeKind, NodeSpec, ReducerSpec};
-use weaver_core::{Hash, Value};
+use weaver_core::Hash;
 use weaver_runtime::reuse::{Code, NodeCode};
 use weaver_studio::Analysis;
 
@@ -62,14 +62,19 @@ impl<'a> Parts<'a> {
         match &node.kind {
             NodeKind::Function { id } => self.function(id),
             NodeKind::Typed(typed) => {
-                let keys = graph.state.fields.iter().map(|field| Value::str(&*field.name));
-                self.add("keys", Value::list(keys).to_json());
                 self.add("type", typed.node_type.clone());
+                let mut texts = String::new();
                 for setting in &typed.settings {
                     let text = setting.value.to_json();
                     self.named(&text);
+                    texts.push_str(&text);
                     self.add(&format!("setting {}", setting.name), text);
                 }
+                // A template may name a key without a value: whether the state has it counts.
+                let texts = words(&texts);
+                let fields = graph.state.fields.iter().map(|field| field.name.as_str());
+                let keys: Vec<&str> = fields.filter(|name| texts.contains(name)).collect();
+                self.add("keys", keys.join(" "));
             }
             NodeKind::ToolNode { tools, messages_key, handle_errors } => {
                 self.add("tools", format!("{tools:?} {messages_key} {handle_errors:?}"));

@@ -36,8 +36,11 @@ struct Notes {
     /// Calls that left the record, each once.
     missing: BTreeMap<(Arc<str>, TaskId, u32), Difference>,
     /// The recorded calls of the tasks that ran.
-    ran: HashMap<(Arc<str>, Arc<str>), (TaskInfo, Vec<Effect>)>,
+    ran: HashMap<TaskName, (TaskInfo, Vec<Effect>)>,
 }
+
+/// The namespace and the name of a task in the records.
+type TaskName = (Arc<str>, Arc<str>);
 
 impl Follower {
     pub fn new(store: Store, handler: Arc<dyn Handler>, recording: &Recording) -> Self {

@@ -1,6 +1,6 @@
 //! [`Index`]: step results of earlier executions, read from their logs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use weaver_core::spec::START;
 use weaver_core::{Event, EventKind, Hash, Value};
@@ -136,7 +136,7 @@ async fn add_execution(
             else {
                 continue;
             };
-            results.entry(key).or_insert_with(VecDeque::new).push_back(result);
+            results.entry(key).or_default().push_back(result);
         }
     }
     Ok(())

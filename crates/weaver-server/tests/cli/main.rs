@@ -8,6 +8,7 @@ mod bad_input;
 mod changed;
 mod data_dir;
 mod desk;
+mod guide;
 mod history;
 mod limits;
 mod nodes_agent;

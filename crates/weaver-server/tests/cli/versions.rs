@@ -12,7 +12,7 @@ fn waiting(text: &str) -> Desk {
     desk
 }
 
-fn answer<'a>(desk: &Desk, more: &[&'a str]) -> crate::desk::Ended {
+fn answer(desk: &Desk, more: &[&str]) -> crate::desk::Ended {
     let args = ["run", "ask.py", "--thread", "t", "--resume", "yes"];
     desk.run(args.iter().chain(more))
 }

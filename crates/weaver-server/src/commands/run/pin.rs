@@ -11,6 +11,8 @@ use crate::error::CliError;
 use crate::render::term;
 use crate::workflow::Workflow;
 
+const MISFIT_CODE: &str = "version_misfit";
+
 /// The version that a run goes on with. What is new takes the file as it is. What waits
 /// or was stopped goes on with the version that it began with, unless it is moved; what
 /// failed is moved, so that a mistake can be mended. A move is checked first.
@@ -113,5 +115,5 @@ fn refused(thread: &str, given: &Workflow, misfits: &[Misfit], fork: bool) -> Cl
             "leave the file out to go on with the version it began with: agentweaver run --thread {thread}; or fork from an earlier checkpoint"
         ),
     };
-    CliError { word: Some("version_misfit"), ..CliError::usage(message) }.with_help(help)
+    CliError { word: Some(MISFIT_CODE), ..CliError::usage(message) }.with_help(help)
 }
