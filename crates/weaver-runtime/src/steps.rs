@@ -36,9 +36,20 @@ impl Ends {
         }
     }
 
-    /// Whether a task was not run, its result taken from an earlier run.
-    pub fn is_taken(&self, task: &str) -> bool {
-        self.0.get(task).is_some_and(|end| end.data.get("cached").is_some())
+    /// Whether a task ended by itself; one that the cache of nodes answered did not.
+    pub fn has(&self, task: &str) -> bool {
+        self.0.contains_key(task)
+    }
+
+    /// What a task came to that was not run: its result was taken from an earlier run,
+    /// or from the cache, which is told from its having no end of its own. Of the
+    /// latter the log does not say where a command went.
+    pub fn taken(&self, task: &str, wrote: Fields<Value>) -> Option<Answer<Value>> {
+        match self.0.get(task) {
+            None => Some(Answer::Node(NodeOutput::Fields(wrote))),
+            Some(end) if end.data.get("cached").is_some() => self.answer(task, wrote),
+            Some(_) => None,
+        }
     }
 
     /// The whole of what a task came to, if the log has it: what it wrote is in the

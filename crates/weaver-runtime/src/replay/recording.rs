@@ -83,10 +83,8 @@ impl Recording {
                 if ended {
                     self.settled.insert(name.clone());
                 }
-                let id = task.id.to_string();
-                if let Some(wrote) = wrote.filter(|_| ends.is_taken(&id)) {
-                    self.taken.extend(ends.answer(&id, wrote).map(|answer| (name, answer)));
-                }
+                let taken = wrote.and_then(|wrote| ends.taken(&task.id.to_string(), wrote));
+                self.taken.extend(taken.map(|answer| (name, answer)));
             }
             let ids = rows.iter().map(|row| codec::engine_id(row.id)).collect();
             self.lanes.push((namespace, ids));
@@ -116,6 +114,12 @@ impl Recording {
         }
         if self.source == Source::Update {
             return invalid(format!("the execution {id} is an edit of the state: nothing ran"));
+        }
+        let given = first.data.get("input").is_some_and(|input| !input.is_null());
+        if given && self.source != Source::Input {
+            return invalid(format!(
+                "the execution {id} was run with durability `exit`: its log has only its end"
+            ));
         }
         let version = first.data.get("version");
         if self.starts.iter().any(|start| start.data.get("version") != version) {

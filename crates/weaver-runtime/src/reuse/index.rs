@@ -154,6 +154,10 @@ fn step_result(
     let code = earlier.code.nodes.get(&**graph.function(&task.node)?)?;
     let input = graph.task_input(before, task)?;
     let name = task.id.to_string();
+    // What the cache of nodes answered is found where it was run.
+    if wrote.is_some() && !tasks.ends.has(&name) {
+        return None;
+    }
     let answer = wrote.and_then(|wrote| tasks.ends.answer(&name, wrote));
     let cost = tasks.costs.get(&name).copied().unwrap_or_default();
     let key = key_of(code.hash, &task.node, &input);

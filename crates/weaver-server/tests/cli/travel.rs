@@ -226,3 +226,52 @@ fn a_diff_shows_what_lies_between_two_states() {
     desk.run(["history", "t", "--diff", &ids[0]]).expect(2);
     desk.run(["history", "t", "--diff", &ids[0], "zz"]).expect(2).says(&["no checkpoint `zz`"]);
 }
+
+#[test]
+fn a_replay_knows_the_cache_and_refuses_what_the_log_does_not_hold() {
+    let text = asking("Say")
+        .replace("graph.add_node(answer)", "graph.add_node(answer, cache_policy=CachePolicy())")
+        .replace("graph.add_node(look)\n", "")
+        .replace("graph.add_edge(START, \"look\")\n", "")
+        .replace("graph.add_edge(\"look\", \"answer\")", "graph.add_edge(START, \"answer\")")
+        .replace("graph.compile()", "graph.compile(cache=InMemoryCache())")
+        .replace("import random", "from langgraph.cache.memory import InMemoryCache\nfrom langgraph.types import CachePolicy\nimport random");
+    let desk = Desk::with("ask.py", &text);
+    desk.write("ask.script.yaml", "rules:\n  - say: an answer\n");
+    let run = |thread: &str, durability: &str| {
+        let input = ["--input", r#"{"question":"why"}"#, "--durability", durability];
+        let args = ["run", "ask.py", "--json", "--thread", thread];
+        desk.run(args.into_iter().chain(input)).expect(0)
+    };
+    assert_eq!(run("first", "sync").nodes(), ["answer"]);
+    assert_eq!(run("second", "sync").nodes(), [""; 0], "the cache answers");
+    for thread in ["first", "second"] {
+        let ended = desk.run(["run", "--replay", thread]).expect(0);
+        assert!(ended.out.contains("equal: 3 checkpoints"), "{thread}: {}", ended.out);
+    }
+    run("last", "exit");
+    desk.run(["run", "--replay", "last"]).expect(2).says(&["its log has only its end"]);
+}
+
+#[test]
+fn a_fork_inside_a_graph_that_a_function_invokes() {
+    let text = nested()
+        .replace("graph.add_node(\"research\", inner.compile())", "graph.add_node(research)")
+        .replace("def aside(", "deep = inner.compile()\n\n\ndef research(state: State):\n    return {\"notes\": deep.invoke({\"topic\": state[\"topic\"], \"notes\": []})[\"notes\"]}\n\n\ndef aside(");
+    let desk = Desk::with("nested.py", &text);
+    desk.run(["run", "nested.py", "--input", r#"{"topic":"tea"}"#, "--thread", "t"]).expect(0);
+    let id = inside(&desk, "research", 1);
+    let update = r#"{"notes":["found coffee"]}"#;
+    let args = ["run", "--thread", "t", "--fork", &id, "--update", update, "--as-node", "dig"];
+    let ended = desk.run(args).expect(0).json();
+    assert_eq!(ended["answer"], "aside, dug tea, found coffee, sifted found coffee");
+    desk.run(["run", "--replay", "t"]).expect(0);
+    desk.write("nested.py", text.replace("\"sifted \" +", "\"sieved \" +"));
+    let ended = desk.run(["run", "nested.py", "--only-changed", "--json"]).expect(0);
+    let lines = ended.lines();
+    let ran = lines
+        .iter()
+        .filter(|event| event["kind"] == "node_exit" && event["data"]["cached"].is_null());
+    let ran: Vec<&str> = ran.map(|event| event["node"].as_str().unwrap()).collect();
+    assert_eq!(ran, ["sift", "research", "close"]);
+}

@@ -1,5 +1,6 @@
 //! `agentweaver run --fork`: runs on from a past checkpoint, changed if asked.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use weaver_core::Value;
@@ -58,7 +59,10 @@ impl Session<'_> {
     /// Writes a changed state beside a checkpoint; gives its place.
     async fn edit(&self, thread: &str, place: Place, update: &str) -> Result<Place, CliError> {
         let values = json_argument("--update", update)?;
-        let graph = graph_at(self.workflow, &place)?;
+        let stood = thread::load(&self.store, thread, &place.namespace, Some(place.id)).await?;
+        let next = stood.into_iter().flat_map(|(saved, _)| saved.state.next);
+        let nodes = next.map(|task| task.node).collect();
+        let graph = graph_at(self.workflow, &place, &nodes)?;
         let as_node = self.args.travel.as_node.as_deref().map(Arc::from);
         let edit = StateUpdate { values: Some(values), as_node, task: None };
         let mut request = RunRequest::new(thread, graph, Input::Update(vec![vec![edit]]));
@@ -83,10 +87,14 @@ impl Session<'_> {
     }
 }
 
-/// The graph that a namespace is of.
-fn graph_at(workflow: &Workflow, place: &Place) -> Result<Graph<Value>, CliError> {
+/// The graph that a namespace is of, in which these nodes run next.
+fn graph_at(
+    workflow: &Workflow,
+    place: &Place,
+    nodes: &HashSet<Arc<str>>,
+) -> Result<Graph<Value>, CliError> {
     let plan = &workflow.plan;
-    let graph = thread::graph_of(&plan.graph, plan.graphs.values(), &place.namespace, None);
+    let graph = thread::graph_of(&plan.graph, plan.graphs.values(), &place.namespace, Some(nodes));
     graph.ok_or_else(|| {
         CliError::usage(format!("the file has no graph for `{}`", place.namespace))
             .with_help("change the state of the graph around it, or fork without --update")
