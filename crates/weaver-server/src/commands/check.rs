@@ -35,8 +35,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         }
     }
     if args.json {
-        let text = serde_json::to_string_pretty(&reports).expect("a report has a JSON form");
-        anstream::println!("{text}");
+        term::json(&reports);
     }
     if failed { Err(CliError::shown(exit::FAILED)) } else { Ok(()) }
 }
@@ -86,7 +85,7 @@ fn words(way: &Way) -> (&'static str, &[String]) {
 
 fn print(analysis: &Analysis, problems: &[Diagnostic]) {
     for problem in problems {
-        anstream::println!("{}\n", source::diagnostic(&analysis.file, &analysis.source, problem));
+        term::out(&format!("{}\n", source::diagnostic(&analysis.file, &analysis.source, problem)));
     }
     let mut lines = Vec::new();
     for graph in &analysis.spec.graphs {
@@ -115,8 +114,8 @@ fn print(analysis: &Analysis, problems: &[Diagnostic]) {
     };
     let tally = source::tally(problems);
     let tally = if tally.is_empty() { "no problems".into() } else { tally };
-    anstream::println!("{mark} {}: {tally}", analysis.file);
+    term::out(&format!("{mark} {}: {tally}", analysis.file));
     for line in lines {
-        anstream::println!("{line}");
+        term::out(&line);
     }
 }

@@ -6,7 +6,7 @@ use weaver_agent::plan::choose;
 
 use crate::cli::{GraphArgs, GraphFormat};
 use crate::error::CliError;
-use crate::render::{graph as pictures, source};
+use crate::render::{graph as pictures, source, term};
 use crate::workflow::read_source;
 
 /// Draws the graph; a broken file is drawn as far as it is understood.
@@ -24,7 +24,7 @@ pub fn run(args: &GraphArgs) -> Result<(), CliError> {
         format => {
             let graph = choose(&analysis.spec, args.graph.as_deref()).map_err(|problems| {
                 for problem in analysis.spec.problems.iter().chain(&problems) {
-                    anstream::eprintln!("{}\n", source::diagnostic(&file, &text, problem));
+                    term::say(&format!("{}\n", source::diagnostic(&file, &text, problem)));
                 }
                 CliError::usage(format!("there is nothing to draw in {file}"))
             })?;

@@ -222,8 +222,8 @@ async fn edit(
     at: CheckpointId,
     update: &str,
 ) -> Result<CheckpointId, CliError> {
-    let values = run::json_argument("--update", update)?;
     let workflow: Workflow = run::find_workflow(&run_args(args, thread), store).await?;
+    let values = run::checked_update(&workflow, run::json_argument("--update", update)?)?;
     let key = snapshot_key(&settings.data)?;
     let house = House::new(settings, &workflow, args.model.as_deref(), key)?;
     let edit = StateUpdate { values: Some(values), as_node: None, task: None };

@@ -62,7 +62,7 @@ impl Progress {
             EventKind::ToolCall => self.tool(event),
             EventKind::Print => {
                 let text = event.data.get("text").and_then(Value::as_str).unwrap_or_default();
-                for line in text.lines() {
+                for line in term::harmless(text).lines() {
                     self.line(&format!("{} {line}", style("│").dim().for_stderr()));
                 }
             }
@@ -114,7 +114,7 @@ impl Progress {
             Some(live) => {
                 let _ = live.println(text);
             }
-            None => anstream::eprintln!("{text}"),
+            None => term::say(text),
         }
     }
 

@@ -1,28 +1,53 @@
-//! Small things that are said on the terminal.
+//! The two ways out, and small things that are said on the terminal.
 
-use anstream::eprintln;
+use std::io::Write;
+
 use console::style;
 
-use crate::error::CliError;
+use crate::error::{CliError, exit};
+
+/// A line of the result, on standard output.
+pub fn out(text: &str) {
+    print(&format!("{text}\n"));
+}
+
+/// A part of the result. A reader that has seen enough (`| head`) ends the program,
+/// as it ends others.
+pub fn print(text: &str) {
+    let mut out = anstream::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(i32::from(exit::INTERRUPTED));
+    }
+}
+
+/// A result for scripts.
+pub fn json(value: &impl serde::Serialize) {
+    out(&serde_json::to_string_pretty(value).expect("it has a JSON form"));
+}
+
+/// A line about what goes on, on standard error; nobody listening is no reason to stop.
+pub fn say(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
 
 /// `error[word]: …` and the way out.
 pub fn error(error: &CliError) {
     let word = error.word.map(|word| format!("[{word}]")).unwrap_or_default();
     let head = style(format!("error{word}")).red().bold().for_stderr();
-    eprintln!("{head}{} {}", style(":").bold().for_stderr(), error.message);
+    say(&format!("{head}{} {}", style(":").bold().for_stderr(), error.message));
     if let Some(help) = &error.help {
-        eprintln!(" {} {help}", style("help:").cyan().bold().for_stderr());
+        say(&format!(" {} {help}", style("help:").cyan().bold().for_stderr()));
     }
 }
 
 /// A line of less weight.
 pub fn note(message: &str) {
-    eprintln!("{}", style(message).dim().for_stderr());
+    say(&style(message).dim().for_stderr().to_string());
 }
 
 /// A line that should not be missed, though it stops nothing.
 pub fn warning(message: &str) {
-    eprintln!("{} {message}", style("!").yellow().bold().for_stderr());
+    say(&format!("{} {message}", style("!").yellow().bold().for_stderr()));
 }
 
 /// `3 days 4 hours`, `20 minutes`, `45 seconds`: the two largest units.
@@ -71,6 +96,13 @@ pub fn thousands(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A text from a model or a node as a terminal may show it: nothing in it moves the
+/// cursor, changes colours or rings.
+pub fn harmless(text: &str) -> String {
+    let text = console::strip_ansi_codes(text);
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
 /// One line of a value, cut to a width.

@@ -1,15 +1,17 @@
 //! [`Workflow`]: a file that was read, understood and compiled.
 
+mod shape;
+
 use std::path::{Path, PathBuf};
 
 use weaver_agent::{Plan, plan};
-use weaver_core::spec::{FieldSpec, GraphSpec};
-use weaver_core::{Diagnostic, Hash, Severity, Value};
+use weaver_core::spec::GraphSpec;
+use weaver_core::{Diagnostic, Hash, Severity};
 use weaver_store::WorkflowVersion;
 use weaver_studio::Analysis;
 
 use crate::error::CliError;
-use crate::render::source;
+use crate::render::{source, term};
 
 /// A file that compiles.
 pub struct Workflow {
@@ -41,7 +43,7 @@ impl Workflow {
             Err(more) => {
                 errors.extend(&more);
                 for problem in &errors {
-                    anstream::eprintln!("{}\n", source::diagnostic(file, text, problem));
+                    term::say(&format!("{}\n", source::diagnostic(file, text, problem)));
                 }
                 let message = format!("{file} does not run: {}", count(errors.len()));
                 Err(CliError::usage(message))
@@ -67,39 +69,10 @@ impl Workflow {
         path.is_file().then_some(path)
     }
 
-    /// The state keys that an input may have; empty when they are not known.
-    pub fn input_keys(&self) -> Vec<&str> {
-        self.input_fields().iter().map(|field| field.name.as_str()).collect()
-    }
-
-    /// Flags that give an input, as an example: `--input '{"question": "…"}'`.
-    pub fn input_example(&self) -> String {
-        let fields = self.input_fields();
-        if fields.iter().any(|field| field.name == "messages") {
-            return "--message 'Hello'".into();
-        }
-        // Which keys of a state are its input is not written down; the first is.
-        let all = self.graph().is_some_and(|graph| graph.input_schema.is_some());
-        let plain = fields.iter().filter(|field| all || field.reducer.is_none());
-        let wanted: Vec<&&FieldSpec> = plain.take(if all { usize::MAX } else { 1 }).collect();
-        let wanted = if wanted.is_empty() { fields.iter().take(1).collect() } else { wanted };
-        let example = wanted.iter().map(|field| {
-            let value = field.default.clone().unwrap_or_else(|| example_of(&field.annotation));
-            (field.name.as_str(), value)
-        });
-        format!("--input '{}'", Value::map(example).to_json())
-    }
-
-    fn graph(&self) -> Option<&GraphSpec> {
-        plan::choose(&self.analysis.spec, Some(&self.plan.name)).ok()
-    }
-
-    fn input_fields(&self) -> Vec<&FieldSpec> {
-        let Some(graph) = self.graph() else { return Vec::new() };
-        let name = graph.input_schema.as_ref().unwrap_or(&graph.state.schema);
-        let schema = self.analysis.spec.schemas.iter().find(|schema| schema.name == *name);
-        let fields = schema.map_or(&graph.state.fields, |schema| &schema.fields);
-        fields.iter().filter(|field| field.managed.is_none()).collect()
+    /// The graph that runs.
+    pub fn graph(&self) -> &GraphSpec {
+        let chosen = plan::choose(&self.analysis.spec, Some(&self.plan.name));
+        chosen.expect("the plan is of a graph of the file")
     }
 }
 
@@ -138,15 +111,4 @@ fn errors_of(analysis: &Analysis) -> impl Iterator<Item = &Diagnostic> {
 
 fn count(n: usize) -> String {
     if n == 1 { "1 error".into() } else { format!("{n} errors") }
-}
-
-fn example_of(annotation: &str) -> Value {
-    match annotation.split(['[', ' ', '|']).next().unwrap_or("") {
-        "int" => Value::Int(1),
-        "float" => Value::Float(1.0),
-        "bool" => Value::Bool(true),
-        "list" | "List" | "Sequence" | "set" => Value::list([]),
-        "dict" | "Dict" => Value::map::<&str>([]),
-        _ => Value::str("…"),
-    }
 }

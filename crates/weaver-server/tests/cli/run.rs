@@ -19,6 +19,28 @@ fn piped_it_prints_the_state_and_plain_lines() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_ends_every_command_quietly() {
+    let desk = Desk::with("flow.py", &two_steps());
+    desk.run(["run", "flow.py", "--input", QUESTION, "--thread", "t"]).expect(0);
+    for args in [
+        &["run", "flow.py", "--input", QUESTION][..],
+        &["run", "flow.py", "--input", QUESTION, "--json"],
+        &["history"],
+        &["history", "t"],
+        &["history", "t", "--events"],
+        &["check", "flow.py"],
+        &["graph", "flow.py"],
+        &["doctor"],
+        &["completions", "bash"],
+        &["--help"],
+    ] {
+        let ended = desk.run_unread(args);
+        assert!([0, 130].contains(&ended.code), "{args:?}: {} {}", ended.code, ended.err);
+        assert!(!ended.err.contains("panicked"), "{args:?}: {}", ended.err);
+    }
+}
+
+#[test]
 fn colours_can_be_asked_for() {
     let desk = Desk::with("flow.py", &two_steps());
     let ended = desk.run(["run", "flow.py", "--input", QUESTION, "--color", "always"]).expect(0);

@@ -1,10 +1,11 @@
 //! `agentweaver run`: run a workflow file, or go on with a thread.
 
 mod ask;
+mod fit;
 mod input;
 mod output;
 
-pub use input::{json_argument, unknown_thread};
+pub use input::{checked_update, json_argument, unknown_thread};
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -196,12 +197,12 @@ impl Session<'_> {
         }
         // A lone text is for reading, where somebody reads; a pipe always gets JSON.
         if let (true, Some(text)) = (std::io::stdout().is_terminal(), lone_text(values)) {
-            anstream::println!("\n{text}\n");
+            term::out(&format!("\n{}\n", term::harmless(text)));
             return;
         }
         let json = serde_json::Value::from(&values.plain());
         let text = serde_json::to_string_pretty(&json).expect("a value has a JSON form");
-        anstream::println!("{text}");
+        term::out(&text);
     }
 
     fn print_failure(&self, failure: &Failure) {
@@ -212,7 +213,7 @@ impl Session<'_> {
         let place = failure.node.as_deref().and_then(|node| source::place_of(spec, node));
         let text =
             source::failure(&self.workflow.file, &self.workflow.analysis.source, failure, place);
-        anstream::eprintln!("\n{text}\n");
+        term::say(&format!("\n{text}\n"));
     }
 }
 
