@@ -148,6 +148,12 @@ fn reach(graph: &Assembled, problems: &mut Problems) {
     if spec.nodes.is_empty() {
         return;
     }
+    // An edge whose end is mistyped is missing elsewhere: that is one problem, not two.
+    let is_known = |name: &str| is_end(name) || spec.nodes.iter().any(|node| node.name == name);
+    let mut ends = spec.edges.iter().zip(&graph.edge_places);
+    let mistyped = ends
+        .any(|(edge, place)| !is_known(&edge.source) || place.declared && !is_known(&edge.target))
+        || spec.branches.iter().any(|branch| !is_known(&branch.source));
     let mut following: HashMap<&str, Vec<&str>> = HashMap::new();
     for edge in &spec.edges {
         following.entry(&edge.source).or_default().push(&edge.target);
@@ -169,12 +175,13 @@ fn reach(graph: &Assembled, problems: &mut Problems) {
     }
     let anywhere = graph.open_sources.iter().any(|source| reached.contains(source.as_str()));
     for (index, (node, place)) in spec.nodes.iter().zip(&graph.node_places).enumerate() {
-        if !anywhere && !reached.contains(node.name.as_str()) {
+        if !mistyped && !anywhere && !reached.contains(node.name.as_str()) {
             let message = format!("nothing leads to node `{}`", node.name);
             problems.warning("unreachable_node", place, message, "add an edge to it or remove it");
         }
         let decides = graph.outcomes[index].as_ref().is_some_and(|o| o.uses_command());
-        if !following.contains_key(node.name.as_str())
+        if !mistyped
+            && !following.contains_key(node.name.as_str())
             && !branching.contains(node.name.as_str())
             && !decides
         {
