@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weaver_core::{Timestamp, Value};
-use weaver_engine::{CheckpointId, CheckpointState, Load, Saved, Source};
+use weaver_engine::{CheckpointId, CheckpointState, InterruptId, Load, Saved, Source};
 use weaver_store::{CheckpointInfo, Lane, SnapshotMeter, Store};
 
 use crate::codec;
@@ -108,6 +108,33 @@ pub async fn states(
         states.push(saved);
     }
     Ok(states)
+}
+
+/// A question that a thread waits on.
+#[derive(Clone, Debug)]
+pub struct OpenQuestion {
+    /// Its id, 32 hexadecimal digits.
+    pub id: InterruptId,
+    /// What is asked.
+    pub value: Value,
+    /// When.
+    pub asked: Timestamp,
+}
+
+/// What a thread waits on, oldest first. Questions of a branch that the thread has
+/// left are none.
+pub async fn open_questions(store: &Store, thread: &str) -> Result<Vec<OpenQuestion>, Error> {
+    let mut questions = Vec::new();
+    for row in store.interrupts(thread.into(), true).await? {
+        let latest = store.checkpoint(row.lane.clone(), None).await?;
+        if latest.is_some_and(|info| info.id == row.checkpoint) {
+            let id = row.id.parse().map_err(|_| {
+                Error::Invalid(format!("the log has a question whose id is `{}`", row.id))
+            })?;
+            questions.push(OpenQuestion { id, value: codec::decode(&row.value)?, asked: row.time });
+        }
+    }
+    Ok(questions)
 }
 
 /// The checkpoint that a text names: its id, or the beginning of exactly one id.

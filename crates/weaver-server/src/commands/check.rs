@@ -9,7 +9,7 @@ use weaver_studio::Analysis;
 use crate::cli::CheckArgs;
 use crate::error::{CliError, exit};
 use crate::render::{source, term};
-use crate::workflow::{compile, read_source};
+use crate::workflow::{compile, read_source, shown_name};
 
 /// Prints all problems, and how each node of a good file will run.
 pub fn run(args: &CheckArgs) -> Result<(), CliError> {
@@ -65,7 +65,7 @@ fn report(analysis: &Analysis, problems: &[Diagnostic]) -> serde_json::Value {
             let (word, reasons) = words(&way);
             json!({ "name": name, "runs": word, "reasons": reasons })
         });
-        json!({ "name": graph.name, "nodes": nodes.collect::<Vec<_>>() })
+        json!({ "name": shown_name(graph), "builder": graph.name, "nodes": nodes.collect::<Vec<_>>() })
     });
     json!({
         "file": &*analysis.file,
@@ -99,7 +99,7 @@ fn print(analysis: &Analysis, problems: &[Diagnostic]) {
                 (n, word) => format!("{n} {word} nodes"),
             })
             .collect();
-        lines.push(format!("  graph `{}`: {}", graph.name, parts.join(", ")));
+        lines.push(format!("  graph `{}`: {}", shown_name(graph), parts.join(", ")));
         for (name, way) in &ways {
             if let Way::Worker(reasons) = way {
                 lines.push(format!("    `{name}` needs a Python worker: {}", reasons.join("; ")));

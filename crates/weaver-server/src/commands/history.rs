@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use anstream::println;
 use console::style;
 use weaver_core::spec::START;
 use weaver_core::{Event, Timestamp, Value};
@@ -12,7 +11,7 @@ use weaver_runtime::{RunRequest, drive, from_entry, thread};
 use weaver_store::{ExecutionQuery, Store};
 
 use crate::cli::{DurabilityArg, HistoryArgs, RunArgs};
-use crate::commands::run::{self, unknown_thread};
+use crate::commands::run::{self, Question, print_waiting, unknown_thread};
 use crate::error::{CliError, exit};
 use crate::house::{House, look_into_store, open_store, snapshot_key};
 use crate::render::term;
@@ -33,46 +32,61 @@ pub async fn run(args: &HistoryArgs, settings: Settings) -> Result<(), CliError>
     if args.events {
         return events(&store, thread, args).await;
     }
-    checkpoints(&store, thread, args).await
+    checkpoints(&store, thread, args, &settings).await
 }
 
 async fn threads(store: Option<&Store>, args: &HistoryArgs) -> Result<(), CliError> {
-    let threads = match store {
-        Some(store) => store.threads(args.limit).await?,
-        None => Vec::new(),
-    };
+    let mut threads = Vec::new();
+    if let Some(store) = store {
+        for thread in store.threads(args.limit).await? {
+            let file = file_of(store, &thread.thread).await?;
+            threads.push((thread, file));
+        }
+    }
     if args.json {
-        let rows = threads.iter().map(|thread| {
+        let rows = threads.iter().map(|(thread, file)| {
             serde_json::json!({
                 "thread": &*thread.thread,
+                "file": file,
                 "executions": thread.executions,
                 "status": thread.status,
                 "started": thread.started.to_rfc3339(),
             })
         });
-        print_json(&rows.collect::<Vec<_>>());
+        term::json(&rows.collect::<Vec<_>>());
         return Ok(());
     }
     if threads.is_empty() {
         term::note("no threads yet; `agentweaver run FILE` makes one");
     }
-    let name_width = threads.iter().map(|thread| thread.thread.chars().count()).max().unwrap_or(0);
-    for thread in threads {
-        println!(
+    let name_width =
+        threads.iter().map(|(thread, _)| thread.thread.chars().count()).max().unwrap_or(0);
+    for (thread, file) in threads {
+        term::out(&format!(
             "{}  {}  {}  {}",
             style(minute(thread.started)).dim(),
             style(format!("{:<name_width$}", thread.thread)).bold(),
             status(thread.status.as_str()),
-            match thread.executions {
-                1 => "1 run".to_string(),
-                n => format!("{n} runs"),
-            }
-        );
+            file.unwrap_or_default()
+        ));
     }
     Ok(())
 }
 
-async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<(), CliError> {
+/// The file that a thread was last run from; nothing for a graph built in code.
+async fn file_of(store: &Store, thread: &str) -> Result<Option<String>, CliError> {
+    let query = ExecutionQuery { thread: Some(thread.into()), limit: 1, ..Default::default() };
+    let last = store.executions(query).await?.into_iter().next();
+    let Some(hash) = last.and_then(|last| last.version) else { return Ok(None) };
+    Ok(store.version(hash).await?.map(|version| version.file))
+}
+
+async fn checkpoints(
+    store: &Store,
+    thread: &str,
+    args: &HistoryArgs,
+    settings: &Settings,
+) -> Result<(), CliError> {
     let entries = thread::history(store, thread, "", args.limit).await?;
     if entries.is_empty() {
         return Err(unknown_thread(thread));
@@ -89,7 +103,7 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
                 "execution": entry.execution,
             })
         });
-        print_json(&rows.collect::<Vec<_>>());
+        term::json(&rows.collect::<Vec<_>>());
         return Ok(());
     }
     let shown: HashMap<CheckpointId, i64> =
@@ -109,18 +123,33 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
             },
             _ => String::new(),
         };
-        println!(
+        term::out(&format!(
             "{}  {}  step {:>3}  {:<6}  {next}{}",
             style(entry.time.to_rfc3339()).dim(),
             style(short(entry.id)).cyan(),
             entry.step,
             entry.source,
             style(branch).yellow()
-        );
+        ));
     }
+    let (word, flag) = (term::shell_word(thread), settings.data_flag());
+    waiting(store, thread, &format!("agentweaver run --thread {word}{flag}")).await?;
     term::note(&format!(
-        "\nagentweaver history {thread} --at ID shows a state, --fork ID runs on from there"
+        "\nagentweaver history {word}{flag} --at ID shows a state, --fork ID runs on from there"
     ));
+    Ok(())
+}
+
+/// What the thread waits for, and the command that answers.
+async fn waiting(store: &Store, thread: &str, command: &str) -> Result<(), CliError> {
+    let open = thread::open_questions(store, thread).await?;
+    let questions: Vec<Question> = open
+        .into_iter()
+        .map(|open| Question { id: open.id, value: open.value, asked: open.asked })
+        .collect();
+    if !questions.is_empty() {
+        print_waiting(&questions, command);
+    }
     Ok(())
 }
 
@@ -150,7 +179,7 @@ async fn state_at(store: &Store, thread: &str, at: &str) -> Result<(), CliError>
     let id = thread::find_checkpoint(store, thread, at).await?;
     let (saved, _) =
         thread::load(store, thread, "", Some(id)).await?.ok_or_else(|| unknown_thread(thread))?;
-    print_json(&serde_json::Value::from(&values_of(&saved.state).plain()));
+    term::json(&serde_json::Value::from(&values_of(&saved.state).plain()));
     Ok(())
 }
 
@@ -176,7 +205,7 @@ async fn events(store: &Store, thread: &str, args: &HistoryArgs) -> Result<(), C
         for event in entries.iter().filter_map(from_entry) {
             match args.json {
                 true => {
-                    println!("{}", serde_json::to_string(&event).expect("an event has a JSON form"))
+                    term::out(&serde_json::to_string(&event).expect("an event has a JSON form"))
                 }
                 false => print_event(&event),
             }
@@ -191,7 +220,7 @@ fn print_event(event: &Event) {
         Value::Null => String::new(),
         data => term::one_line(&data.plain().to_json(), 100),
     };
-    println!(
+    term::out(&format!(
         "{}  {:>4}  {:<14} {:<18} {:>8}  {}",
         style(event.time.to_rfc3339()).dim(),
         event.sequence,
@@ -199,7 +228,7 @@ fn print_event(event: &Event) {
         event.node.as_deref().unwrap_or(""),
         event.duration_us.map(term::duration).unwrap_or_default(),
         style(data).dim()
-    );
+    ));
 }
 
 /// Forks: edits the state if asked, then runs on.
@@ -262,8 +291,4 @@ fn run_args(args: &HistoryArgs, thread: &str) -> RunArgs {
         interrupt_after: Vec::new(),
         no_prompt: false,
     }
-}
-
-fn print_json(value: &impl serde::Serialize) {
-    println!("{}", serde_json::to_string_pretty(value).expect("it has a JSON form"));
 }

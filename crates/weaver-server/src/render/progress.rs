@@ -225,10 +225,28 @@ fn summary(update: &Value) -> String {
     match &update.plain() {
         Value::Null => String::new(),
         Value::Map(map) => {
-            let parts = map.iter().map(|(key, value)| format!("{key}: {}", brief(value, 2)));
+            let said = map.iter().filter(|(_, value)| !is_empty(value));
+            let parts = said.map(|(key, value)| format!("{key}: {}", brief(value, 2)));
             parts.collect::<Vec<_>>().join("  ")
         }
         other => brief(other, 2),
+    }
+}
+
+/// Nothing to read: an empty text, or a message that only calls tools (those have
+/// lines of their own).
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Str(text) => text.trim().is_empty(),
+        Value::List(items) => items.iter().all(is_empty) && !items.is_empty(),
+        Value::Map(map) => match (map.get("type"), map.get("content")) {
+            (Some(_), Some(content)) => {
+                is_empty(content) || content.as_list().is_some_and(|c| c.is_empty())
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -274,5 +292,7 @@ mod tests {
         assert_eq!(said(r#"{"found":[{"path":"x"},{"path":"y"}]}"#), "found: 2 items");
         assert_eq!(said(r#"{"plan":{"steps":[1,2],"who":"Ada"}}"#), "plan: steps [1,2], who Ada");
         assert_eq!(said(r#"{"messages":[{"type":"ai","content":"Hi"}]}"#), "messages: Hi");
+        assert_eq!(said(r#"{"messages":[{"type":"ai","content":""}]}"#), "");
+        assert_eq!(said(r#"{"complaint":"","drafts":1,"found":[]}"#), "drafts: 1  found: nothing");
     }
 }

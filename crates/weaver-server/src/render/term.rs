@@ -1,5 +1,6 @@
 //! The two ways out, and small things that are said on the terminal.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use console::style;
@@ -96,6 +97,15 @@ pub fn thousands(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A word as a shell reads it back: quoted where it must be.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.into(),
+        false => format!("'{}'", text.replace('\'', r"'\''")).into(),
+    }
 }
 
 /// A text from a model or a node as a terminal may show it: nothing in it moves the

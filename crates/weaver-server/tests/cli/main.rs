@@ -5,6 +5,7 @@
 
 mod bad_files;
 mod bad_input;
+mod choosing;
 mod data_dir;
 mod desk;
 mod history;

@@ -68,7 +68,7 @@ pub async fn ask(questions: &[Question]) -> Result<Asked, CliError> {
                 term::warning("the time for an answer is over");
                 timeout_answer()
             }
-            _ = tokio::signal::ctrl_c() => {
+            () = super::asked_to_stop() => {
                 term::say("");
                 return Ok(Asked::Stopped);
             }

@@ -5,6 +5,7 @@ mod fit;
 mod input;
 mod output;
 
+pub use ask::{Question, print_waiting};
 pub use input::{checked_update, json_argument, unknown_thread};
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weaver_agent::plan::targets;
 use weaver_core::{Event, Failure, FailureKind, Timestamp, Value};
@@ -25,7 +27,7 @@ use crate::house::{House, open_store, snapshot_key};
 use crate::render::{source, term};
 use crate::settings::Settings;
 use crate::workflow::Workflow;
-use ask::{Asked, Question};
+use ask::Asked;
 use output::Screen;
 
 /// Runs, asks the person at the terminal where the graph waits, and reports.
@@ -78,7 +80,8 @@ impl Session<'_> {
             return;
         }
         let name = Path::new(&self.workflow.file).file_name().unwrap_or_default();
-        term::note(&format!("{} · thread {thread}", name.to_string_lossy()));
+        let graph = self.workflow.label().map(|graph| format!(":{graph}")).unwrap_or_default();
+        term::note(&format!("{}{graph} · thread {thread}", name.to_string_lossy()));
         if let Some(model) = &self.house.model_note {
             term::note(&format!("model: {model}"));
         }
@@ -106,7 +109,8 @@ impl Session<'_> {
         tokio::pin!(driven);
         let report = tokio::select! {
             report = &mut driven => report?,
-            _ = tokio::signal::ctrl_c() => {
+            _ = asked_to_stop() => {
+                screen.lock().expect("showing does not panic").clear();
                 cancel.cancel();
                 driven.await?
             }
@@ -148,8 +152,9 @@ impl Session<'_> {
                 if !self.args.json {
                     let log = self.settings.data.join("agentweaver.db");
                     term::note(&format!("log: {}", log.display()));
-                    let flag = self.data_flag();
-                    term::note(&format!("look back: agentweaver history {}{flag}", report.thread));
+                    let thread = term::shell_word(&report.thread);
+                    let flag = self.settings.data_flag();
+                    term::note(&format!("look back: agentweaver history {thread}{flag}"));
                 }
                 Ok(())
             }
@@ -178,16 +183,20 @@ impl Session<'_> {
         Err(CliError::shown(exit::INTERRUPTED))
     }
 
+    /// The command that goes on with the thread as this one ran it.
     fn command(&self, thread: &str) -> String {
-        format!("agentweaver run {}{} --thread {thread}", self.workflow.file, self.data_flag())
-    }
-
-    /// What a command must say to find this log again.
-    fn data_flag(&self) -> String {
-        match self.settings.data.as_os_str() == crate::settings::DATA {
-            true => String::new(),
-            false => format!(" --data {}", self.settings.data.display()),
+        let mut command = format!("agentweaver run {}", term::shell_word(&self.workflow.file));
+        if let Some(graph) = &self.workflow.chosen {
+            command.push_str(&format!(":{graph}"));
         }
+        command.push_str(&self.settings.data_flag());
+        let given = [("--model", &self.args.model), ("--context", &self.args.context)];
+        for (flag, value) in given {
+            if let Some(value) = value {
+                command.push_str(&format!(" {flag} {}", term::shell_word(value)));
+            }
+        }
+        format!("{command} --thread {}", term::shell_word(thread))
     }
 
     /// The state, unless a stream that was asked for has said it already.
@@ -210,10 +219,24 @@ impl Session<'_> {
             return;
         }
         let spec = &self.workflow.analysis.spec;
-        let place = failure.node.as_deref().and_then(|node| source::place_of(spec, node));
+        let of_node = failure.node.as_deref().and_then(|node| source::place_of(spec, node));
+        let place = of_node.or_else(|| {
+            let fields = &self.workflow.graph().state.fields;
+            let field = fields.iter().find(|field| failure.key.as_ref() == Some(&field.name));
+            field.map(|field| field.span)
+        });
         let text =
             source::failure(&self.workflow.file, &self.workflow.analysis.source, failure, place);
         term::say(&format!("\n{text}\n"));
+    }
+}
+
+/// Ctrl-C, or the polite wish of a process manager.
+pub async fn asked_to_stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("this program may handle signals");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
     }
 }
 

@@ -92,6 +92,11 @@ impl Screen {
         term::out(&value.plain().to_json());
     }
 
+    /// Takes the moving lines away.
+    pub fn clear(&mut self) {
+        self.progress.clear();
+    }
+
     /// Prints the closing line.
     pub fn close(&mut self, report: &Report) {
         let Some(done) = self.done.take().filter(|_| !self.json) else { return };
