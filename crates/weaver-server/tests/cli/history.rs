@@ -173,4 +173,10 @@ fn help_lists_the_commands_and_a_typo_is_put_right() {
     assert!(!help.contains("__"), "{help}");
     desk.run(["histroy"]).expect(2).says(&["unrecognized subcommand", "'history'"]);
     desk.run(["run"]).expect(2);
+    desk.run(Vec::<&str>::new()).expect(2).says(&["Commands:", "First steps:"]);
+    for command in ["run", "graph", "check", "history", "completions"] {
+        let help = desk.run([command, "--help"]).expect(0).out;
+        assert!(help.contains("Examples:\n  "), "{command}: {help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{command}: {help}");
+    }
 }
