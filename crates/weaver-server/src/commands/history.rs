@@ -133,9 +133,10 @@ async fn checkpoints(
         ));
     }
     let (word, flag) = (term::shell_word(thread), settings.data_flag());
-    waiting(store, thread, &format!("agentweaver run --thread {word}{flag}")).await?;
+    let program = term::program();
+    waiting(store, thread, &format!("{program} run --thread {word}{flag}")).await?;
     term::note(&format!(
-        "\nagentweaver history {word}{flag} --at ID shows a state, --fork ID runs on from there"
+        "\n{program} history {word}{flag} --at ID shows a state, --fork ID runs on from there"
     ));
     Ok(())
 }

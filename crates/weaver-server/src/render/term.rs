@@ -99,6 +99,12 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
+/// This program as it was called: a printed command works where it is pasted.
+pub fn program() -> String {
+    let called = std::env::args().next().filter(|called| called.contains('/'));
+    shell_word(called.as_deref().unwrap_or("agentweaver")).into_owned()
+}
+
 /// A word as a shell reads it back: quoted where it must be.
 pub fn shell_word(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
@@ -113,6 +119,26 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
 pub fn harmless(text: &str) -> String {
     let text = console::strip_ansi_codes(text);
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+/// A text whose lines break between words; a continued line keeps its indent.
+pub fn wrapped(text: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start_matches([' ', '-', '*', '>']).len();
+        let mut current = line[..indent].to_string();
+        for (i, word) in line[indent..].split(' ').enumerate() {
+            let fits = console::measure_text_width(&current) + console::measure_text_width(word);
+            if i > 0 && fits < width {
+                current.push(' ');
+            } else if i > 0 {
+                lines.push(std::mem::replace(&mut current, " ".repeat(indent)));
+            }
+            current.push_str(word);
+        }
+        lines.push(current);
+    }
+    lines.join("\n")
 }
 
 /// One line of a value, cut to a width.
@@ -136,5 +162,16 @@ mod tests {
         assert_eq!(span(std::time::Duration::from_secs(60)), "1 minute");
         assert_eq!(span(std::time::Duration::ZERO), "1 second");
         assert_eq!(one_line("a\n  b\tc", 10), "a b c");
+        assert_eq!(harmless("a\u{1b}[2Jb\u{7}\nc"), "ab\nc");
+        assert_eq!(shell_word("flow.py"), "flow.py");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn lines_break_between_words_and_keep_their_indent() {
+        assert_eq!(wrapped("one two three", 8), "one two\nthree");
+        assert_eq!(wrapped("- one two\n\nthree", 7), "- one\n  two\n\nthree");
+        assert_eq!(wrapped("    code  here", 80), "    code  here");
+        assert_eq!(wrapped("indivisible", 4), "indivisible");
     }
 }

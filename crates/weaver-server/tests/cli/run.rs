@@ -220,7 +220,8 @@ fn a_failing_node_ends_with_1_and_shows_the_line() {
         "return items[\"answer\"]",
         "in helper",
         "in work",
-        "go on with:\n  agentweaver run flow.py --thread t",
+        "go on with:",
+        "agentweaver run flow.py --thread t",
     ]);
     let ended = desk.run(["run", "flow.py", "--input", QUESTION, "--json"]).expect(1);
     assert_eq!(ended.err, "");

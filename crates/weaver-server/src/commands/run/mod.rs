@@ -13,6 +13,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use console::Term;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weaver_agent::plan::targets;
@@ -64,6 +65,9 @@ pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
         }
     }
 }
+
+/// Longer lines are tiring to read.
+const READABLE: usize = 100;
 
 /// One invocation of the command, over as many runs as it takes.
 pub struct Session<'a> {
@@ -154,7 +158,7 @@ impl Session<'_> {
                     term::note(&format!("log: {}", log.display()));
                     let thread = term::shell_word(&report.thread);
                     let flag = self.settings.data_flag();
-                    term::note(&format!("look back: agentweaver history {thread}{flag}"));
+                    term::note(&format!("look back: {} history {thread}{flag}", term::program()));
                 }
                 Ok(())
             }
@@ -185,7 +189,8 @@ impl Session<'_> {
 
     /// The command that goes on with the thread as this one ran it.
     fn command(&self, thread: &str) -> String {
-        let mut command = format!("agentweaver run {}", term::shell_word(&self.workflow.file));
+        let file = term::shell_word(&self.workflow.file);
+        let mut command = format!("{} run {file}", term::program());
         if let Some(graph) = &self.workflow.chosen {
             command.push_str(&format!(":{graph}"));
         }
@@ -206,7 +211,8 @@ impl Session<'_> {
         }
         // A lone text is for reading, where somebody reads; a pipe always gets JSON.
         if let (true, Some(text)) = (std::io::stdout().is_terminal(), lone_text(values)) {
-            term::out(&format!("\n{}\n", term::harmless(text)));
+            let width = usize::from(Term::stdout().size().1).min(READABLE);
+            term::out(&format!("\n{}\n", term::wrapped(&term::harmless(text), width)));
             return;
         }
         let json = serde_json::Value::from(&values.plain());
