@@ -11,6 +11,7 @@
 
 pub mod collections;
 pub mod diagnostic;
+pub mod embedded;
 pub mod event;
 pub mod failure;
 pub mod id;
