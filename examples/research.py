@@ -61,16 +61,21 @@ class Answer(TypedDict):
 
 class Query(TypedDict):
     query: str
+    question: str
 
 
 def spread(state: Research):
     """One search task for each query of the plan."""
-    return [Send("search", {"query": query}) for query in state["plan"].queries]
+    question = state["question"]
+    return [Send("search", {"query": query, "question": question}) for query in state["plan"].queries]
 
 
 def search(task: Query):
-    found = tools.document_search(query=task["query"], limit=PASSAGES_PER_QUERY)
-    return {"passages": [{key: passage[key] for key in ("path", "line", "text", "score")} for passage in found["passages"]]}
+    found = tools.document_search(query=task["query"], limit=2 * PASSAGES_PER_QUERY)
+    # A passage that repeats the question word for word asks it too, or shows how to.
+    answers = [passage for passage in found["passages"] if task["question"] not in passage["text"]]
+    kept = answers[:PASSAGES_PER_QUERY]
+    return {"passages": [{key: passage[key] for key in ("path", "line", "text", "score")} for passage in kept]}
 
 
 def number_sources(state: Research):

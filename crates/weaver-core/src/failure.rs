@@ -68,6 +68,9 @@ pub struct Failure {
     /// The node it happened in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+    /// The state key it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// Innermost frame last, as Python prints it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traceback: Vec<Frame>,
@@ -89,6 +92,7 @@ impl Failure {
             exception: None,
             bases: Vec::new(),
             node: None,
+            key: None,
             traceback: Vec::new(),
             help: None,
             retryable: false,
@@ -105,6 +109,12 @@ impl Failure {
     /// The same with the way out.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same, about a state key.
+    pub fn about(mut self, key: &str) -> Self {
+        self.key.get_or_insert_with(|| key.into());
         self
     }
 

@@ -9,7 +9,9 @@
 //! - Everything here that is serialized is a promise: journal events and specs
 //!   are read back by later versions.
 
+pub mod collections;
 pub mod diagnostic;
+pub mod embedded;
 pub mod event;
 pub mod failure;
 pub mod id;
@@ -18,6 +20,7 @@ pub mod program;
 pub mod spec;
 pub mod value;
 
+pub use collections::{FastMap, FastSet};
 pub use diagnostic::{Diagnostic, LineIndex, Severity, Span};
 pub use event::{Event, EventKind};
 pub use failure::{Failure, FailureKind, Frame};

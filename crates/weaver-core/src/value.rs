@@ -79,7 +79,13 @@ impl Value {
 
     /// The tag of a tagged map.
     pub fn tag(&self) -> Option<&str> {
-        self.get(TYPE_KEY)?.as_str()
+        let map = self.as_map()?;
+        // What the platform makes has its tag first, and this is asked of every
+        // message of every step: a look there is cheaper than a search.
+        match map.first() {
+            Some((key, tag)) if **key == *TYPE_KEY => tag.as_str(),
+            _ => map.get(TYPE_KEY)?.as_str(),
+        }
     }
 
     /// The entry of a map.

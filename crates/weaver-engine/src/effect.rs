@@ -8,7 +8,7 @@ use weaver_core::Failure;
 
 use crate::checkpoint::{Commit, PendingRecord, Saved, SavedWrite, TaskPath};
 use crate::graph::Graph;
-use crate::hash::{CheckpointId, InterruptId, TaskId};
+use crate::hash::{CheckpointId, Hex, InterruptId, TaskId};
 use crate::stream::Chunk;
 use crate::value::StateValue;
 use crate::view::CallInput;
@@ -140,7 +140,15 @@ impl TaskInfo {
 }
 
 pub(crate) fn task_namespace(namespace: &str, node: &str, id: TaskId) -> String {
-    if namespace.is_empty() { format!("{node}:{id}") } else { format!("{namespace}|{node}:{id}") }
+    let mut below = String::with_capacity(namespace.len() + node.len() + 34);
+    below.push_str(namespace);
+    if !namespace.is_empty() {
+        below.push('|');
+    }
+    below.push_str(node);
+    below.push(':');
+    below.push_str(&Hex::of(id.0));
+    below
 }
 
 /// Which subgraph checkpoint to read: the newest of the namespace whose

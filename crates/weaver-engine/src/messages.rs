@@ -1,15 +1,16 @@
 //! `add_messages`, at a cost that does not grow with the history.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::hash::IdHasher;
+use weaver_core::FastMap;
+
+use crate::hash::{Hex, IdHasher};
 use crate::value::{MessageRole, REMOVE_ALL_MESSAGES, StateValue};
 
 /// Where each message of a key is, by id; made on first use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MessageIndex {
-    positions: Option<HashMap<Arc<str>, usize>>,
+    positions: Option<FastMap<Arc<str>, usize>>,
 }
 
 /// What an update did to the list.
@@ -163,9 +164,13 @@ fn coerce<V: StateValue>(value: V, seed: (u128, u64), side: u64) -> Result<Vec<V
 /// An id for a message that has none: shaped like those that LangGraph gives.
 pub(crate) fn message_id(seed: (u128, u64), side: u64, ordinal: usize) -> Arc<str> {
     let hash = IdHasher::new(7).wide(seed.0).number(seed.1).number(side).number(ordinal as u64);
-    let hex = format!("{:032x}", hash.finish());
-    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-    format!("{a}-{b}-{c}-{d}-{e}").into()
+    let hex = Hex::of(hash.finish());
+    let mut id = String::with_capacity(36);
+    for part in [&hex[..8], "-", &hex[8..12], "-", &hex[12..16], "-", &hex[16..20], "-", &hex[20..]]
+    {
+        id.push_str(part);
+    }
+    id.into()
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::channels::saved::Changes;
 use crate::checkpoint::{
-    Change, ChannelChange, CheckpointState, Commit, PendingRecord, Saved, SavedWrite, Stored,
-    TaskRecord,
+    Change, CheckpointState, Commit, PendingRecord, Saved, SavedWrite, Stored, TaskRecord,
 };
 use crate::graph::{ChannelKind, Plan};
 use crate::value::StateValue;
@@ -69,11 +69,11 @@ pub(crate) fn tell<V: StateValue>(
     plan: &Plan<V>,
     key: u32,
     value: V,
-    changes: &[ChannelChange<V>],
+    changes: &Changes<V>,
     taken: &mut BTreeMap<u32, usize>,
 ) -> Wrote<V> {
     let name = plan.keys[key as usize].name.clone();
-    let change = changes.iter().find(|change| change.channel == name);
+    let change = changes.numbers.binary_search(&key).ok().map(|place| &changes.channels[place]);
     let replaces = !matches!(
         plan.keys[key as usize].kind,
         ChannelKind::Reduced { .. } | ChannelKind::Delta { .. } | ChannelKind::Topic { .. }

@@ -8,8 +8,9 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, ExceptHandler, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use weaver_core::LineIndex;
+use weaver_core::embedded::{NATIVE_MODULES, is_host_module};
 
-use crate::names::{BUILTIN_ERRORS, FACE_MODULES, LACKING, LACKING_ERRORS, NATIVE_MODULES};
+use crate::names::{BUILTIN_ERRORS, LACKING, LACKING_ERRORS};
 
 /// A lowered source.
 #[derive(Clone, Debug, Default)]
@@ -198,7 +199,7 @@ impl Lowering<'_> {
         let module = import.module.as_ref().map(|module| module.as_str()).unwrap_or_default();
         let lacking =
             import.names.iter().any(|alias| LACKING.contains(&(module, alias.name.as_str())));
-        if import.level > 0 || !(lacking || self.has_face(module)) {
+        if import.level > 0 || !(lacking || is_host_module(module)) {
             return;
         }
         let mut locals = Vec::new();
@@ -216,7 +217,7 @@ impl Lowering<'_> {
     }
 
     fn import(&mut self, import: &ast::StmtImport) {
-        if !import.names.iter().all(|alias| self.has_face(alias.name.as_str())) {
+        if !import.names.iter().all(|alias| is_host_module(alias.name.as_str())) {
             return;
         }
         let local = |alias: &ast::Alias| {
@@ -232,14 +233,6 @@ impl Lowering<'_> {
             import.names.iter().map(|alias| format!("_aw_find({:?}, None)", module(alias)));
         let values: Vec<_> = values.collect();
         self.bind(import.range(), &locals, &values);
-    }
-
-    fn has_face(&self, module: &str) -> bool {
-        let first = module.split('.').next().unwrap_or_default();
-        FACE_MODULES.contains(&first)
-            || first.starts_with("langchain_")
-            || first == "openai"
-            || first == "anthropic"
     }
 
     /// An assignment over as many lines as the import had.

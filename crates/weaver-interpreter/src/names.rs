@@ -1,33 +1,6 @@
 //! Names that lowering must know.
 
-/// Modules that the interpreter has.
-pub(crate) const NATIVE_MODULES: [&str; 24] = [
-    "__future__",
-    "asyncio",
-    "base64",
-    "binascii",
-    "bisect",
-    "collections",
-    "copy",
-    "csv",
-    "dataclasses",
-    "datetime",
-    "decimal",
-    "functools",
-    "hashlib",
-    "itertools",
-    "json",
-    "math",
-    "os",
-    "pathlib",
-    "random",
-    "re",
-    "sys",
-    "time",
-    "tomllib",
-    "unicodedata",
-];
-/// Names that those modules lack and our faces have.
+/// Names that modules of the interpreter lack and our faces have.
 pub(crate) const LACKING: [(&str, &str); 8] = [
     ("functools", "wraps"),
     ("dataclasses", "asdict"),
@@ -38,28 +11,6 @@ pub(crate) const LACKING: [(&str, &str); 8] = [
     ("asyncio", "create_task"),
     ("collections", "abc"),
 ];
-/// First parts of modules that our faces answer for.
-pub(crate) const FACE_MODULES: [&str; 18] = [
-    "typing",
-    "typing_extensions",
-    "operator",
-    "uuid",
-    "logging",
-    "textwrap",
-    "string",
-    "statistics",
-    "heapq",
-    "contextlib",
-    "urllib",
-    "enum",
-    "abc",
-    "langgraph",
-    "langchain",
-    "agentweaver",
-    "pydantic",
-    "warnings",
-];
-
 /// Exception classes that need no lowering.
 pub(crate) const BUILTIN_ERRORS: [&str; 33] = [
     "Exception",

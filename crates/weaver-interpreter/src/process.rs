@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 
@@ -196,6 +197,8 @@ fn spawn(command: &mut Command) -> io::Result<(Child, StdStream)> {
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        // A Ctrl-C is for this program, which then ends its children in order.
+        .process_group(0)
         .spawn()?;
     Ok((child, ours))
 }

@@ -126,7 +126,8 @@ pub fn encode(part: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(part).expect("checkpoints have string keys and no failing part")
 }
 
-fn decode<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+/// Reads what [`encode`] wrote.
+pub fn decode<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
     serde_json::from_slice(bytes).map_err(|error| Error::Unreadable(error.to_string()))
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use weaver_core::{Timestamp, Value};
-use weaver_engine::{CheckpointId, CheckpointState, Graph, Load, Saved, Source, stable_namespace};
+use weaver_engine::{
+    CheckpointId, CheckpointState, Graph, InterruptId, Load, Saved, Source, stable_namespace,
+};
 use weaver_store::{
     Batch, CheckpointInfo, Execution, ExecutionId, ExecutionStatus, Lane, SnapshotMeter, Store,
     Totals, WorkflowVersion,
@@ -114,6 +116,33 @@ pub async fn states(
         states.push(saved);
     }
     Ok(states)
+}
+
+/// A question that a thread waits on.
+#[derive(Clone, Debug)]
+pub struct OpenQuestion {
+    /// Its id, 32 hexadecimal digits.
+    pub id: InterruptId,
+    /// What is asked.
+    pub value: Value,
+    /// When.
+    pub asked: Timestamp,
+}
+
+/// What a thread waits on, oldest first. Questions of a branch that the thread has
+/// left are none.
+pub async fn open_questions(store: &Store, thread: &str) -> Result<Vec<OpenQuestion>, Error> {
+    let mut questions = Vec::new();
+    for row in store.interrupts(thread.into(), true).await? {
+        let latest = store.checkpoint(row.lane.clone(), None).await?;
+        if latest.is_some_and(|info| info.id == row.checkpoint) {
+            let id = row.id.parse().map_err(|_| {
+                Error::Invalid(format!("the log has a question whose id is `{}`", row.id))
+            })?;
+            questions.push(OpenQuestion { id, value: codec::decode(&row.value)?, asked: row.time });
+        }
+    }
+    Ok(questions)
 }
 
 /// A checkpoint of a thread, with the way to it.

@@ -4,12 +4,57 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// What the first help ends with.
+const START: &str = "\
+First steps:
+  agentweaver demo                            a research agent on real documents, offline
+  agentweaver check flow.py                   what is wrong with a file, without running it
+  agentweaver run flow.py --input '{\"question\": \"…\"}'
+  agentweaver history                         what ran, what waits, what failed
+
+`agentweaver COMMAND --help` shows a command's options with examples.";
+
+const RUN: &str = "\
+Examples:
+  agentweaver run flow.py --input '{\"question\": \"…\"}'
+  agentweaver run chat.py --message 'Hello' --thread ada    a conversation: run it again for the next turn
+  agentweaver run flow.py:second --input @input.json        a graph of several in the file
+  agentweaver run --thread ada --resume yes                 answer what the thread waits for
+  agentweaver run --thread ada                              go on after a crash
+  agentweaver run flow.py --json --input - < in.json        one event a line, for scripts
+
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 waiting for a person, 130 interrupted.";
+
+const GRAPH: &str = "\
+Examples:
+  agentweaver graph flow.py                        Mermaid text, for Markdown
+  agentweaver graph flow.py --format svg -o flow.svg
+  agentweaver graph flow.py:second --format dot | dot -Tpng -o flow.png";
+
+const CHECK: &str = "\
+Examples:
+  agentweaver check flow.py
+  agentweaver check examples/*.py --json
+
+Exit codes: 0 no errors, 1 errors.";
+
+const HISTORY: &str = "\
+Examples:
+  agentweaver history                              all threads
+  agentweaver history ada                          the checkpoints of one, newest first
+  agentweaver history ada --at 34ee4edb13          the state there, as JSON
+  agentweaver history ada --fork 34ee4edb13 --update '{\"question\": \"…\"}'
+  agentweaver history ada --events                 what happened, event by event";
+
+const COMPLETIONS: &str = "\
+Examples:
+  source <(agentweaver completions bash)
+  agentweaver completions fish > ~/.config/fish/completions/agentweaver.fish";
+
 /// Write agent workflows as Python graph files, see them, run them durably.
 #[derive(Debug, Parser)]
 #[command(name = "agentweaver", version, propagate_version = true, max_term_width = 100)]
-#[command(
-    after_help = "Start with `agentweaver demo`, then `agentweaver run examples/intent_triage.py`."
-)]
+#[command(after_help = START)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -19,17 +64,20 @@ pub struct Cli {
     pub global: Global,
 }
 
+/// Where they stand in every help.
+const GLOBAL: &str = "Everywhere";
+
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Directory of the log [default: .agentweaver]
-    #[arg(long, global = true, value_name = "DIR", env = "AGENTWEAVER_DATA")]
+    #[arg(long, global = true, value_name = "DIR", env = "AGENTWEAVER_DATA", hide_env_values = true, help_heading = GLOBAL)]
     pub data: Option<PathBuf>,
     /// Settings file [default: agentweaver.toml, when there is one]
-    #[arg(long, global = true, value_name = "FILE", env = "AGENTWEAVER_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "AGENTWEAVER_CONFIG", hide_env_values = true, help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = GLOBAL)]
     pub color: clap::ColorChoice,
 }
 
@@ -37,18 +85,23 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a workflow file, or go on with a thread
+    #[command(after_help = RUN)]
     Run(Box<RunArgs>),
     /// Show a file's graph
+    #[command(after_help = GRAPH)]
     Graph(GraphArgs),
     /// Find every problem in workflow files without running them
+    #[command(after_help = CHECK)]
     Check(CheckArgs),
     /// Show a thread's checkpoints, a past state, or run on from one
+    #[command(after_help = HISTORY)]
     History(HistoryArgs),
     /// Look at this machine, the settings and the data directory
     Doctor(DoctorArgs),
     /// Run an example on real documents, offline, step by step
     Demo(DemoArgs),
     /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -73,11 +126,11 @@ pub enum Command {
 /// `agentweaver run`
 #[derive(Debug, Default, Args)]
 pub struct RunArgs {
-    /// Workflow file; may be left out when --thread or --replay names an earlier run
+    /// Workflow file, or FILE:GRAPH; may be left out when --thread or --replay names an earlier run
     #[arg(required_unless_present_any = ["thread", "replay"])]
     pub file: Option<PathBuf>,
-    /// Input as JSON, or @FILE [default: NAME.input.json beside the file, when there is one]
-    #[arg(long, value_name = "JSON|@FILE", conflicts_with_all = ["message", "resume"])]
+    /// Input as JSON, @FILE, or - for standard input [default: NAME.input.json beside the file]
+    #[arg(long, value_name = "JSON|@FILE|-", conflicts_with_all = ["message", "resume"])]
     pub input: Option<String>,
     /// Input as one chat message of the user
     #[arg(long, value_name = "TEXT", conflicts_with = "resume")]
@@ -95,7 +148,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub json: bool,
     /// Model for every model call: openai/gpt-4o, ollama/llama3.2, http://host:port/v1#name, scripted, scripted:FILE
-    #[arg(long, value_name = "NAME", env = "AGENTWEAVER_MODEL")]
+    #[arg(long, value_name = "NAME", env = "AGENTWEAVER_MODEL", hide_env_values = true)]
     pub model: Option<String>,
     /// Which compiled graph of the file to run [default: the last one]
     #[arg(long, value_name = "NAME")]
@@ -183,7 +236,7 @@ pub enum DurabilityArg {
 /// `agentweaver graph`
 #[derive(Debug, Args)]
 pub struct GraphArgs {
-    /// Workflow file
+    /// Workflow file, or FILE:GRAPH
     pub file: PathBuf,
     /// Format
     #[arg(long, value_enum, default_value = "mermaid")]
@@ -241,7 +294,7 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "JSON|@FILE", requires = "fork")]
     pub update: Option<String>,
     /// Model for a fork's model calls
-    #[arg(long, value_name = "NAME", env = "AGENTWEAVER_MODEL")]
+    #[arg(long, value_name = "NAME", env = "AGENTWEAVER_MODEL", hide_env_values = true)]
     pub model: Option<String>,
     /// How many checkpoints to show
     #[arg(long, value_name = "N", default_value_t = 50)]

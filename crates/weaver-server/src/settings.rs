@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::cli::Global;
 use crate::error::CliError;
+use crate::render::term;
 
 /// The settings file that is read when there is one.
 const FILE: &str = "agentweaver.toml";
@@ -82,6 +83,14 @@ struct Database {
 }
 
 impl Settings {
+    /// What a printed command must say to find this log again.
+    pub fn data_flag(&self) -> String {
+        match self.data.as_os_str() == DATA {
+            true => String::new(),
+            false => format!(" --data {}", term::shell_word(&self.data.to_string_lossy())),
+        }
+    }
+
     /// Reads everything; an unknown setting is an error with its line.
     pub fn read(global: &Global) -> Result<Self, CliError> {
         let (file, path) = read_file(global.config.as_deref())?;

@@ -47,11 +47,15 @@ impl SnapshotMeter {
         if self.delta_bytes <= self.ask_beyond {
             return false;
         }
-        if self.delta_bytes > state_bytes() as u64 {
+        let state_bytes = state_bytes() as u64;
+        if self.delta_bytes > state_bytes {
             *self = SnapshotMeter::default();
             return true;
         }
-        self.ask_beyond = (self.delta_bytes + self.delta_bytes / 4).max(DELTA_BYTES_MIN);
+        // Half-way to what the state was: it may shrink, but to measure it costs as
+        // much as to save it.
+        let half_way = (self.delta_bytes + state_bytes) / 2;
+        self.ask_beyond = half_way.max(self.delta_bytes + self.delta_bytes / 4);
         false
     }
 

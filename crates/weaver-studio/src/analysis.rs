@@ -1,12 +1,13 @@
 //! From a text to an [`Analysis`]: chunks, facts, evaluation, graphs, checks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use ruff_python_ast::{Expr, Stmt};
 use weaver_core::spec::{FileSpec, SchemaKind, SchemaSpec, ToolSpec};
-use weaver_core::{LineIndex, Program, Severity};
+use weaver_core::{FastMap, LineIndex, Program, Severity};
 
 use crate::assemble;
 use crate::checks;
@@ -57,7 +58,7 @@ pub(crate) struct Part {
 struct Cutter {
     chunks: Vec<(usize, Arc<Chunk>)>,
     graph_statements: BTreeSet<(usize, usize)>,
-    known: HashMap<String, Known>,
+    known: FastMap<String, Known>,
     graph_names: Vec<String>,
 }
 
@@ -69,6 +70,9 @@ pub(crate) struct Chunk {
     /// Nested too deeply: not read.
     pub too_deep: bool,
 }
+
+/// The schemas of a file by name.
+pub(crate) type SchemaMap<'s> = FastMap<&'s str, &'s SchemaSpec>;
 
 /// The chunks of a text with their offsets.
 type Chunks = Vec<(usize, Arc<Chunk>)>;
@@ -232,9 +236,9 @@ pub(crate) fn analyse(file: Arc<str>, source: Arc<str>, cache: &mut Cache) -> An
     let mut schemas = Schemas::default();
     let schema_specs = all_schemas(&mut evaluator, &mut schemas);
     let tools = all_tools(&chunks, &mut evaluator, &mut schemas);
-    let by_name: HashMap<String, SchemaSpec> =
-        schema_specs.iter().map(|schema| (schema.name.clone(), schema.clone())).collect();
-    let tool_names: HashMap<String, String> =
+    let by_name: SchemaMap<'_> =
+        schema_specs.iter().map(|schema| (schema.name.as_str(), schema)).collect();
+    let tool_names: FastMap<String, String> =
         tools.iter().map(|tool| (tool.function.clone(), tool.name.clone())).collect();
     let assembled = assemble::graphs(&mut evaluator, &by_name, &tool_names);
     let mut problems = std::mem::take(&mut evaluator.problems);
@@ -249,7 +253,7 @@ pub(crate) fn analyse(file: Arc<str>, source: Arc<str>, cache: &mut Cache) -> An
     graphs.extend(functional_graphs(&chunks, &mut evaluator));
     graphs.sort_by_key(|graph| graph.span.start);
 
-    let known = known_names(&evaluator, &schema_specs);
+    let known = known_names(&evaluator, &by_name);
     let graph_statements = std::mem::take(&mut evaluator.graph_statements);
     let drafts = std::mem::take(&mut evaluator.functions);
     let cutter = Cutter { chunks: chunks.clone(), graph_statements, known, graph_names };
@@ -336,11 +340,15 @@ fn syntax_problems(
 fn all_schemas(evaluator: &mut Evaluator<'_>, schemas: &mut Schemas) -> Vec<SchemaSpec> {
     let classes = evaluator.classes.clone();
     let mut specs: Vec<SchemaSpec> = Vec::new();
+    let mut places: FastMap<&str, usize> = FastMap::default();
     for class in &classes {
         if let Some(spec) = schemas.get(class, evaluator, 0) {
-            match specs.iter_mut().find(|known| known.name == spec.name) {
-                Some(known) => *known = spec,
-                None => specs.push(spec),
+            match places.entry(class.class.name.as_str()) {
+                Entry::Occupied(place) => specs[*place.get()] = spec,
+                Entry::Vacant(place) => {
+                    place.insert(specs.len());
+                    specs.push(spec);
+                }
             }
         }
     }
@@ -409,15 +417,15 @@ fn functional_graphs<'a>(
 }
 
 /// Module variables that are graphs or classes the host makes.
-fn known_names(evaluator: &Evaluator<'_>, schemas: &[SchemaSpec]) -> HashMap<String, Known> {
-    let mut known = HashMap::new();
+fn known_names(evaluator: &Evaluator<'_>, schemas: &SchemaMap<'_>) -> FastMap<String, Known> {
+    let mut known = FastMap::default();
     for (name, value) in evaluator.module.names.borrow().iter() {
         match &value.abs {
             Abs::Compiled(index, _) | Abs::Builder(index) => {
                 known.insert(name.to_string(), Known::Graph(*index));
             }
             Abs::Class(class) => {
-                let spec = schemas.iter().find(|schema| schema.name == class.class.name.as_str());
+                let spec = schemas.get(class.class.name.as_str());
                 let plain = spec.is_some_and(|spec| {
                     spec.kind == SchemaKind::Dataclass
                         && class.class.arguments.as_ref().is_none_or(|a| a.args.is_empty())

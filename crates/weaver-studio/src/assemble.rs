@@ -1,14 +1,14 @@
 //! From what the evaluator found to the [`GraphSpec`]s of the file.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use weaver_core::Span;
 use weaver_core::spec::{
     BranchSpec, CompileSpec, Decider, DynamicSpec, END, EdgeKind, EdgeSpec, GraphSpec, NodeKind,
-    NodeSpec, START, SchemaSpec, StateSpec,
+    NodeSpec, START, StateSpec,
 };
+use weaver_core::{FastMap, Span};
 
+use crate::analysis::SchemaMap;
 use crate::eval::outcome::{Outcomes, Target};
 use crate::eval::typed::routes;
 use crate::eval::{Builder, Callable, DeciderDraft, Evaluator, NodeAction};
@@ -42,8 +42,8 @@ pub(crate) struct EdgePlace {
 /// Assembles all graphs. `schemas` are those of the file, by name.
 pub(crate) fn graphs(
     evaluator: &mut Evaluator<'_>,
-    schemas: &HashMap<String, SchemaSpec>,
-    tool_names: &HashMap<String, String>,
+    schemas: &SchemaMap<'_>,
+    tool_names: &FastMap<String, String>,
 ) -> Vec<Assembled> {
     let names = graph_names(&evaluator.builders);
     let builders = std::mem::take(&mut evaluator.builders);
@@ -60,8 +60,8 @@ pub(crate) fn graphs(
 /// A name for each graph: the variable, or what makes it; numbered where they repeat.
 pub(crate) fn graph_names(builders: &[Builder<'_>]) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(builders.len());
-    let mut taken: HashMap<String, usize> = HashMap::new();
-    let mut made_by: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut taken: FastMap<String, usize> = FastMap::default();
+    let mut made_by: FastMap<&str, Vec<usize>> = FastMap::default();
     for builder in builders {
         if let Some(maker) = &builder.maker {
             let places = made_by.entry(maker).or_default();
@@ -99,8 +99,8 @@ impl<'a> Assembly<'_, 'a> {
         builder: &Builder<'a>,
         names: &[String],
         index: usize,
-        schemas: &HashMap<String, SchemaSpec>,
-        tool_names: &HashMap<String, String>,
+        schemas: &SchemaMap<'_>,
+        tool_names: &FastMap<String, String>,
     ) -> Assembled {
         let place = self.span(&builder.span);
         self.dynamic = builder.dynamic.clone();
@@ -173,7 +173,7 @@ impl<'a> Assembly<'_, 'a> {
         &mut self,
         node: &crate::eval::NodeDraft<'a>,
         names: &[String],
-        tool_names: &HashMap<String, String>,
+        tool_names: &FastMap<String, String>,
         joins: &mut u32,
     ) -> (NodeSpec, Option<Outcomes>) {
         let place = self.span(&node.span);
@@ -426,7 +426,7 @@ impl<'a> Assembly<'_, 'a> {
     }
 }
 
-fn state_spec(name: Option<&str>, schemas: &HashMap<String, SchemaSpec>) -> StateSpec {
+fn state_spec(name: Option<&str>, schemas: &SchemaMap<'_>) -> StateSpec {
     let Some(name) = name else { return StateSpec::default() };
     let fields = match schemas.get(name) {
         Some(schema) => schema.fields.clone(),

@@ -1,12 +1,12 @@
 //! Problems of whole graphs: ends that do not exist, nodes that nothing reaches,
 //! writes that collide.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use weaver_core::Severity;
-use weaver_core::spec::{END, EdgeKind, NodeKind, START, SchemaSpec};
+use weaver_core::spec::{END, EdgeKind, NodeKind, START};
+use weaver_core::{FastMap, FastSet, Severity};
 
+use crate::analysis::SchemaMap;
 use crate::assemble::{Assembled, is_end};
 use crate::problem::{Problems, suggestion};
 
@@ -14,7 +14,7 @@ use crate::problem::{Problems, suggestion};
 /// there is not reported as missing.
 pub(crate) fn check(
     graph: &Assembled,
-    schemas: &HashMap<String, SchemaSpec>,
+    schemas: &SchemaMap<'_>,
     broken: &[Range<usize>],
     problems: &mut Problems,
 ) {
@@ -67,7 +67,7 @@ fn timeouts(graph: &Assembled, problems: &mut Problems) {
 
 fn ends(graph: &Assembled, incomplete: bool, broken: &[Range<usize>], problems: &mut Problems) {
     let mut known: Vec<&str> = graph.spec.nodes.iter().map(|node| node.name.as_str()).collect();
-    let mut set: HashSet<&str> = HashSet::new();
+    let mut set: FastSet<&str> = FastSet::default();
     known.retain(|name| set.insert(name));
     // A node that is only known when the graph is built could be the one that is meant.
     let open = graph.spec.dynamic.iter().any(|d| d.reason.contains("node's name"));
@@ -119,7 +119,7 @@ fn interrupts(graph: &Assembled, incomplete: bool, problems: &mut Problems) {
 }
 
 fn duplicates(graph: &Assembled, problems: &mut Problems) {
-    let mut seen: HashMap<&str, u32> = HashMap::new();
+    let mut seen: FastMap<&str, u32> = FastMap::default();
     for (node, place) in graph.spec.nodes.iter().zip(&graph.node_places) {
         match seen.get(node.name.as_str()) {
             Some(line) => {
@@ -131,7 +131,7 @@ fn duplicates(graph: &Assembled, problems: &mut Problems) {
             }
         }
     }
-    let mut edges: HashSet<(&str, &str)> = HashSet::new();
+    let mut edges: FastSet<(&str, &str)> = FastSet::default();
     for edge in graph.spec.edges.iter().filter(|edge| edge.kind == EdgeKind::Plain) {
         if !edges.insert((&edge.source, &edge.target)) {
             let place = edge.span.start as usize..edge.span.end as usize;
@@ -148,11 +148,17 @@ fn reach(graph: &Assembled, problems: &mut Problems) {
     if spec.nodes.is_empty() {
         return;
     }
-    let mut following: HashMap<&str, Vec<&str>> = HashMap::new();
+    // An edge whose end is mistyped is missing elsewhere: that is one problem, not two.
+    let is_known = |name: &str| is_end(name) || spec.nodes.iter().any(|node| node.name == name);
+    let mut ends = spec.edges.iter().zip(&graph.edge_places);
+    let mistyped = ends
+        .any(|(edge, place)| !is_known(&edge.source) || place.declared && !is_known(&edge.target))
+        || spec.branches.iter().any(|branch| !is_known(&branch.source));
+    let mut following: FastMap<&str, Vec<&str>> = FastMap::default();
     for edge in &spec.edges {
         following.entry(&edge.source).or_default().push(&edge.target);
     }
-    let branching: HashSet<&str> = spec.branches.iter().map(|b| b.source.as_str()).collect();
+    let branching: FastSet<&str> = spec.branches.iter().map(|b| b.source.as_str()).collect();
     if !following.contains_key(START) && !branching.contains(START) {
         let message = format!("graph `{}` has no entry", spec.name);
         let first = &spec.nodes[0].name;
@@ -160,7 +166,7 @@ fn reach(graph: &Assembled, problems: &mut Problems) {
         problems.error("no_entry", &graph.place, message, help);
         return;
     }
-    let mut reached: HashSet<&str> = HashSet::new();
+    let mut reached: FastSet<&str> = FastSet::default();
     let mut open = vec![START];
     while let Some(name) = open.pop() {
         if reached.insert(name) {
@@ -169,12 +175,13 @@ fn reach(graph: &Assembled, problems: &mut Problems) {
     }
     let anywhere = graph.open_sources.iter().any(|source| reached.contains(source.as_str()));
     for (index, (node, place)) in spec.nodes.iter().zip(&graph.node_places).enumerate() {
-        if !anywhere && !reached.contains(node.name.as_str()) {
+        if !mistyped && !anywhere && !reached.contains(node.name.as_str()) {
             let message = format!("nothing leads to node `{}`", node.name);
             problems.warning("unreachable_node", place, message, "add an edge to it or remove it");
         }
         let decides = graph.outcomes[index].as_ref().is_some_and(|o| o.uses_command());
-        if !following.contains_key(node.name.as_str())
+        if !mistyped
+            && !following.contains_key(node.name.as_str())
             && !branching.contains(node.name.as_str())
             && !decides
         {
@@ -186,7 +193,7 @@ fn reach(graph: &Assembled, problems: &mut Problems) {
 }
 
 /// Keys that nodes write and the state does not have.
-fn state_keys(graph: &Assembled, schemas: &HashMap<String, SchemaSpec>, problems: &mut Problems) {
+fn state_keys(graph: &Assembled, schemas: &SchemaMap<'_>, problems: &mut Problems) {
     let spec = &graph.spec;
     let mut known: Vec<&str> = spec.state.fields.iter().map(|field| field.name.as_str()).collect();
     if known.is_empty() {
@@ -195,13 +202,13 @@ fn state_keys(graph: &Assembled, schemas: &HashMap<String, SchemaSpec>, problems
     let private = spec.nodes.iter().filter_map(|node| node.input_schema.as_ref());
     let others = [&spec.input_schema, &spec.output_schema];
     for name in private.chain(others.into_iter().flatten()) {
-        match schemas.get(name) {
+        match schemas.get(name.as_str()) {
             Some(schema) => known.extend(schema.fields.iter().map(|field| field.name.as_str())),
             None => return,
         }
     }
     // A function may serve several nodes: its place counts once.
-    let mut seen: HashSet<usize> = HashSet::new();
+    let mut seen: FastSet<usize> = FastSet::default();
     let mut unknown = |key: &str, place: &Range<usize>, node: &str| {
         if !known.contains(&key) && seen.insert(place.start) {
             let message = format!("node `{node}` writes `{key}`, which is no key of the state");
@@ -231,16 +238,16 @@ fn state_keys(graph: &Assembled, schemas: &HashMap<String, SchemaSpec>, problems
 /// Two nodes that surely run in one step and surely write the same plain key.
 fn writers(graph: &Assembled, problems: &mut Problems) {
     let spec = &graph.spec;
-    let plain: HashSet<&str> = spec
+    let plain: FastSet<&str> = spec
         .state
         .fields
         .iter()
         .filter(|field| field.reducer.is_none() && field.managed.is_none())
         .map(|field| field.name.as_str())
         .collect();
-    let index: HashMap<&str, usize> =
+    let index: FastMap<&str, usize> =
         spec.nodes.iter().enumerate().map(|(i, node)| (node.name.as_str(), i)).collect();
-    let mut together: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut together: FastMap<&str, Vec<&str>> = FastMap::default();
     for edge in spec.edges.iter().filter(|edge| edge.kind == EdgeKind::Plain && edge.target != END)
     {
         together.entry(&edge.source).or_default().push(&edge.target);
@@ -248,7 +255,7 @@ fn writers(graph: &Assembled, problems: &mut Problems) {
     let mut groups: Vec<(&str, Vec<&str>)> = together.into_iter().collect();
     groups.sort_unstable();
     for (source, targets) in groups {
-        let mut writers: HashMap<&str, &str> = HashMap::new();
+        let mut writers: FastMap<&str, &str> = FastMap::default();
         for target in targets {
             let Some(position) = index.get(target) else { continue };
             if spec.nodes[*position].defer {

@@ -1,7 +1,6 @@
 //! What a top-level statement binds, uses and changes, and what in it the embedded
 //! interpreter does not run. Depends on the statement alone, so it is kept with it.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use ruff_python_ast::name::Name;
@@ -9,7 +8,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Expr, ExprContext, Operator, Parameters, Stmt, StmtClassDef, StmtFunctionDef,
 };
-use weaver_core::Hash;
+use weaver_core::{FastSet, Hash};
 
 use crate::bindings::{bound_names, root_name, target_names};
 use crate::subset;
@@ -160,15 +159,15 @@ const GRAPH_WORDS: [&str; 9] = [
 #[derive(Default)]
 struct Collector {
     /// Names bound by the functions, classes and comprehensions around the place.
-    scopes: Vec<HashSet<Name>>,
+    scopes: Vec<FastSet<Name>>,
     /// How many functions are around the place.
     functions: usize,
-    uses: HashSet<Name>,
+    uses: FastSet<Name>,
     modifies: Vec<Name>,
     violations: Vec<Violation>,
     imports: Vec<Import>,
     global_writes: Vec<(Range<usize>, Name)>,
-    globals: HashSet<Name>,
+    globals: FastSet<Name>,
     builds_graph: bool,
     /// The innermost class around the place is an exception.
     in_exception: bool,
@@ -315,7 +314,7 @@ impl Collector {
     }
 
     fn comprehension(&mut self, expr: &Expr, generators: &[ruff_python_ast::Comprehension]) {
-        let mut scope = HashSet::new();
+        let mut scope = FastSet::default();
         for generator in generators {
             scope.extend(target_names(&generator.target));
             if generator.is_async {
@@ -419,7 +418,7 @@ impl<'a> Visitor<'a> for Collector {
                 visitor::walk_expr(self, expr);
             }
             Expr::Lambda(lambda) => {
-                let mut scope = HashSet::new();
+                let mut scope = FastSet::default();
                 if let Some(parameters) = &lambda.parameters {
                     self.defaults(parameters);
                     scope = parameter_names(parameters);
@@ -443,6 +442,6 @@ impl<'a> Visitor<'a> for Collector {
     }
 }
 
-fn parameter_names(parameters: &Parameters) -> HashSet<Name> {
+fn parameter_names(parameters: &Parameters) -> FastSet<Name> {
     parameters.iter().map(|parameter| parameter.name().id.clone()).collect()
 }

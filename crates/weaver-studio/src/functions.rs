@@ -1,12 +1,12 @@
 //! What each function needs, whether it runs in the embedded interpreter, and the
 //! hash of its meaning.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use weaver_core::spec::{FunctionSpec, Runs, SchemaSpec};
-use weaver_core::{Hash, LineIndex, Severity};
+use weaver_core::spec::{FunctionSpec, Runs};
+use weaver_core::{FastMap, Hash, LineIndex, Severity};
 
-use crate::analysis::Part;
+use crate::analysis::{Part, SchemaMap};
 use crate::eval::prebuilt::INIT_CHAT_MODEL;
 use crate::eval::value::Abs;
 use crate::eval::{Evaluator, FunctionDraft, FunctionExpression};
@@ -21,7 +21,7 @@ pub(crate) struct Functions<'f, 'a> {
     pub lines: &'f LineIndex,
     pub units: &'f Units<'f>,
     pub evaluator: &'f Evaluator<'a>,
-    pub schemas: &'f HashMap<String, SchemaSpec>,
+    pub schemas: &'f SchemaMap<'f>,
 }
 
 impl<'a> Functions<'_, 'a> {
@@ -36,7 +36,7 @@ impl<'a> Functions<'_, 'a> {
         // One problem for each place, naming every function that it keeps from running.
         let mut blamed: BTreeMap<(usize, String), (Reason, Vec<String>)> = BTreeMap::new();
         // Functions defined inside others become global under their own names.
-        let mut globals: HashMap<&str, &str> = HashMap::new();
+        let mut globals: FastMap<&str, &str> = FastMap::default();
         for draft in drafts {
             let (expression, mut closure) = self.closure(draft);
             if let Some(FunctionExpression::Nested(name)) = &draft.expression {
@@ -196,7 +196,7 @@ impl<'a> Functions<'_, 'a> {
             parts.push(format!("{local}={module}:{}", name.as_deref().unwrap_or("")).into_bytes());
         }
         for name in &closure.schemas {
-            if let Some(schema) = self.schemas.get(name) {
+            if let Some(schema) = self.schemas.get(name.as_str()) {
                 parts.push(schema.json_schema.to_json().into_bytes());
             }
         }

@@ -1,5 +1,7 @@
 //! Which imports the embedded interpreter can answer.
 
+use weaver_core::embedded::{HOST_MODULES, NATIVE_MODULES};
+
 /// How an import is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -39,52 +41,8 @@ const CHAT_MODELS: [&str; 9] = [
     "ChatVertexAI",
 ];
 
-/// Other modules that the interpreter or the host has.
-const MODULES: [&str; 43] = [
-    "__future__",
-    "abc",
-    "anthropic",
-    "asyncio",
-    "base64",
-    "binascii",
-    "bisect",
-    "collections",
-    "collections.abc",
-    "contextlib",
-    "copy",
-    "csv",
-    "dataclasses",
-    "datetime",
-    "decimal",
-    "enum",
-    "functools",
-    "hashlib",
-    "heapq",
-    "itertools",
-    "json",
-    "langchain",
-    "logging",
-    "math",
-    "openai",
-    "operator",
-    "os",
-    "os.path",
-    "pathlib",
-    "pydantic",
-    "random",
-    "re",
-    "statistics",
-    "string",
-    "sys",
-    "textwrap",
-    "time",
-    "tomllib",
-    "unicodedata",
-    "urllib",
-    "urllib.parse",
-    "uuid",
-    "warnings",
-];
+/// Submodules of [`NATIVE_MODULES`] and [`HOST_MODULES`] that are here.
+const SUBMODULES: [&str; 3] = ["collections.abc", "os.path", "urllib.parse"];
 
 /// Modules of which only these names are here, and what to use instead of others.
 const ONLY: &[(&str, &[&str], &str)] = &[
@@ -164,7 +122,9 @@ pub(crate) fn answer(module: &str, name: Option<&str>) -> Answer {
     {
         return Answer::NameMissing("use a chat model such as `ChatOpenAI`, or `nodes.llm`");
     }
-    if first != "pydantic" && !MODULES.contains(&module) {
+    let known =
+        [&NATIVE_MODULES[..], &HOST_MODULES, &SUBMODULES].iter().any(|m| m.contains(&module));
+    if first != "pydantic" && !known {
         return Answer::Worker;
     }
     if let (Some(name), Some((_, here, instead))) =

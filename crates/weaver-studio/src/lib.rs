@@ -29,8 +29,10 @@ mod schema;
 mod subset;
 mod syntax;
 mod tools;
+mod touched;
 mod units;
 
 pub use analysis::{Analysis, function, parse, program};
 pub use document::{Document, EditError};
 pub use problem::CODES;
+pub use touched::{Touched, touched};

@@ -1,9 +1,8 @@
 //! Problems as they are found, and words that are near to a mistyped one.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
-use weaver_core::{Diagnostic, LineIndex, Severity};
+use weaver_core::{Diagnostic, FastSet, LineIndex, Severity};
 
 /// Every code the crate reports; each has a page in `docs/errors/`.
 pub const CODES: &[&str] = &[
@@ -35,7 +34,7 @@ pub const CODES: &[&str] = &[
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     found: Vec<Found>,
-    seen: HashSet<(&'static str, usize, String)>,
+    seen: FastSet<(&'static str, usize, String)>,
 }
 
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! What the embedded interpreter does not run, and what to write instead.
-//! `weaver_interpreter::limits` says the same; `weaver-agent`, which sees both crates,
+//! `weaver_interpreter::limits` says the same of syntax and names; `weaver-agent`, which sees both crates,
 //! tests that they agree.
 
 use std::ops::Range;

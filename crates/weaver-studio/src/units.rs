@@ -1,13 +1,14 @@
 //! What a function needs: the statements of the module that it uses, directly or
 //! through others, and why that may not run in the embedded interpreter.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use ruff_python_ast::name::Name;
 
 use crate::facts::{Import, Item, ItemKind, Violation};
 use crate::hosts::{self, Answer};
+use weaver_core::{FastMap, FastSet};
 
 /// A statement of the module or of the body of a function that builds a graph.
 pub(crate) struct Unit<'c> {
@@ -39,10 +40,10 @@ pub(crate) enum Known {
 /// All statements by the names they bind or change.
 pub(crate) struct Units<'c> {
     pub all: Vec<Unit<'c>>,
-    names: HashMap<Option<u32>, HashMap<&'c str, Vec<u32>>>,
+    names: FastMap<Option<u32>, FastMap<&'c str, Vec<u32>>>,
     /// Simple statements that build graphs.
     pub graph_statements: &'c BTreeSet<(usize, usize)>,
-    pub known: HashMap<String, Known>,
+    pub known: FastMap<String, Known>,
 }
 
 /// Everything that something needs.
@@ -81,9 +82,10 @@ impl<'c> Units<'c> {
     pub fn new(
         items: impl Iterator<Item = (usize, &'c Item, bool)>,
         graph_statements: &'c BTreeSet<(usize, usize)>,
-        known: HashMap<String, Known>,
+        known: FastMap<String, Known>,
     ) -> Self {
-        let mut units = Units { all: Vec::new(), names: HashMap::new(), graph_statements, known };
+        let mut units =
+            Units { all: Vec::new(), names: FastMap::default(), graph_statements, known };
         for (base, item, broken) in items {
             units.add(item, base, broken, None);
         }
@@ -123,7 +125,7 @@ impl<'c> Units<'c> {
     /// What names used in a scope need.
     pub fn closure(&self, uses: &[Name], scope: Option<u32>) -> Closure {
         let mut closure = Closure::default();
-        let mut seen: HashSet<(Option<u32>, &str)> = HashSet::new();
+        let mut seen: FastSet<(Option<u32>, &str)> = FastSet::default();
         let mut open: Vec<(&str, Option<u32>)> = Vec::new();
         for name in uses {
             open.push((name, scope));

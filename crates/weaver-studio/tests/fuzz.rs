@@ -202,6 +202,106 @@ proptest! {
     }
 }
 
+/// A file in which statements far apart say what others mean: a graph built in a loop
+/// over a constant, a helper of a helper, a base class, an import, an alias of a type.
+const CONNECTED: &str = r#"
+import json
+import operator
+from typing import Annotated, Literal, TypedDict
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command
+
+STAGES = ["plan", "write", "check"]
+LAST = "check"
+Target = Literal["write", "check"]
+
+
+class Base(TypedDict):
+    topic: str
+
+
+class State(Base):
+    log: Annotated[list[str], operator.add]
+
+
+def clean(text):
+    return json.dumps(text).strip()
+
+
+def note(text):
+    return [clean(text)]
+
+
+def stage(state: State) -> dict:
+    return {"log": note(LAST)}
+
+
+def route(state: State) -> Target:
+    return LAST
+
+
+def leave(state: State) -> Command[Literal["plan"]]:
+    return Command(goto=STAGES[0])
+
+
+def make(names):
+    graph = StateGraph(State)
+    for name in names:
+        graph.add_node(name, stage)
+    graph.add_node("leave", leave)
+    graph.add_edge(START, names[0])
+    graph.add_conditional_edges(names[0], route)
+    graph.add_edge(LAST, END)
+    return graph
+
+
+app = make(STAGES).compile()
+"#;
+
+/// Words of that file and what an edit may put in their place.
+const RENAMED: [(&str, &str); 18] = [
+    ("def clean", "def clear"),
+    ("clean(text)", "clear(text)"),
+    ("def note", "def noted"),
+    ("\"plan\", \"write\"", "\"plan\", \"draft\", \"write\""),
+    ("\"check\"]", "\"review\"]"),
+    ("LAST = \"check\"", "LAST = \"write\""),
+    ("class Base(TypedDict)", "class Base(dict)"),
+    ("topic: str", "subject: int"),
+    ("State(Base)", "State(TypedDict)"),
+    ("operator.add]", "operator.mul]"),
+    ("import json\n", "import numpy as json\n"),
+    ("Literal[\"write\", \"check\"]", "Literal[\"plan\"]"),
+    ("STAGES[0]", "STAGES[1]"),
+    ("make(STAGES)", "make(STAGES[:2])"),
+    ("def make(names)", "def make(names: list)"),
+    ("StateGraph(State)", "StateGraph(Base)"),
+    ("def stage", "async def stage"),
+    ("Command[Literal[\"plan\"]]", "Command"),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases() / 5, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What one statement says reaches all that depend on it, whatever was known before.
+    #[test]
+    fn an_edit_reaches_statements_that_it_does_not_touch(
+        edits in proptest::collection::vec((0..RENAMED.len(), proptest::bool::ANY), 1..8),
+    ) {
+        let mut document = Document::new("connected.py", CONNECTED);
+        for (which, back) in edits {
+            let (old, new) = RENAMED[which];
+            let (old, new) = if back { (new, old) } else { (old, new) };
+            let text = document.analysis().source.clone();
+            let Some(start) = text.find(old) else { continue };
+            document.edit(start..start + old.len(), new).expect("a range of the text");
+            let fresh = parse("connected.py", &document.analysis().source);
+            prop_assert_eq!(&document.analysis().spec, &fresh.spec);
+            prop_assert_eq!(program(document.analysis(), None), program(&fresh, None));
+        }
+    }
+}
+
 /// What is true of every analysis.
 fn holds(analysis: &Analysis) {
     let text = &*analysis.source;

@@ -279,5 +279,22 @@ def test_what_needs_the_platform_says_so_when_it_runs() -> None:
         run(node, {})
     with pytest.raises(PlatformRequired):
         run(nodes.llm(model="m", prompt="x", tools=["search"], into="result"), {})
-    with pytest.raises(PlatformRequired, match="deadline"):
-        run(nodes.wait(message="x", deadline=60), {})
+
+
+def test_a_wait_past_its_deadline_takes_its_own_route() -> None:
+    graph: Any = StateGraph(State)
+    wait = nodes.wait(message="Pay?", deadline=60, on_timeout="late", goto="paid", into="result")
+    graph.add_node("ask", wait)
+    graph.add_node("hurry", nodes.wait(message="Now?", deadline=1))
+    graph.add_node("late", nodes.response(text="too late", into="where"))
+    graph.add_node("paid", nodes.response(text="paid", into="where"))
+    graph.add_edge(START, "ask")
+    graph.add_edge("late", "hurry")
+    app = graph.compile(checkpointer=InMemorySaver())
+    for thread, answer, where in (("a", "yes", "paid"), ("b", nodes.TIMED_OUT, "too late")):
+        config = {"configurable": {"thread_id": thread}}
+        asked = app.invoke({"question": "tea"}, config)
+        assert asked["__interrupt__"][0].value == {"message": "Pay?", "deadline_seconds": 60}
+        assert app.invoke(Command(resume=answer), config)["where"] == where
+    with pytest.raises(TimeoutError, match="nobody answered in time"):
+        app.invoke(Command(resume=nodes.TIMED_OUT), {"configurable": {"thread_id": "b"}})

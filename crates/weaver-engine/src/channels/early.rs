@@ -1,9 +1,8 @@
 //! The state as a task alone would leave it: what its branches see.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use weaver_core::Failure;
+use weaver_core::{Failure, FastMap};
 
 use super::{Channels, Early, Fold, Step, Write};
 use crate::graph::{ChannelKind, Plan, Reducer};
@@ -118,7 +117,7 @@ impl<V: StateValue> Channels<V> {
             controls: Vec::new(),
             armed: Vec::new(),
             fresh: Vec::new(),
-            index: HashMap::new(),
+            index: FastMap::default(),
             track: false,
             dirt: Vec::new(),
             dirt_places: Vec::new(),

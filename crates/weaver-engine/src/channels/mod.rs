@@ -4,8 +4,9 @@ mod early;
 pub(crate) mod saved;
 mod write;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use weaver_core::FastMap;
 
 use crate::checkpoint::Stored;
 use crate::effect::SendTo;
@@ -65,16 +66,17 @@ pub(crate) struct Channels<V> {
     /// The highest version.
     pub version: u64,
     versions: Vec<u64>,
-    seen: Vec<Vec<u64>>,
+    /// The versions of triggers that nodes have seen, at [`Plan::trigger_place`].
+    seen: Vec<u64>,
     controls: Vec<Control>,
     /// Plain signals that are set.
     armed: Vec<u32>,
     /// Controls that became available since the last look.
     fresh: Vec<u32>,
-    index: HashMap<u32, MessageIndex>,
+    index: FastMap<u32, MessageIndex>,
     track: bool,
     dirt: Vec<(usize, Dirt<V>)>,
-    /// Where a channel is in `dirt`, from 1.
+    /// Where a channel is in `dirt`, from 1; empty without `track`.
     dirt_places: Vec<usize>,
     dirty_seen: Vec<u32>,
     dirty_sends: bool,
@@ -129,14 +131,14 @@ impl<V: StateValue> Channels<V> {
             interrupt_moved: false,
             version: 0,
             versions: vec![0; plan.channel_count()],
-            seen: plan.nodes.iter().map(|node| vec![0; node.triggers.len()]).collect(),
+            seen: vec![0; plan.trigger_count],
             controls: controls.collect(),
             armed: Vec::new(),
             fresh: Vec::new(),
-            index: HashMap::new(),
+            index: FastMap::default(),
             track,
             dirt: Vec::new(),
-            dirt_places: vec![0; plan.channel_count()],
+            dirt_places: vec![0; if track { plan.channel_count() } else { 0 }],
             dirty_seen: Vec::new(),
             dirty_sends: false,
             early: Vec::new(),
@@ -147,31 +149,31 @@ impl<V: StateValue> Channels<V> {
     /// Nodes that are triggered, by number, in order. `all` looks at every
     /// trigger instead of those that changed in the last step.
     pub fn triggered(&mut self, plan: &Plan<V>, all: bool) -> Vec<u32> {
-        let mut nodes = Vec::new();
+        let mut nodes = std::mem::take(&mut self.fresh);
         if all {
-            self.fresh.clear();
-            nodes
-                .extend((0..plan.nodes.len() as u32).filter(|node| self.is_triggered(plan, *node)));
-            return nodes;
+            nodes.clear();
+            nodes.extend(0..plan.nodes.len() as u32);
+        } else {
+            nodes.iter_mut().for_each(|number| *number = plan.controls[*number as usize].node);
+            nodes.extend(self.start.is_some().then_some(plan.start));
+            nodes.sort_unstable();
+            nodes.dedup();
         }
-        if self.start.is_some() && self.is_triggered(plan, plan.start) {
-            nodes.push(plan.start);
-        }
-        while let Some(control) = self.fresh.pop() {
-            let node = plan.controls[control as usize].node;
-            if self.is_triggered(plan, node) {
-                nodes.push(node);
-            }
-        }
-        nodes.sort_unstable();
-        nodes.dedup();
+        nodes.retain(|node| self.is_triggered(plan, *node));
         nodes
+    }
+
+    /// Takes back the list that [`Channels::triggered`] gave: there is one a step.
+    pub fn reuse(&mut self, mut nodes: Vec<u32>) {
+        nodes.clear();
+        self.fresh = nodes;
     }
 
     fn is_triggered(&self, plan: &Plan<V>, node: u32) -> bool {
         (0..plan.nodes[node as usize].triggers.len()).any(|position| {
             let version = self.versions[plan.trigger_channel(node, position)];
-            version > self.seen[node as usize][position] && self.is_available(plan, node, position)
+            version > self.seen[plan.trigger_place(node, position)]
+                && self.is_available(plan, node, position)
         })
     }
 
@@ -195,7 +197,7 @@ impl<V: StateValue> Channels<V> {
         for node in ran {
             for position in 0..plan.nodes[node as usize].triggers.len() {
                 let channel = plan.trigger_channel(node, position);
-                self.seen[node as usize][position] = self.versions[channel];
+                self.seen[plan.trigger_place(node, position)] = self.versions[channel];
                 if node != plan.start {
                     self.consume(plan, plan.nodes[node as usize].triggers[position]);
                 }

@@ -10,8 +10,9 @@ use crate::value::StateValue;
 
 /// What changed since the last commit.
 pub(crate) struct Changes<V> {
-    /// In the order of channels.
+    /// In the order of channels, with their numbers.
     pub channels: Vec<ChannelChange<V>>,
+    pub numbers: Vec<u32>,
     pub seen: Vec<Seen>,
     /// All pending sends, if they changed.
     pub sends: Option<Vec<SendTo<V>>>,
@@ -47,7 +48,8 @@ impl<V: StateValue> Channels<V> {
             let Some(&node) = plan.node_ids.get(node) else { continue };
             for position in 0..plan.nodes[node as usize].triggers.len() {
                 let name = plan.channel_name(plan.trigger_channel(node, position));
-                channels.seen[node as usize][position] = versions.get(&name).copied().unwrap_or(0);
+                channels.seen[plan.trigger_place(node, position)] =
+                    versions.get(&name).copied().unwrap_or(0);
             }
         }
         channels.sends.clone_from(&state.sends);
@@ -62,10 +64,11 @@ impl<V: StateValue> Channels<V> {
         for (channel, _) in &dirt {
             self.dirt_places[*channel] = 0;
         }
+        dirt.retain(|(channel, _)| !plan.is_untracked(*channel));
         dirt.sort_unstable_by_key(|(channel, _)| *channel);
+        let numbers = dirt.iter().map(|(channel, _)| *channel as u32).collect();
         let channels = dirt
-            .into_iter()
-            .filter(|(channel, _)| !plan.is_untracked(*channel))
+            .drain(..)
             .map(|(channel, dirt)| ChannelChange {
                 channel: plan.channel_name(channel),
                 version: self.versions[channel],
@@ -75,21 +78,28 @@ impl<V: StateValue> Channels<V> {
                 },
             })
             .collect();
+        self.dirt = dirt;
         let mut nodes = std::mem::take(&mut self.dirty_seen);
         nodes.sort_unstable();
         nodes.dedup();
-        let seen = nodes.into_iter().map(|node| self.seen_of(plan, node)).collect();
+        let seen = nodes.drain(..).map(|node| self.seen_of(plan, node)).collect();
+        self.dirty_seen = nodes;
         let saved = || self.sends.iter().map(|send| saved_send(plan, send)).collect();
         let sends = std::mem::take(&mut self.dirty_sends).then(saved);
-        Changes { channels, seen, sends }
+        Changes { channels, numbers, seen, sends }
     }
 
     fn seen_of(&self, plan: &Plan<V>, node: u32) -> Seen {
-        let versions = self.seen[node as usize].iter().enumerate().filter(|(_, v)| **v > 0);
+        let versions = self.seen_by(plan, node).iter().enumerate().filter(|(_, v)| **v > 0);
         let versions = versions.map(|(position, version)| {
             (plan.channel_name(plan.trigger_channel(node, position)), *version)
         });
         Seen { node: plan.nodes[node as usize].name.clone(), versions: versions.collect() }
+    }
+
+    fn seen_by(&self, plan: &Plan<V>, node: u32) -> &[u64] {
+        let first = plan.trigger_place(node, 0);
+        &self.seen[first..first + plan.nodes[node as usize].triggers.len()]
     }
 
     fn stored(&self, plan: &Plan<V>, channel: usize) -> Option<Stored<V>> {
@@ -110,7 +120,7 @@ impl<V: StateValue> Channels<V> {
             self.dirt_places[*channel] = place + 1;
         }
         self.dirty_seen = (0..plan.nodes.len() as u32)
-            .filter(|node| self.seen[*node as usize].iter().any(|version| *version > 0))
+            .filter(|node| self.seen_by(plan, *node).iter().any(|version| *version > 0))
             .collect();
         self.dirty_sends = true;
     }
@@ -119,7 +129,7 @@ impl<V: StateValue> Channels<V> {
     /// node that an update is taken to come from.
     pub fn last_writer(&self, plan: &Plan<V>) -> Option<u32> {
         let mut seen: Vec<(u64, u32)> = (0..plan.nodes.len() as u32)
-            .flat_map(|node| self.seen[node as usize].iter().map(move |version| (*version, node)))
+            .flat_map(|node| self.seen_by(plan, node).iter().map(move |version| (*version, node)))
             .filter(|(version, _)| *version > 0)
             .collect();
         seen.sort_unstable();

@@ -98,7 +98,7 @@ impl<V: StateValue> Channels<V> {
             | ChannelKind::Untracked { guard: true }
                 if again =>
             {
-                return Err(two_writes(&key.name));
+                return Err(two_writes(&key.name).about(&key.name));
             }
             ChannelKind::LastValue
             | ChannelKind::Ephemeral { .. }
@@ -155,7 +155,7 @@ impl<V: StateValue> Channels<V> {
         let overwritten = self.step.overwritten.contains(&number);
         if let Some(value) = value.overwrite() {
             if overwritten {
-                return Err(two_overwrites(name));
+                return Err(two_overwrites(name).about(name));
             }
             self.step.overwritten.push(number);
             self.index.remove(&number);
@@ -182,7 +182,7 @@ impl<V: StateValue> Channels<V> {
         };
         let appended = self
             .fold(number, reducer, value, seed)
-            .map_err(|why| reducer_failed(name, class, &why))?;
+            .map_err(|why| reducer_failed(name, class, &why).about(name))?;
         Ok(appended.filter(|_| append_is_enough).map_or(Dirt::Set, Dirt::Append))
     }
 

@@ -1,12 +1,14 @@
 //! From names to numbers, with all checks.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use weaver_core::spec::{END, START};
 
 use super::{Body, Branch, BuildError, ControlSpec, Graph, GraphBuilder, Key, Node, Plan};
 use super::{BranchSpec, ChannelKind, Managed, NodeKind, NodeSpec, Targets};
+use super::{Breakpoints, breakpoints};
+use weaver_core::FastMap;
+
 use crate::hash::IdHasher;
 use crate::policy::{CachePolicy, RetryPolicy, TimeoutPolicy};
 use crate::value::StateValue;
@@ -57,6 +59,7 @@ pub(super) fn compile<V: StateValue>(
         control_ids: index(controls.iter().map(|control| &control.name)),
         deferred: (0..controls.len() as u32).filter(|n| controls[*n as usize].defer).collect(),
         start: node_ids[START],
+        trigger_count: nodes.iter().map(|node| node.triggers.len()).sum(),
         interrupt_before,
         interrupt_after,
         context: builder.context.clone(),
@@ -69,7 +72,7 @@ pub(super) fn compile<V: StateValue>(
     })))
 }
 
-fn index<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> HashMap<Arc<str>, u32> {
+fn index<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> FastMap<Arc<str>, u32> {
     names.cloned().zip(0..).collect()
 }
 
@@ -109,7 +112,7 @@ impl<V: StateValue> Compiler<'_, V> {
     /// One key for each name: a plain declaration gives way to one with a kind.
     fn keys(&mut self) -> Vec<Key<V>> {
         let mut keys: Vec<Key<V>> = Vec::new();
-        let mut ids: HashMap<Arc<str>, usize> = HashMap::new();
+        let mut ids: FastMap<Arc<str>, usize> = FastMap::default();
         for (name, kind, _) in &self.builder.channels {
             match ids.get(name) {
                 None => {
@@ -144,7 +147,7 @@ impl<V: StateValue> Compiler<'_, V> {
         view.into()
     }
 
-    fn view(&mut self, names: &[Arc<str>], key_ids: &HashMap<Arc<str>, u32>, whose: &str) -> View {
+    fn view(&mut self, names: &[Arc<str>], key_ids: &FastMap<Arc<str>, u32>, whose: &str) -> View {
         let mut view = Vec::with_capacity(names.len());
         for name in names {
             let computed = self.builder.managed.iter().find(|(other, _)| other == name);
@@ -163,7 +166,7 @@ impl<V: StateValue> Compiler<'_, V> {
     }
 
     /// The nodes with entry and error handlers, sorted by name, without edges.
-    fn nodes(&mut self, keys: &[Key<V>], key_ids: &HashMap<Arc<str>, u32>) -> Vec<Node<V>> {
+    fn nodes(&mut self, keys: &[Key<V>], key_ids: &FastMap<Arc<str>, u32>) -> Vec<Node<V>> {
         let shared = self.shared_view(keys);
         let mut nodes = vec![plain_node(START.into(), Body::Start, shared.clone())];
         nodes[0].hidden = true;
@@ -218,7 +221,7 @@ impl<V: StateValue> Compiler<'_, V> {
     fn controls(
         &mut self,
         nodes: &mut [Node<V>],
-        node_ids: &HashMap<Arc<str>, u32>,
+        node_ids: &FastMap<Arc<str>, u32>,
     ) -> Vec<ControlSpec> {
         let deferred: Vec<bool> = nodes
             .iter()
@@ -244,7 +247,10 @@ impl<V: StateValue> Compiler<'_, V> {
                 controls.push(control);
             }
         }
+        let mut triggers = 0;
         for node in nodes {
+            node.first_trigger = triggers;
+            triggers += node.triggers.len() as u32;
             let mut names: Vec<_> =
                 node.triggers.iter().map(|n| controls[*n as usize].name.clone()).collect();
             names.sort();
@@ -257,7 +263,7 @@ impl<V: StateValue> Compiler<'_, V> {
         &mut self,
         from: &[Arc<str>],
         to: &Arc<str>,
-        node_ids: &HashMap<Arc<str>, u32>,
+        node_ids: &FastMap<Arc<str>, u32>,
     ) -> Option<ControlSpec> {
         if from.is_empty() {
             self.error("empty_join", format!("the join into `{to}` has no source"));
@@ -275,7 +281,7 @@ impl<V: StateValue> Compiler<'_, V> {
         Some(ControlSpec { name, node: node_ids[to], defer: false, sources: Some(sources) })
     }
 
-    fn check_source(&mut self, name: &Arc<str>, node_ids: &HashMap<Arc<str>, u32>) -> bool {
+    fn check_source(&mut self, name: &Arc<str>, node_ids: &FastMap<Arc<str>, u32>) -> bool {
         if &**name == END {
             self.error("edge_from_end", "the exit cannot be the source of an edge".into());
             return false;
@@ -283,7 +289,7 @@ impl<V: StateValue> Compiler<'_, V> {
         self.check_node(name, node_ids, "source")
     }
 
-    fn check_target(&mut self, name: &Arc<str>, node_ids: &HashMap<Arc<str>, u32>) -> bool {
+    fn check_target(&mut self, name: &Arc<str>, node_ids: &FastMap<Arc<str>, u32>) -> bool {
         if &**name == START {
             self.error("edge_to_start", "the entry cannot be the target of an edge".into());
             return false;
@@ -294,7 +300,7 @@ impl<V: StateValue> Compiler<'_, V> {
     fn check_node(
         &mut self,
         name: &Arc<str>,
-        node_ids: &HashMap<Arc<str>, u32>,
+        node_ids: &FastMap<Arc<str>, u32>,
         role: &str,
     ) -> bool {
         let known = node_ids.contains_key(name);
@@ -304,7 +310,7 @@ impl<V: StateValue> Compiler<'_, V> {
         known
     }
 
-    fn edges(&mut self, nodes: &mut [Node<V>], node_ids: &HashMap<Arc<str>, u32>) {
+    fn edges(&mut self, nodes: &mut [Node<V>], node_ids: &FastMap<Arc<str>, u32>) {
         for (from, to) in &self.builder.edges {
             let known = self.check_source(from, node_ids);
             if self.check_target(to, node_ids) && known && &**to != END {
@@ -319,9 +325,9 @@ impl<V: StateValue> Compiler<'_, V> {
     fn branches(
         &mut self,
         nodes: &mut [Node<V>],
-        node_ids: &HashMap<Arc<str>, u32>,
+        node_ids: &FastMap<Arc<str>, u32>,
         keys: &[Key<V>],
-        key_ids: &HashMap<Arc<str>, u32>,
+        key_ids: &FastMap<Arc<str>, u32>,
     ) {
         let shared = self.shared_view(keys);
         for (position, (from, spec)) in self.builder.branches.iter().enumerate() {
@@ -370,8 +376,8 @@ impl<V: StateValue> Compiler<'_, V> {
         &mut self,
         targets: &Targets,
         nodes: &[Node<V>],
-        node_ids: &HashMap<Arc<str>, u32>,
-    ) -> Vec<bool> {
+        node_ids: &FastMap<Arc<str>, u32>,
+    ) -> Breakpoints {
         let mut mask = vec![false; nodes.len()];
         match targets {
             Targets::All => {
@@ -389,7 +395,7 @@ impl<V: StateValue> Compiler<'_, V> {
                 }
             }
         }
-        mask
+        breakpoints(mask.into_iter())
     }
 }
 
@@ -427,6 +433,7 @@ fn plain_node<V>(name: Arc<str>, body: Body<V>, view: View) -> Node<V> {
         schema: None,
         triggers: Vec::new(),
         trigger_names: Vec::new().into(),
+        first_trigger: 0,
         edges: Vec::new(),
         joins: Vec::new(),
         branches: Vec::new(),

@@ -3,7 +3,6 @@
 mod builder;
 mod compile;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +11,8 @@ pub use builder::{
     BranchSpec, BuildError, ChannelKind, GraphBuilder, Managed, NodeKind, NodeSpec, Persistence,
     Reducer, Targets,
 };
+
+use weaver_core::FastMap;
 
 use crate::channels::Channels;
 use crate::checkpoint::{CheckpointState, TaskPath, TaskRef};
@@ -62,13 +63,13 @@ impl<V: StateValue> Graph<V> {
         &self.0.context
     }
 
-    pub(crate) fn breakpoints(&self, targets: &Targets) -> Vec<bool> {
+    pub(crate) fn breakpoints(&self, targets: &Targets) -> Breakpoints {
         let plan = &self.0;
         let named = |node: &Node<V>| match targets {
             Targets::All => !node.hidden,
             Targets::Names(names) => names.contains(&node.name),
         };
-        plan.nodes.iter().map(named).collect()
+        breakpoints(plan.nodes.iter().map(named))
     }
 
     /// The subgraph that a node is, if it is one.
@@ -124,19 +125,25 @@ impl<V: StateValue> Graph<V> {
     }
 }
 
+/// Whether the run stops at a node, by number; nothing if it stops at none, so that
+/// a step need not look.
+pub(crate) type Breakpoints = Option<Arc<[bool]>>;
+
 /// The inside of a [`Graph`]. Channels are numbered: state keys first, then the
 /// entry's input, then control channels.
 pub(crate) struct Plan<V> {
     pub name: Arc<str>,
     pub keys: Vec<Key<V>>,
-    pub key_ids: HashMap<Arc<str>, u32>,
+    pub key_ids: FastMap<Arc<str>, u32>,
     pub controls: Vec<ControlSpec>,
     /// Controls of deferred nodes.
     pub deferred: Vec<u32>,
-    pub control_ids: HashMap<Arc<str>, u32>,
+    pub control_ids: FastMap<Arc<str>, u32>,
+    /// Triggers of all nodes together.
+    pub trigger_count: usize,
     /// Sorted by name, so that the number is the order in which tasks apply.
     pub nodes: Vec<Node<V>>,
-    pub node_ids: HashMap<Arc<str>, u32>,
+    pub node_ids: FastMap<Arc<str>, u32>,
     pub start: u32,
     /// State keys that input may write.
     pub input: Vec<bool>,
@@ -149,8 +156,8 @@ pub(crate) struct Plan<V> {
     pub fleeting: Vec<u32>,
     /// State keys that are never saved.
     pub has_untracked: bool,
-    pub interrupt_before: Vec<bool>,
-    pub interrupt_after: Vec<bool>,
+    pub interrupt_before: Breakpoints,
+    pub interrupt_after: Breakpoints,
     pub context: Vec<Arc<str>>,
     /// What it remembers when a node function invokes it.
     pub persistence: Persistence,
@@ -175,6 +182,11 @@ impl<V> Plan<V> {
         self.control_channel(self.nodes[node as usize].triggers[position])
     }
 
+    /// The place of a node's n-th trigger among those of all nodes.
+    pub fn trigger_place(&self, node: u32, position: usize) -> usize {
+        self.nodes[node as usize].first_trigger as usize + position
+    }
+
     /// Whether a channel is never saved.
     pub fn is_untracked(&self, channel: usize) -> bool {
         self.has_untracked
@@ -195,6 +207,10 @@ impl<V> Plan<V> {
             Some(n) => self.controls[n - 1].name.clone(),
         }
     }
+}
+
+pub(crate) fn breakpoints(stops: impl Iterator<Item = bool> + Clone) -> Breakpoints {
+    stops.clone().any(|stop| stop).then(|| stops.collect())
 }
 
 /// A state key.
@@ -239,6 +255,8 @@ pub(crate) struct Node<V> {
     /// Control channels: its own signal first, then joins.
     pub triggers: Vec<u32>,
     pub trigger_names: Arc<[Arc<str>]>,
+    /// Triggers of the nodes before it.
+    pub first_trigger: u32,
     /// Nodes that run after it.
     pub edges: Vec<u32>,
     /// Joins that it is a source of: control channel and position.

@@ -92,7 +92,7 @@ impl<V: StateValue> Frame<V> {
         let task = &mut self.tasks[number];
         task.serial = hub.serial();
         task.policy = 0;
-        task.error = Some(failure);
+        task.error = Some(Box::new(failure));
         self.decide_retry(hub, number);
     }
 
@@ -116,7 +116,7 @@ impl<V: StateValue> Frame<V> {
                     let input = CallInput::Failed {
                         input: Box::new(self.task_input(task)),
                         node: node.name.clone(),
-                        failure: failure.clone(),
+                        failure: (**failure).clone(),
                     };
                     return self.call(hub, number, CallKind::RetryOn, what.clone(), input);
                 }
@@ -153,7 +153,7 @@ impl<V: StateValue> Frame<V> {
         let delay = policy.delay(attempt, (random as u64 >> 11) as f64 / (1u64 << 53) as f64);
         let info = self.task_info(number);
         if let Some(failure) = self.tasks[number].error.take() {
-            hub.effects.push_back(Effect::Retry { task: info, failure, delay });
+            hub.effects.push_back(Effect::Retry { task: info, failure: *failure, delay });
         }
         self.tasks[number].state = TaskState::Waiting;
         self.tasks[number].serial = hub.serial();
@@ -229,7 +229,7 @@ impl<V: StateValue> Frame<V> {
         let key = CacheKey { node: name, key: digest[..32].to_owned() };
         let id = hub.calls.add(self.number, CallRole::Cache(number));
         self.tasks[number].call = Some(id);
-        self.tasks[number].cache = Some(key.clone());
+        self.tasks[number].cache = Some(Box::new(key.clone()));
         hub.effects.push_back(Effect::CacheGet { id, key });
     }
 
@@ -261,7 +261,7 @@ impl<V: StateValue> Frame<V> {
         let policy = &self.graph.0.nodes[task.node as usize].cache;
         let writes = task.writes.iter().filter_map(|write| self.saved_write(write)).collect();
         hub.effects.push_back(Effect::CachePut {
-            key: key.clone(),
+            key: (**key).clone(),
             ttl: policy.as_ref().and_then(|policy| policy.ttl),
             writes,
         });

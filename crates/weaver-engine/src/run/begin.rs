@@ -285,7 +285,7 @@ impl<V: StateValue> Frame<V> {
                 let asked =
                     [&record.asked, &record.interrupts].into_iter().rfind(|a| !a.is_empty());
                 self.tasks[number].asked = asked.cloned().unwrap_or_default();
-                self.tasks[number].failed_before.clone_from(&record.error);
+                self.tasks[number].failed_before = record.error.clone().map(Box::new);
                 if self.replaying {
                     continue;
                 }
@@ -297,7 +297,7 @@ impl<V: StateValue> Frame<V> {
                     self.tasks[number].state = TaskState::Done;
                     self.tasks[number].cached = true;
                 } else if record.error.is_some() {
-                    self.tasks[number].error.clone_from(&record.error);
+                    self.tasks[number].error = record.error.clone().map(Box::new);
                     if self.add_handler(number) {
                         self.tasks[number].state = TaskState::Handled;
                     } else {

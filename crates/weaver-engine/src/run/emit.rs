@@ -153,7 +153,7 @@ impl<V: StateValue> Frame<V> {
             node: self.node_name(task),
             step: self.step,
             result: if failed { Vec::new() } else { self.written(number) },
-            error: task.error.clone(),
+            error: task.error.as_deref().cloned(),
             interrupts: task.interrupts.clone(),
         };
         hub.emit(&self.namespace, chunk);

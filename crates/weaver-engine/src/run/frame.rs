@@ -12,7 +12,7 @@ use super::update::Updates;
 use crate::channels::{Channels, Fold};
 use crate::checkpoint::{Commit, FORMAT, PendingRecord, Source, TaskPath, TaskRef};
 use crate::effect::{CallId, Effect, Goto, task_namespace};
-use crate::graph::{Graph, Persistence, Targets};
+use crate::graph::{Breakpoints, Graph, Persistence, Targets};
 use crate::hash::{CheckpointId, IdHasher, TaskId};
 use crate::stream::{Chunk, StreamModes};
 use crate::value::StateValue;
@@ -74,8 +74,8 @@ pub(super) struct Frame<V: StateValue> {
     /// What a child waits for while its checkpoint is read.
     pub waiting: Option<(V, bool)>,
     pub updates: Option<Updates<V>>,
-    pub interrupt_before: Arc<[bool]>,
-    pub interrupt_after: Arc<[bool]>,
+    pub interrupt_before: Breakpoints,
+    pub interrupt_after: Breakpoints,
     /// No new checkpoint may be older than this: its own, the parent's when it
     /// began, and those of subgraphs that have ended. So ids sort across the tree.
     pub floor: Option<CheckpointId>,
@@ -95,9 +95,9 @@ impl<V: StateValue> Frame<V> {
     ) -> Self {
         let plan = &graph.0;
         let root = parent.is_none();
-        let points = |own: &[bool], given: &Option<Targets>| match given {
-            Some(targets) if root => graph.breakpoints(targets).into(),
-            _ => Arc::from(own),
+        let points = |own: &Breakpoints, given: &Option<Targets>| match given {
+            Some(targets) if root => graph.breakpoints(targets),
+            _ => own.clone(),
         };
         Frame {
             number: parent.map_or(0, |(number, _)| number),
@@ -123,7 +123,7 @@ impl<V: StateValue> Frame<V> {
             open: 0,
             in_step: false,
             folding: 0,
-            after: After::Step { ran: Vec::new() },
+            after: After::Step { stops: false },
             waiting: None,
             updates: None,
             interrupt_before: points(&plan.interrupt_before, &hub.options.interrupt_before),
@@ -158,7 +158,8 @@ impl<V: StateValue> Frame<V> {
         frame.persistence = persistence;
         let ordinal = parent.call.map_or(0, |(_, ordinal)| u64::from(ordinal) + 1);
         frame.message_salt = IdHasher::new(13).wide(self.message_seed(parent.task)).number(ordinal);
-        frame.parents.clone_from(&self.parents);
+        frame.parents.reserve_exact(self.parents.len() + 1);
+        frame.parents.extend_from_slice(&self.parents);
         frame.floor = self.floor.max(self.checkpoint);
         if let Some(checkpoint) = self.checkpoint {
             frame.parents.push((self.namespace.clone(), checkpoint));
@@ -220,7 +221,7 @@ impl<V: StateValue> Frame<V> {
             let children = std::mem::take(&mut self.moved_heads);
             self.heads.extend(children.iter().map(|(name, id)| (name.clone(), *id)));
             let changes = self.channels.take_changes(&self.graph.0);
-            let wrote = self.take_wrote(&changes.channels);
+            let wrote = self.take_wrote(&changes);
             hub.effects.push_back(Effect::Commit(Commit {
                 format: FORMAT,
                 namespace: self.namespace.clone(),
@@ -266,17 +267,21 @@ impl<V: StateValue> Frame<V> {
     /// Makes the tasks of a step: sends by index, then nodes by name.
     pub fn prepare(&mut self, all: bool, step: i64) {
         let plan = self.graph.0.clone();
+        let nodes = self.channels.triggered(&plan, all);
         self.tasks.clear();
+        // Room for just these: most steps have one task, and a task is large.
+        self.tasks.reserve_exact(self.channels.sends.len() + nodes.len());
         for (index, send) in self.channels.sends.iter().enumerate() {
             if let Some(&node) = plan.node_ids.get(&send.node) {
                 let path = TaskPath::Push(index as u32);
                 self.tasks.push(Task::new(self.task_id(step, node, path), node, path));
             }
         }
-        for node in self.channels.triggered(&plan, all) {
+        for &node in &nodes {
             let path = TaskPath::Pull(node);
             self.tasks.push(Task::new(self.task_id(step, node, path), node, path));
         }
+        self.channels.reuse(nodes);
     }
 
     pub fn task_id(&self, step: i64, node: u32, path: TaskPath) -> TaskId {
@@ -299,8 +304,7 @@ impl<V: StateValue> Frame<V> {
             return self.end(hub, End::Done { output });
         }
         self.reapply();
-        let interrupt = self.interrupt_before.clone();
-        if self.stops_at(&interrupt) {
+        if self.stops_before() {
             return self.stop_at_breakpoint(hub);
         }
         // A subgraph that saves nothing would have to start over.
@@ -318,10 +322,11 @@ impl<V: StateValue> Frame<V> {
     }
 
     /// Whether a breakpoint is hit: once for each new version of the state.
-    pub fn stops_at(&self, nodes: &[bool]) -> bool {
-        nodes.iter().any(|on| *on)
-            && self.channels.version > self.channels.interrupt_seen
-            && self.tasks.iter().any(|task| nodes[task.node as usize])
+    fn stops_before(&self) -> bool {
+        self.interrupt_before.as_ref().is_some_and(|nodes| {
+            self.channels.version > self.channels.interrupt_seen
+                && self.tasks.iter().any(|task| nodes[task.node as usize])
+        })
     }
 
     pub fn stop_at_breakpoint(&mut self, hub: &mut Hub<V>) {

@@ -1,10 +1,10 @@
 //! [`Hub`]: what all frames of a run share.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use weaver_core::{Failure, Timestamp};
+use weaver_core::{Failure, FastMap, FastSet, Timestamp};
 
 use super::frame::Parent;
 use crate::effect::{CallId, Command, Effect, Emit, Interrupt};
@@ -23,12 +23,12 @@ pub(super) struct Hub<V: StateValue> {
     pub calls: Calls,
     pub timers: Timers,
     /// Answers by question, from the command that continued the run.
-    pub answers: HashMap<InterruptId, V>,
+    pub answers: FastMap<InterruptId, V>,
     /// An answer for whichever question comes first.
     pub bare: Option<V>,
     pub draining: bool,
     /// Messages that were emitted or seen.
-    pub messages: HashSet<Arc<str>>,
+    pub messages: FastSet<Arc<str>>,
     serials: u64,
 }
 
@@ -62,10 +62,10 @@ impl<V: StateValue> Hub<V> {
             work: VecDeque::new(),
             calls: Calls::default(),
             timers: Timers::default(),
-            answers: HashMap::new(),
+            answers: FastMap::default(),
             bare: None,
             draining: false,
-            messages: HashSet::new(),
+            messages: FastSet::default(),
             serials: 0,
         }
     }

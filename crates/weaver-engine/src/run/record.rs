@@ -6,8 +6,8 @@ use super::frame::Frame;
 use super::hub::Hub;
 use super::task::TaskState;
 use crate::channels::Write;
-use crate::channels::saved::saved_send;
-use crate::checkpoint::{ChannelChange, PendingRecord, SavedWrite, TaskRecord};
+use crate::channels::saved::{Changes, saved_send};
+use crate::checkpoint::{PendingRecord, SavedWrite, TaskRecord};
 use crate::effect::{Effect, SaveWrites};
 use crate::graph::Plan;
 use crate::value::StateValue;
@@ -19,6 +19,7 @@ impl<V: StateValue> Frame<V> {
         let (true, Some(checkpoint)) = (self.saves, self.checkpoint) else { return };
         let task = &self.tasks[number];
         let done = matches!(task.state, TaskState::Done);
+        let failure = task.error.as_ref().or(task.failed_before.as_ref().filter(|_| done));
         let record = TaskRecord {
             task: self.task_ref(task),
             writes: done
@@ -26,7 +27,7 @@ impl<V: StateValue> Frame<V> {
             answers: task.answers.clone(),
             interrupts: if done { Vec::new() } else { task.interrupts.clone() },
             asked: task.asked.clone(),
-            error: task.error.clone().or_else(|| task.failed_before.clone().filter(|_| done)),
+            error: failure.map(|failure| (**failure).clone()),
             children: task.heads.clone(),
         };
         hub.effects.push_back(Effect::SaveWrites(SaveWrites {
@@ -74,7 +75,7 @@ impl<V: StateValue> Frame<V> {
     }
 
     /// What the tasks wrote, told by the changes of the commit where possible.
-    pub fn take_wrote(&mut self, changes: &[ChannelChange<V>]) -> Vec<Option<Vec<Wrote<V>>>> {
+    pub fn take_wrote(&mut self, changes: &Changes<V>) -> Vec<Option<Vec<Wrote<V>>>> {
         let plan = self.graph.0.clone();
         let mut taken = BTreeMap::new();
         let tasks = std::mem::take(&mut self.wrote).into_iter();

@@ -11,10 +11,10 @@ use crate::effect::Answer;
 use crate::value::StateValue;
 
 /// What comes after reducers have answered.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum After {
-    /// The superstep ends; these nodes ran.
-    Step { ran: Vec<u32> },
+    /// The superstep ends; whether a node ran after which the run stops.
+    Step { stops: bool },
     /// The command that continued the run is applied.
     Begin { forks: bool },
 }
@@ -35,13 +35,14 @@ impl<V: StateValue> Frame<V> {
             return self.end(hub, End::Drained);
         }
         if let Some(number) = first(TaskState::Failed) {
-            let failure = self.tasks[number].error.clone().unwrap_or_else(not_a_value);
+            let failure =
+                self.tasks[number].error.take().map_or_else(not_a_value, |failure| *failure);
             let failure = failure.in_node(&self.node_name(&self.tasks[number]));
             return self.end(hub, End::Failed(failure));
         }
         if let Some(number) = first(TaskState::Left) {
             let command = self.tasks[number].command.take().unwrap_or_default();
-            return self.end(hub, End::Parent(command));
+            return self.end(hub, End::Parent(*command));
         }
         if first(TaskState::Interrupted).is_some() {
             return self.wait_for_answers(hub, &order);
@@ -79,22 +80,25 @@ impl<V: StateValue> Frame<V> {
         if let Err(failure) = self.write_all(order, &mut folds) {
             return self.end(hub, End::Failed(failure));
         }
-        let ran = order.iter().map(|number| self.tasks[*number].node).collect();
-        self.await_folds(hub, folds, After::Step { ran });
+        let stops = self
+            .interrupt_after
+            .as_ref()
+            .is_some_and(|stops| self.tasks.iter().any(|task| stops[task.node as usize]));
+        self.await_folds(hub, folds, After::Step { stops });
     }
 
     /// Applies the writes of all tasks, in the order of their paths.
     pub fn write_all(&mut self, order: &[usize], folds: &mut Vec<Fold<V>>) -> Result<(), Failure> {
         let plan = self.graph.0.clone();
-        let seeds: Vec<u128> = order.iter().map(|number| self.message_seed(*number)).collect();
-        let tasks = &mut self.tasks;
+        let tasks = &self.tasks;
         let pulled = order.iter().filter_map(|number| match tasks[*number].path {
             TaskPath::Pull(_) => Some(tasks[*number].node),
             _ => None,
         });
         self.channels.begin_step(&plan, pulled, true);
-        for (number, seed) in order.iter().zip(seeds) {
-            let writes = std::mem::take(&mut tasks[*number].writes);
+        for number in order {
+            let seed = self.message_seed(*number);
+            let writes = std::mem::take(&mut self.tasks[*number].writes);
             self.channels.write(&plan, writes, seed, folds)?;
         }
         Ok(())
@@ -128,13 +132,13 @@ impl<V: StateValue> Frame<V> {
     }
 
     fn folds_done(&mut self, hub: &mut Hub<V>) {
-        match std::mem::replace(&mut self.after, After::Step { ran: Vec::new() }) {
-            After::Step { ran } => self.finish_step(hub, &ran),
+        match self.after {
+            After::Step { stops } => self.finish_step(hub, stops),
             After::Begin { forks } => self.command_applied(hub, forks),
         }
     }
 
-    fn finish_step(&mut self, hub: &mut Hub<V>, ran: &[u32]) {
+    fn finish_step(&mut self, hub: &mut Hub<V>, stops: bool) {
         let plan = self.graph.0.clone();
         let applied = self.channels.end_step(&plan);
         if self.updates.is_some() {
@@ -146,7 +150,6 @@ impl<V: StateValue> Frame<V> {
         self.pending.clear();
         self.commit(hub, Source::Loop);
         (self.resuming, self.replaying) = (false, false);
-        let stops = ran.iter().any(|node| self.interrupt_after[*node as usize]);
         if stops && self.channels.version > self.channels.interrupt_seen {
             return self.stop_at_breakpoint(hub);
         }

@@ -55,18 +55,19 @@ pub(super) struct Task<V: StateValue> {
     pub interrupts: Vec<Interrupt<V>>,
     /// Questions that were answered since.
     pub asked: Vec<Interrupt<V>>,
-    pub error: Option<Failure>,
+    /// Boxed, like all that few tasks have: a task is moved and cleared every step.
+    pub error: Option<Box<Failure>>,
     /// Why it failed in an earlier run.
-    pub failed_before: Option<Failure>,
+    pub failed_before: Option<Box<Failure>>,
     /// What a handler was called for: the failed task.
     pub handles: Option<usize>,
-    pub command: Option<Command<V>>,
+    pub command: Option<Box<Command<V>>>,
     /// The branch that is being decided, and what branches see.
     pub branch: usize,
     pub extra: Vec<(Arc<str>, V)>,
     pub overlay: Vec<(u32, Option<V>)>,
     pub folding: usize,
-    pub cache: Option<CacheKey>,
+    pub cache: Option<Box<CacheKey>>,
     /// The retry policy that is being asked.
     pub policy: usize,
     pub last_sign: Timestamp,
@@ -127,7 +128,7 @@ impl<V: StateValue> Frame<V> {
             return CallInput::Failed {
                 input: Box::new(self.task_input(failed)),
                 node: self.node_name(failed),
-                failure: failed.error.clone().unwrap_or_else(no_failure),
+                failure: failed.error.as_deref().cloned().unwrap_or_else(no_failure),
             };
         }
         match task.path {
@@ -355,7 +356,7 @@ impl<V: StateValue> Frame<V> {
     }
 
     fn left(&mut self, hub: &mut Hub<V>, number: usize, command: Command<V>) {
-        self.tasks[number].command = Some(command);
+        self.tasks[number].command = Some(Box::new(command));
         self.close_task(hub, number, TaskState::Left);
     }
 

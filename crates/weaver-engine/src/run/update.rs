@@ -146,7 +146,7 @@ impl<V: StateValue> Frame<V> {
         if let Err(failure) = self.write_all(order, &mut folds) {
             return self.end(hub, End::Failed(failure));
         }
-        self.await_folds(hub, folds, After::Step { ran: Vec::new() });
+        self.await_folds(hub, folds, After::Step { stops: false });
     }
 
     /// The superstep is in the channels.

@@ -59,14 +59,12 @@ pub async fn run(args: &BenchArgs) -> Result<(), CliError> {
     drop(store);
     let bytes = directory_bytes(&data);
     let _ = std::fs::remove_dir_all(&data);
-    println!(
-        "{}",
-        serde_json::json!({
-            "supersteps": total.steps,
-            "seconds": total.seconds,
-            "bytes": bytes,
-        })
-    );
+    let measured = serde_json::json!({
+        "supersteps": total.steps,
+        "seconds": total.seconds,
+        "bytes": bytes,
+    });
+    crate::render::term::out(&measured.to_string());
     Ok(())
 }
 

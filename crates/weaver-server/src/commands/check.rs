@@ -9,7 +9,7 @@ use weaver_studio::Analysis;
 use crate::cli::CheckArgs;
 use crate::error::{CliError, exit};
 use crate::render::{source, term};
-use crate::workflow::{compile, read_source};
+use crate::workflow::{compile, read_source, shown_name};
 
 /// Prints all problems, and how each node of a good file will run.
 pub fn run(args: &CheckArgs) -> Result<(), CliError> {
@@ -35,8 +35,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         }
     }
     if args.json {
-        let text = serde_json::to_string_pretty(&reports).expect("a report has a JSON form");
-        anstream::println!("{text}");
+        term::json(&reports);
     }
     if failed { Err(CliError::shown(exit::FAILED)) } else { Ok(()) }
 }
@@ -66,7 +65,7 @@ fn report(analysis: &Analysis, problems: &[Diagnostic]) -> serde_json::Value {
             let (word, reasons) = words(&way);
             json!({ "name": name, "runs": word, "reasons": reasons })
         });
-        json!({ "name": graph.name, "nodes": nodes.collect::<Vec<_>>() })
+        json!({ "name": shown_name(graph), "builder": graph.name, "nodes": nodes.collect::<Vec<_>>() })
     });
     json!({
         "file": &*analysis.file,
@@ -86,7 +85,7 @@ fn words(way: &Way) -> (&'static str, &[String]) {
 
 fn print(analysis: &Analysis, problems: &[Diagnostic]) {
     for problem in problems {
-        anstream::println!("{}\n", source::diagnostic(&analysis.file, &analysis.source, problem));
+        term::out(&format!("{}\n", source::diagnostic(&analysis.file, &analysis.source, problem)));
     }
     let mut lines = Vec::new();
     for graph in &analysis.spec.graphs {
@@ -100,7 +99,7 @@ fn print(analysis: &Analysis, problems: &[Diagnostic]) {
                 (n, word) => format!("{n} {word} nodes"),
             })
             .collect();
-        lines.push(format!("  graph `{}`: {}", graph.name, parts.join(", ")));
+        lines.push(format!("  graph `{}`: {}", shown_name(graph), parts.join(", ")));
         for (name, way) in &ways {
             if let Way::Worker(reasons) = way {
                 lines.push(format!("    `{name}` needs a Python worker: {}", reasons.join("; ")));
@@ -115,8 +114,8 @@ fn print(analysis: &Analysis, problems: &[Diagnostic]) {
     };
     let tally = source::tally(problems);
     let tally = if tally.is_empty() { "no problems".into() } else { tally };
-    anstream::println!("{mark} {}: {tally}", analysis.file);
+    term::out(&format!("{mark} {}: {tally}", analysis.file));
     for line in lines {
-        anstream::println!("{line}");
+        term::out(&line);
     }
 }

@@ -18,10 +18,8 @@ pub async fn run(args: &DemoArgs, settings: Settings) -> Result<(), CliError> {
         return Err(CliError::usage(format!("there is no {EXAMPLE} here"))
             .with_help("run the demo in a clone of the repository"));
     }
-    term::note(
-        "A research agent over the documents of this directory. It plans its searches, reads",
-    );
-    term::note("what it finds, writes an answer with its sources, and checks that they exist.\n");
+    term::note("A research agent over the documents of this directory: it plans searches,");
+    term::note("writes an answer with its sources, and checks that they exist.\n");
     let input = args.question.as_ref().map(|question| {
         weaver_core::Value::map([("question", weaver_core::Value::str(&**question))]).to_json()
     });

@@ -1,6 +1,5 @@
 //! `agentweaver doctor`: this machine, the settings, the data directory.
 
-use anstream::println;
 use console::style;
 use serde::Serialize;
 use weaver_core::Program;
@@ -9,6 +8,7 @@ use weaver_interpreter::{Binding, CallRequest, Pool, PoolOptions, Step};
 use crate::cli::DoctorArgs;
 use crate::error::{CliError, exit};
 use crate::house::{look_into_store, random_key};
+use crate::render::term;
 use crate::settings::Settings;
 
 /// How a thing stands.
@@ -47,7 +47,7 @@ pub async fn run(args: &DoctorArgs, settings: Settings) -> Result<(), CliError> 
     findings.push(interpreter().await);
     findings.extend(data(&settings).await);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&findings).expect("findings have a JSON form"));
+        term::json(&findings);
     } else {
         findings.iter().for_each(print);
     }
@@ -63,9 +63,9 @@ fn print(finding: &Finding) {
         Health::Warning => style("!").yellow().bold(),
         Health::Bad => style("✘").red().bold(),
     };
-    println!("{mark} {:<12} {}", finding.what, finding.message);
+    term::out(&format!("{mark} {:<12} {}", finding.what, finding.message));
     if let Some(help) = &finding.help {
-        println!("  {:<12} {}", "", style(format!("→ {help}")).dim());
+        term::out(&format!("  {:<12} {}", "", style(format!("→ {help}")).dim()));
     }
 }
 

@@ -1,18 +1,17 @@
 //! `agentweaver graph`: a file's graph as Mermaid, JSON, Graphviz or SVG.
 
-use std::io::Write;
-
 use weaver_agent::plan::choose;
 
 use crate::cli::{GraphArgs, GraphFormat};
 use crate::error::CliError;
-use crate::render::{graph as pictures, source};
-use crate::workflow::read_source;
+use crate::render::{graph as pictures, source, term};
+use crate::workflow::{no_graph, read_source, target};
 
 /// Draws the graph; a broken file is drawn as far as it is understood.
 pub fn run(args: &GraphArgs) -> Result<(), CliError> {
-    let text = read_source(&args.file)?;
-    let file = args.file.display().to_string();
+    let (path, wanted) = target(&args.file, args.graph.as_deref())?;
+    let text = read_source(&path)?;
+    let file = path.display().to_string();
     let analysis = weaver_studio::parse(&file, &text);
     let drawn = match args.format {
         GraphFormat::Json => {
@@ -22,11 +21,11 @@ pub fn run(args: &GraphArgs) -> Result<(), CliError> {
             json
         }
         format => {
-            let graph = choose(&analysis.spec, args.graph.as_deref()).map_err(|problems| {
-                for problem in analysis.spec.problems.iter().chain(&problems) {
-                    anstream::eprintln!("{}\n", source::diagnostic(&file, &text, problem));
+            let graph = choose(&analysis.spec, wanted.as_deref()).map_err(|problems| {
+                for problem in &analysis.spec.problems {
+                    term::say(&format!("{}\n", source::diagnostic(&file, &text, problem)));
                 }
-                CliError::usage(format!("there is nothing to draw in {file}"))
+                no_graph(&file, &problems)
             })?;
             match format {
                 GraphFormat::Mermaid => pictures::mermaid(graph),
@@ -39,8 +38,7 @@ pub fn run(args: &GraphArgs) -> Result<(), CliError> {
         Some(path) => std::fs::write(path, drawn)
             .map_err(|error| CliError::usage(format!("cannot write {}: {error}", path.display()))),
         None => {
-            // A reader that has seen enough is no error.
-            let _ = std::io::stdout().write_all(drawn.as_bytes());
+            term::print(&drawn);
             Ok(())
         }
     }

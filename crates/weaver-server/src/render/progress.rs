@@ -1,19 +1,20 @@
-//! [`Progress`]: a run as it happens, for people. On a terminal nodes at work
-//! spin at the bottom and finished ones stay above; elsewhere every finished
-//! node is a plain line.
+//! [`Progress`]: a run as it happens, for people. On a terminal one line at the
+//! bottom says which nodes are at work and finished ones stay above it; elsewhere
+//! every finished node is a plain line.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use console::{Term, style};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use weaver_core::{Event, EventKind, Value};
 
+use super::live::LiveLine;
 use super::term;
 
 /// Shows the events of a run on standard error.
 pub struct Progress {
-    live: Option<MultiProgress>,
+    /// One line for all nodes: a thousand at work must not fill the screen, and a
+    /// single line is taken away without a trace whatever interrupts it.
+    live: Option<LiveLine>,
     running: BTreeMap<String, Running>,
     width: usize,
     tokens: u64,
@@ -21,7 +22,7 @@ pub struct Progress {
 }
 
 struct Running {
-    bar: ProgressBar,
+    name: String,
     /// The end of what the model is saying.
     text: String,
 }
@@ -33,7 +34,7 @@ impl Progress {
     /// Live on a terminal, plain lines elsewhere.
     pub fn new() -> Self {
         let term = Term::stderr();
-        let live = term.is_term().then(MultiProgress::new);
+        let live = term.is_term().then(LiveLine::new);
         Progress { live, ..Progress::plain() }
     }
 
@@ -62,7 +63,7 @@ impl Progress {
             EventKind::ToolCall => self.tool(event),
             EventKind::Print => {
                 let text = event.data.get("text").and_then(Value::as_str).unwrap_or_default();
-                for line in text.lines() {
+                for line in term::harmless(text).lines() {
                     self.line(&format!("{} {line}", style("│").dim().for_stderr()));
                 }
             }
@@ -80,7 +81,7 @@ impl Progress {
         }
     }
 
-    /// Takes the moving lines away and prints the closing one.
+    /// Takes the moving line away and prints the closing one.
     pub fn close(&mut self, mark: &str, words: &str, event: &Event, steps: u64) {
         self.clear();
         let mut parts = vec![words.to_string()];
@@ -98,45 +99,51 @@ impl Progress {
         self.line(&format!("{mark} {}", parts.join(" ")));
     }
 
-    /// Takes the moving lines away.
+    /// Takes the moving line away for good.
     pub fn clear(&mut self) {
-        for (_, running) in std::mem::take(&mut self.running) {
-            running.bar.finish_and_clear();
-        }
-        if let Some(live) = &self.live {
-            let _ = live.clear();
-        }
+        self.running.clear();
+        self.live = None;
     }
 
-    /// Prints a line above the moving ones.
+    /// Prints a line above the moving one.
     pub fn line(&self, text: &str) {
         match &self.live {
-            Some(live) => {
-                let _ = live.println(text);
-            }
-            None => anstream::eprintln!("{text}"),
+            Some(live) => live.above(text),
+            None => term::say(text),
         }
     }
 
     fn enter(&mut self, event: &Event) {
+        let running = Running { name: name_of(event), text: String::new() };
+        self.running.insert(key_of(event), running);
+        self.show_running(None);
+    }
+
+    /// `search ×3 · write`, then the end of what a model is saying.
+    fn show_running(&self, speaking: Option<&Running>) {
         let Some(live) = &self.live else { return };
-        let bar = live.add(ProgressBar::new_spinner());
-        let style = ProgressStyle::with_template("{spinner:.cyan} {msg}")
-            .expect("the template is constant")
-            .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ");
-        bar.set_style(style);
-        bar.set_message(name_of(event));
-        bar.enable_steady_tick(Duration::from_millis(90));
-        let running = Running { bar, text: String::new() };
-        if let Some(before) = self.running.insert(key_of(event), running) {
-            before.bar.finish_and_clear();
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for running in self.running.values() {
+            *counts.entry(&running.name).or_default() += 1;
         }
+        let names = counts.iter().map(|(name, count)| match count {
+            1 => name.to_string(),
+            _ => format!("{name} ×{count}"),
+        });
+        let names = names.collect::<Vec<_>>().join(" · ");
+        let names = term::one_line(&names, self.width.saturating_sub(4));
+        let room = self.width.saturating_sub(console::measure_text_width(&names) + 6);
+        let said = speaking.map(|running| {
+            let chars: Vec<char> = running.text.chars().collect();
+            chars[chars.len().saturating_sub(room)..].iter().collect::<String>()
+        });
+        let said = term::one_line(&said.unwrap_or_default(), room);
+        live.set(format!("{names} {}", style(said).dim().for_stderr()));
     }
 
     fn exit(&mut self, event: &Event) {
-        if let Some(running) = self.running.remove(&key_of(event)) {
-            running.bar.finish_and_clear();
-        }
+        self.running.remove(&key_of(event));
+        self.show_running(None);
         let failed = event.data.get("error").is_some();
         let reused = event.data.get("cached").is_some();
         let mark = match (failed, reused) {
@@ -171,7 +178,6 @@ impl Progress {
     }
 
     fn stream(&mut self, event: &Event) {
-        let width = self.width;
         let Some(running) = self.running.get_mut(&key_of(event)) else { return };
         let Some(text) = event.data.get("text").and_then(Value::as_str) else { return };
         running.text.push_str(text);
@@ -180,14 +186,7 @@ impl Progress {
             let cut = (cut..).find(|at| running.text.is_char_boundary(*at)).unwrap_or(0);
             running.text.drain(..cut);
         }
-        let name = name_of(event);
-        let room = width.saturating_sub(console::measure_text_width(&name) + 8);
-        let chars: Vec<char> = running.text.chars().collect();
-        let tail: String = chars[chars.len().saturating_sub(room.max(1))..].iter().collect();
-        running.bar.set_message(format!(
-            "{name} {}",
-            style(term::one_line(&tail, room)).dim().for_stderr()
-        ));
+        self.show_running(self.running.get(&key_of(event)));
     }
 
     fn tool(&self, event: &Event) {
@@ -199,9 +198,8 @@ impl Progress {
     }
 
     fn interrupted(&mut self, event: &Event) {
-        if let Some(running) = self.running.remove(&key_of(event)) {
-            running.bar.finish_and_clear();
-        }
+        self.running.remove(&key_of(event));
+        self.show_running(None);
         let mark = style("◆").yellow().bold().for_stderr();
         self.line(&format!("{mark} {} waits for a person", name_of(event)));
     }
@@ -230,10 +228,28 @@ fn summary(update: &Value) -> String {
     match &update.plain() {
         Value::Null => String::new(),
         Value::Map(map) => {
-            let parts = map.iter().map(|(key, value)| format!("{key}: {}", brief(value, 2)));
+            let said = map.iter().filter(|(_, value)| !is_empty(value));
+            let parts = said.map(|(key, value)| format!("{key}: {}", brief(value, 2)));
             parts.collect::<Vec<_>>().join("  ")
         }
         other => brief(other, 2),
+    }
+}
+
+/// Nothing to read: an empty text, or a message that only calls tools (those have
+/// lines of their own).
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Str(text) => text.trim().is_empty(),
+        Value::List(items) => items.iter().all(is_empty) && !items.is_empty(),
+        Value::Map(map) => match (map.get("type"), map.get("content")) {
+            (Some(_), Some(content)) => {
+                is_empty(content) || content.as_list().is_some_and(|c| c.is_empty())
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -279,5 +295,7 @@ mod tests {
         assert_eq!(said(r#"{"found":[{"path":"x"},{"path":"y"}]}"#), "found: 2 items");
         assert_eq!(said(r#"{"plan":{"steps":[1,2],"who":"Ada"}}"#), "plan: steps [1,2], who Ada");
         assert_eq!(said(r#"{"messages":[{"type":"ai","content":"Hi"}]}"#), "messages: Hi");
+        assert_eq!(said(r#"{"messages":[{"type":"ai","content":""}]}"#), "");
+        assert_eq!(said(r#"{"complaint":"","drafts":1,"found":[]}"#), "drafts: 1  found: nothing");
     }
 }

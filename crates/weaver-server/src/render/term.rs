@@ -1,28 +1,54 @@
-//! Small things that are said on the terminal.
+//! The two ways out, and small things that are said on the terminal.
 
-use anstream::eprintln;
+use std::borrow::Cow;
+use std::io::Write;
+
 use console::style;
 
-use crate::error::CliError;
+use crate::error::{CliError, exit};
+
+/// A line of the result, on standard output.
+pub fn out(text: &str) {
+    print(&format!("{text}\n"));
+}
+
+/// A part of the result. A reader that has seen enough (`| head`) ends the program,
+/// as it ends others.
+pub fn print(text: &str) {
+    let mut out = anstream::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(i32::from(exit::INTERRUPTED));
+    }
+}
+
+/// A result for scripts.
+pub fn json(value: &impl serde::Serialize) {
+    out(&serde_json::to_string_pretty(value).expect("it has a JSON form"));
+}
+
+/// A line about what goes on, on standard error; nobody listening is no reason to stop.
+pub fn say(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
 
 /// `error[word]: …` and the way out.
 pub fn error(error: &CliError) {
     let word = error.word.map(|word| format!("[{word}]")).unwrap_or_default();
     let head = style(format!("error{word}")).red().bold().for_stderr();
-    eprintln!("{head}{} {}", style(":").bold().for_stderr(), error.message);
+    say(&format!("{head}{} {}", style(":").bold().for_stderr(), error.message));
     if let Some(help) = &error.help {
-        eprintln!(" {} {help}", style("help:").cyan().bold().for_stderr());
+        say(&format!(" {} {help}", style("help:").cyan().bold().for_stderr()));
     }
 }
 
 /// A line of less weight.
 pub fn note(message: &str) {
-    eprintln!("{}", style(message).dim().for_stderr());
+    say(&style(message).dim().for_stderr().to_string());
 }
 
 /// A line that should not be missed, though it stops nothing.
 pub fn warning(message: &str) {
-    eprintln!("{} {message}", style("!").yellow().bold().for_stderr());
+    say(&format!("{} {message}", style("!").yellow().bold().for_stderr()));
 }
 
 /// `3 days 4 hours`, `20 minutes`, `45 seconds`: the two largest units.
@@ -73,6 +99,48 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
+/// This program as it was called: a printed command works where it is pasted.
+pub fn program() -> String {
+    let called = std::env::args().next().filter(|called| called.contains('/'));
+    shell_word(called.as_deref().unwrap_or("agentweaver")).into_owned()
+}
+
+/// A word as a shell reads it back: quoted where it must be.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.into(),
+        false => format!("'{}'", text.replace('\'', r"'\''")).into(),
+    }
+}
+
+/// A text from a model or a node as a terminal may show it: nothing in it moves the
+/// cursor, changes colours or rings.
+pub fn harmless(text: &str) -> String {
+    let text = console::strip_ansi_codes(text);
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+/// A text whose lines break between words; a continued line keeps its indent.
+pub fn wrapped(text: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start_matches([' ', '-', '*', '>']).len();
+        let mut current = line[..indent].to_string();
+        for (i, word) in line[indent..].split(' ').enumerate() {
+            let fits = console::measure_text_width(&current) + console::measure_text_width(word);
+            if i > 0 && fits < width {
+                current.push(' ');
+            } else if i > 0 {
+                lines.push(std::mem::replace(&mut current, " ".repeat(indent)));
+            }
+            current.push_str(word);
+        }
+        lines.push(current);
+    }
+    lines.join("\n")
+}
+
 /// One line of a value, cut to a width.
 pub fn one_line(text: &str, width: usize) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -94,5 +162,16 @@ mod tests {
         assert_eq!(span(std::time::Duration::from_secs(60)), "1 minute");
         assert_eq!(span(std::time::Duration::ZERO), "1 second");
         assert_eq!(one_line("a\n  b\tc", 10), "a b c");
+        assert_eq!(harmless("a\u{1b}[2Jb\u{7}\nc"), "ab\nc");
+        assert_eq!(shell_word("flow.py"), "flow.py");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn lines_break_between_words_and_keep_their_indent() {
+        assert_eq!(wrapped("one two three", 8), "one two\nthree");
+        assert_eq!(wrapped("- one two\n\nthree", 7), "- one\n  two\n\nthree");
+        assert_eq!(wrapped("    code  here", 80), "    code  here");
+        assert_eq!(wrapped("indivisible", 4), "indivisible");
     }
 }

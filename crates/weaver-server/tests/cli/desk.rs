@@ -1,6 +1,7 @@
 //! [`Desk`]: a directory, files in it, commands run there.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -58,6 +59,24 @@ impl Desk {
         let mut command = self.command(args);
         command.envs(variables.iter().copied());
         command.output().unwrap().into()
+    }
+
+    /// Runs a command with a text on its standard input.
+    pub fn run_fed<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, text: &str) -> Ended {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// Runs a command whose reader has gone away.
+    pub fn run_unread<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ended {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = self.command(args);
+        command.stdout(writer).stderr(Stdio::piped());
+        command.spawn().unwrap().wait_with_output().unwrap().into()
     }
 
     /// Starts a command whose output can be read.

@@ -65,7 +65,17 @@ fn a_fork_runs_on_with_a_changed_state_and_keeps_the_first_branch() {
     // The thread goes on from the fork, with the source that it is pinned to.
     assert_eq!(desk.run(["run", "--thread", "t"]).expect(0).json()["answer"], "CHANGED");
     let refused = desk.run(["history", "t", "--fork", &id, "--update", "7"]).expect(2);
-    refused.says(&["the state cannot be changed so"]);
+    refused.says(&["--update must be a JSON object", "not a number"]);
+    let count = desk.checkpoints("t").len();
+    let refused = |update: &str, parts: &[&str]| {
+        desk.run(["history", "t", "--fork", &id, "--update", update]).expect(2).says(parts);
+    };
+    refused(
+        r#"{"question":"x","qestion":"y"}"#,
+        &["the state has no key `qestion`", "the state has: question, log, answer"],
+    );
+    refused(r#"{"question":7}"#, &["--update does not fit: `question: str` cannot be a number: 7"]);
+    assert_eq!(desk.checkpoints("t").len(), count, "nothing was written");
 }
 
 #[test]
@@ -163,4 +173,10 @@ fn help_lists_the_commands_and_a_typo_is_put_right() {
     assert!(!help.contains("__"), "{help}");
     desk.run(["histroy"]).expect(2).says(&["unrecognized subcommand", "'history'"]);
     desk.run(["run"]).expect(2);
+    desk.run(Vec::<&str>::new()).expect(2).says(&["Commands:", "First steps:"]);
+    for command in ["run", "graph", "check", "history", "completions"] {
+        let help = desk.run([command, "--help"]).expect(0).out;
+        assert!(help.contains("Examples:\n  "), "{command}: {help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{command}: {help}");
+    }
 }

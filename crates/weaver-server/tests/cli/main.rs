@@ -6,6 +6,7 @@
 mod bad_files;
 mod bad_input;
 mod changed;
+mod choosing;
 mod data_dir;
 mod desk;
 mod guide;

@@ -1,5 +1,8 @@
 //! `agentweaver run`: output, inputs, exit codes.
 
+use std::io::{BufRead, BufReader};
+use std::process::Command;
+
 use serde_json::json;
 
 use crate::desk::{Desk, one_node, two_steps, workflow};
@@ -16,6 +19,49 @@ fn piped_it_prints_the_state_and_plain_lines() {
     let ended = ended.says(&["flow.py · thread t", "│ looking", "✔ look", "✔ answer", "done in"]);
     assert!(ended.err.contains("· 2 steps"), "two nodes ran: {}", ended.err);
     assert!(ended.err.contains("agentweaver.db"), "the path of the log: {}", ended.err);
+}
+
+#[test]
+fn a_polite_wish_to_end_stops_a_run_that_can_go_on() {
+    let file = one_node(
+        "question: str",
+        "def work(state: State):\n    while state[\"question\"] == \"hi\":\n        pass\n    return {\"question\": \"done\"}\n",
+        "work, metadata={\"limits\": {\"cpu_seconds\": 60}}",
+    );
+    let desk = Desk::with("flow.py", &file);
+    let mut child = desk.start(["run", "flow.py", "--input", QUESTION, "--json", "--thread", "t"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("node_enter")), "the run is under way");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(rest.last().unwrap().contains("\"done\""), "the log has an end: {rest:?}");
+    assert_eq!(desk.threads()[0]["status"], "cancelled");
+    // The lock is free and the thread stands where it stood.
+    assert_eq!(desk.checkpoints("t")[0]["next"], json!(["work"]));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_every_command_quietly() {
+    let desk = Desk::with("flow.py", &two_steps());
+    desk.run(["run", "flow.py", "--input", QUESTION, "--thread", "t"]).expect(0);
+    for args in [
+        &["run", "flow.py", "--input", QUESTION][..],
+        &["run", "flow.py", "--input", QUESTION, "--json"],
+        &["history"],
+        &["history", "t"],
+        &["history", "t", "--events"],
+        &["check", "flow.py"],
+        &["graph", "flow.py"],
+        &["doctor"],
+        &["completions", "bash"],
+        &["--help"],
+    ] {
+        let ended = desk.run_unread(args);
+        assert!([0, 130].contains(&ended.code), "{args:?}: {} {}", ended.code, ended.err);
+        assert!(!ended.err.contains("panicked"), "{args:?}: {}", ended.err);
+    }
 }
 
 #[test]
@@ -174,7 +220,8 @@ fn a_failing_node_ends_with_1_and_shows_the_line() {
         "return items[\"answer\"]",
         "in helper",
         "in work",
-        "go on with:\n  agentweaver run flow.py --thread t",
+        "go on with:",
+        "agentweaver run flow.py --thread t",
     ]);
     let ended = desk.run(["run", "flow.py", "--input", QUESTION, "--json"]).expect(1);
     assert_eq!(ended.err, "");

@@ -1,13 +1,12 @@
 //! Calls and attributes.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
 use ruff_python_ast::name::Name;
 use ruff_python_ast::{Arguments, Expr, Stmt};
-use weaver_core::Value;
+use weaver_core::{FastMap, Value};
 
 use super::builtins::{builtin, dict_method, partial, text_method, timedelta, tool_errors};
 use super::value::{
@@ -417,7 +416,7 @@ impl<'a> Evaluator<'a> {
     ) -> Val<'a> {
         let object = Rc::new(Object {
             class: class.clone(),
-            fields: RefCell::new(HashMap::new()),
+            fields: RefCell::new(FastMap::default()),
             variable: RefCell::new(None),
         });
         self.objects.push(object.clone());

@@ -17,14 +17,14 @@ pub(crate) mod prebuilt;
 pub(crate) mod typed;
 pub(crate) mod value;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::rc::Rc;
 
 use ruff_python_ast::name::Name;
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::Ranged;
-use weaver_core::LineIndex;
+use weaver_core::{FastMap, FastSet, LineIndex};
 
 use crate::problem::Problems;
 pub(crate) use function::{Callable, FunctionDraft, FunctionExpression};
@@ -47,7 +47,7 @@ pub(crate) struct Evaluator<'a> {
     pub module: ScopeRef<'a>,
     pub builders: Vec<Builder<'a>>,
     pub functions: Vec<FunctionDraft<'a>>,
-    pub function_ids: HashMap<String, usize>,
+    pub function_ids: FastMap<String, usize>,
     /// Classes in the order they are defined.
     pub classes: Vec<ClassRef<'a>>,
     /// Plain functions that are used as tools.
@@ -69,8 +69,8 @@ pub(crate) struct Evaluator<'a> {
     /// Why it is not known whether the code being read runs.
     undecided: Option<&'static str>,
     /// Functions that were entered, by offset.
-    entered: HashSet<usize>,
-    memo: HashMap<(usize, String), Val<'a>>,
+    entered: FastSet<usize>,
+    memo: FastMap<(usize, String), Val<'a>>,
     /// Every scope and object that was made: they can hold each other in a circle,
     /// which dropping the evaluator breaks.
     scopes: Vec<ScopeRef<'a>>,
@@ -109,7 +109,7 @@ impl<'a> Evaluator<'a> {
             module: Rc::new(Scope::default()),
             builders: Vec::new(),
             functions: Vec::new(),
-            function_ids: HashMap::new(),
+            function_ids: FastMap::default(),
             classes: Vec::new(),
             tool_functions: Vec::new(),
             problems: Problems::default(),
@@ -122,8 +122,8 @@ impl<'a> Evaluator<'a> {
             calls: 0,
             touched: false,
             undecided: None,
-            entered: HashSet::new(),
-            memo: HashMap::new(),
+            entered: FastSet::default(),
+            memo: FastMap::default(),
             scopes: Vec::new(),
             objects: Vec::new(),
         }

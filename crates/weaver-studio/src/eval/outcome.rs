@@ -1,7 +1,6 @@
 //! What a function can answer: targets that it returns, `Command` and `Send`
 //! targets, state keys that it writes.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -14,6 +13,7 @@ use super::function::Callable;
 use super::value::{Abs, Scope, ScopeRef, Val};
 use crate::bindings::target_names;
 use crate::syntax;
+use weaver_core::{FastMap, FastSet};
 
 /// A name with its place.
 pub(crate) type Target = (String, Range<usize>);
@@ -54,7 +54,7 @@ const DEPTH_MAX: u32 = 12;
 impl<'a> Evaluator<'a> {
     /// What a function can answer, from its annotation and its body.
     pub fn outcomes(&mut self, callable: &Callable<'a>) -> Outcomes {
-        let mut answer = Answer { outcomes: Outcomes::default(), assigned: HashMap::new() };
+        let mut answer = Answer { outcomes: Outcomes::default(), assigned: FastMap::default() };
         answer.outcomes.complete = true;
         let scope = callable.scope().cloned().unwrap_or_else(|| self.module.clone());
         let base = std::mem::replace(&mut self.base, callable.base());
@@ -95,7 +95,7 @@ impl<'a> Evaluator<'a> {
         self.base = base;
         let mut outcomes = answer.outcomes;
         for list in [&mut outcomes.targets, &mut outcomes.sends, &mut outcomes.gotos] {
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = FastSet::default();
             list.retain(|(name, _)| seen.insert(name.clone()));
         }
         outcomes
@@ -329,7 +329,7 @@ pub(crate) fn type_head(expr: &Expr) -> &str {
 struct Answer<'a> {
     outcomes: Outcomes,
     /// Values that the function gives its variables.
-    assigned: HashMap<Name, Vec<&'a Expr>>,
+    assigned: FastMap<Name, Vec<&'a Expr>>,
 }
 
 fn push_target(value: &Val<'_>, answer: &mut Answer<'_>) {
@@ -349,7 +349,7 @@ fn push_target(value: &Val<'_>, answer: &mut Answer<'_>) {
 #[derive(Default)]
 struct Body<'a> {
     returns: Vec<&'a Expr>,
-    assigned: HashMap<Name, Vec<&'a Expr>>,
+    assigned: FastMap<Name, Vec<&'a Expr>>,
     calls: Vec<&'a ExprCall>,
     /// A command leaves for places that stand elsewhere in the body: which of its
     /// `Send`s are the parent's is not known.

@@ -1,14 +1,13 @@
 //! What the evaluator knows of a value.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
 use ruff_python_ast::name::Name;
 use ruff_python_ast::{Expr, ExprLambda, StmtClassDef, StmtFunctionDef};
-use weaver_core::Value;
 use weaver_core::spec::{CacheSpec, CompileSpec, RetrySpec, TimeoutSpec, TypedNode};
+use weaver_core::{FastMap, Value};
 
 /// A value with the place it was written at, in bytes of the whole text.
 #[derive(Clone, Debug)]
@@ -87,7 +86,7 @@ pub(crate) struct ClassRef<'a> {
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
     pub class: ClassRef<'a>,
-    pub fields: RefCell<HashMap<Name, Val<'a>>>,
+    pub fields: RefCell<FastMap<Name, Val<'a>>>,
     /// The module variable that holds it.
     pub variable: RefCell<Option<Name>>,
 }
@@ -117,7 +116,7 @@ pub(crate) type ScopeRef<'a> = Rc<Scope<'a>>;
 /// Variables and the scope around them.
 #[derive(Debug, Default)]
 pub(crate) struct Scope<'a> {
-    pub names: RefCell<HashMap<Name, Val<'a>>>,
+    pub names: RefCell<FastMap<Name, Val<'a>>>,
     pub parent: Option<ScopeRef<'a>>,
     /// Path of the function, for names of what is defined in it.
     pub path: Option<Rc<str>>,

@@ -3,13 +3,12 @@
 mod json_schema;
 mod reducer;
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use ruff_python_ast::{Expr, ExprCall, Stmt};
 use ruff_text_size::Ranged;
-use weaver_core::Value;
 use weaver_core::spec::{FieldSpec, ReducerSpec, SchemaKind, SchemaSpec};
+use weaver_core::{FastMap, Value};
 
 use crate::eval::Evaluator;
 use crate::eval::outcome::type_head;
@@ -25,7 +24,7 @@ const DEPTH_MAX: u32 = 12;
 pub(crate) struct Schemas {
     /// By offset of the class statement; nothing while it is being made, and for
     /// classes that describe no data.
-    made: HashMap<usize, Option<SchemaSpec>>,
+    made: FastMap<usize, Option<SchemaSpec>>,
 }
 
 impl Schemas {

@@ -22,6 +22,9 @@ Node: TypeAlias = Callable[[Any], Any]
 
 END = "__end__"
 
+TIMED_OUT: dict[str, Any] = {"$type": "timeout"}
+"""Resume a `wait` node with this to say that nobody answered within its deadline."""
+
 
 def llm(
     *,
@@ -223,12 +226,18 @@ def wait(
     goto: str | None = None,
     into: str | None = None,
 ) -> Node:
-    """Waits for a person. The answer is written."""
+    """Waits for a person. The answer is written.
+
+    The question says ``deadline_seconds``. The platform keeps that time; here whoever
+    runs the graph does, and resumes with `TIMED_OUT` when it is over.
+    """
 
     def node(state: Any) -> Any:
-        if deadline is not None:
-            raise PlatformRequired("a wait node with a deadline")
-        answer = _ask_person(message, form, schema, scope_of(state))
+        answer = _ask_person(message, form, schema, scope_of(state), deadline)
+        if answer == TIMED_OUT:
+            if on_timeout is None:
+                raise TimeoutError("nobody answered in time, and the node has no `on_timeout`")
+            return _command(goto=on_timeout)
         update = {into: answer} if into else {}
         return _command(goto=goto, update=update) if goto else update
 
@@ -414,10 +423,20 @@ def _remembered(value: dict[str, Any]) -> Any:
     return value["value"] if value.keys() == {"value"} else value
 
 
-def _ask_person(message: str, form: Any, schema: Any, scope: Mapping[str, Any]) -> Any:
+def _ask_person(
+    message: str,
+    form: Any,
+    schema: Any,
+    scope: Mapping[str, Any],
+    deadline: float | None = None,
+) -> Any:
     from langgraph.types import interrupt
 
-    question = {"message": render(message, scope), "schema": _form_schema(form, schema)}
+    question = {
+        "message": render(message, scope),
+        "schema": _form_schema(form, schema),
+        "deadline_seconds": deadline,
+    }
     return interrupt({key: value for key, value in question.items() if value is not None})
 
 

@@ -1,6 +1,5 @@
 //! `agentweaver history THREAD --diff A B`: what lies between two states.
 
-use anstream::println;
 use console::style;
 use serde_json::{Value as Json, json};
 use weaver_core::Value;
@@ -8,7 +7,7 @@ use weaver_engine::CheckpointState;
 use weaver_runtime::thread;
 use weaver_store::Store;
 
-use super::{print_json, short, values_of};
+use super::{short, values_of};
 use crate::cli::HistoryArgs;
 use crate::commands::run::unknown_thread;
 use crate::error::CliError;
@@ -47,17 +46,17 @@ pub async fn run(store: &Store, thread: &str, args: &HistoryArgs) -> Result<(), 
     };
     let changes = changes(&values_of(from), &values_of(to));
     if args.json {
-        print_json(&as_json(from, to, &changes));
+        term::json(&as_json(from, to, &changes));
         return Ok(());
     }
     for state in [from, to] {
         let word = if state.id == from.id { "from" } else { "to  " };
-        println!("{word} {}  step {}", style(short(state.id)).cyan(), state.step);
+        term::out(&format!("{word} {}  step {}", style(short(state.id)).cyan(), state.step));
     }
     changes.iter().for_each(print);
     let (before, after) = (next_of(from), next_of(to));
     if before != after {
-        println!("{} next: {} → {}", style("~").yellow(), names(&before), names(&after));
+        term::out(&format!("{} next: {} → {}", style("~").yellow(), names(&before), names(&after)));
     }
     if changes.is_empty() && before == after {
         term::note("the states are the same");
@@ -89,19 +88,23 @@ fn print(change: &Change) {
     let key = style(&change.key).bold();
     let shown = |value: &Value| term::one_line(&value.plain().to_json(), SHOWN);
     match change.kind {
-        Kind::Added => println!("{} {key}: {}", style("+").green(), shown(&change.to)),
-        Kind::Removed => println!("{} {key}: {}", style("-").red(), shown(&change.from)),
+        Kind::Added => term::out(&format!("{} {key}: {}", style("+").green(), shown(&change.to))),
+        Kind::Removed => term::out(&format!("{} {key}: {}", style("-").red(), shown(&change.from))),
         Kind::Appended(old) => {
             let items = change.to.as_list().unwrap_or_default();
-            println!("{} {key}: {} more behind {old}", style("+").green(), items.len() - old);
+            term::out(&format!(
+                "{} {key}: {} more behind {old}",
+                style("+").green(),
+                items.len() - old
+            ));
             for item in &items[old..] {
-                println!("    {} {}", style("+").green(), shown(item));
+                term::out(&format!("    {} {}", style("+").green(), shown(item)));
             }
         }
         Kind::Changed => {
-            println!("{} {key}", style("~").yellow());
-            println!("    {} {}", style("-").red(), shown(&change.from));
-            println!("    {} {}", style("+").green(), shown(&change.to));
+            term::out(&format!("{} {key}", style("~").yellow()));
+            term::out(&format!("    {} {}", style("-").red(), shown(&change.from)));
+            term::out(&format!("    {} {}", style("+").green(), shown(&change.to)));
         }
     }
 }

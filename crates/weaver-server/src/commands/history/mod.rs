@@ -6,7 +6,6 @@ mod tree;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anstream::println;
 use console::style;
 use weaver_core::spec::START;
 use weaver_core::{Event, Timestamp, Value};
@@ -17,7 +16,7 @@ use weaver_runtime::{from_entry, thread};
 use weaver_store::{Execution, ExecutionQuery, Store};
 
 use crate::cli::{HistoryArgs, RunArgs, TravelArgs};
-use crate::commands::run::{self, unknown_thread};
+use crate::commands::run::{self, Question, print_waiting, unknown_thread};
 use crate::error::CliError;
 use crate::house::look_into_store;
 use crate::render::term;
@@ -41,46 +40,61 @@ pub async fn run(args: &HistoryArgs, settings: Settings) -> Result<(), CliError>
     if args.events {
         return events(&store, thread, args).await;
     }
-    checkpoints(&store, thread, args).await
+    checkpoints(&store, thread, args, &settings).await
 }
 
 async fn threads(store: Option<&Store>, args: &HistoryArgs) -> Result<(), CliError> {
-    let threads = match store {
-        Some(store) => store.threads(args.limit).await?,
-        None => Vec::new(),
-    };
+    let mut threads = Vec::new();
+    if let Some(store) = store {
+        for thread in store.threads(args.limit).await? {
+            let file = file_of(store, &thread.thread).await?;
+            threads.push((thread, file));
+        }
+    }
     if args.json {
-        let rows = threads.iter().map(|thread| {
+        let rows = threads.iter().map(|(thread, file)| {
             serde_json::json!({
                 "thread": &*thread.thread,
+                "file": file,
                 "executions": thread.executions,
                 "status": thread.status,
                 "started": thread.started.to_rfc3339(),
             })
         });
-        print_json(&rows.collect::<Vec<_>>());
+        term::json(&rows.collect::<Vec<_>>());
         return Ok(());
     }
     if threads.is_empty() {
         term::note("no threads yet; `agentweaver run FILE` makes one");
     }
-    let name_width = threads.iter().map(|thread| thread.thread.chars().count()).max().unwrap_or(0);
-    for thread in threads {
-        println!(
+    let name_width =
+        threads.iter().map(|(thread, _)| thread.thread.chars().count()).max().unwrap_or(0);
+    for (thread, file) in threads {
+        term::out(&format!(
             "{}  {}  {}  {}",
             style(minute(thread.started)).dim(),
             style(format!("{:<name_width$}", thread.thread)).bold(),
             status(thread.status.as_str()),
-            match thread.executions {
-                1 => "1 run".to_string(),
-                n => format!("{n} runs"),
-            }
-        );
+            file.unwrap_or_default()
+        ));
     }
     Ok(())
 }
 
-async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<(), CliError> {
+/// The file that a thread was last run from; nothing for a graph built in code.
+async fn file_of(store: &Store, thread: &str) -> Result<Option<String>, CliError> {
+    let query = ExecutionQuery { thread: Some(thread.into()), limit: 1, ..Default::default() };
+    let last = store.executions(query).await?.into_iter().next();
+    let Some(hash) = last.and_then(|last| last.version) else { return Ok(None) };
+    Ok(store.version(hash).await?.map(|version| version.file))
+}
+
+async fn checkpoints(
+    store: &Store,
+    thread: &str,
+    args: &HistoryArgs,
+    settings: &Settings,
+) -> Result<(), CliError> {
     let namespace = namespace(store, thread, args).await?;
     let entries = thread::history(store, thread, &namespace, args.limit).await?;
     if entries.is_empty() {
@@ -91,7 +105,7 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
     let rows: Vec<(Row, &HistoryEntry)> =
         entries.iter().map(|entry| (tree.place(entry.id, entry.parent), entry)).collect();
     if args.json {
-        print_json(&rows.iter().map(|row| entry_json(row, &entries)).collect::<Vec<_>>());
+        term::json(&rows.iter().map(|row| entry_json(row, &entries)).collect::<Vec<_>>());
         return Ok(());
     }
     let width = rows.iter().map(|(row, _)| row.dots.chars().count()).max().unwrap_or(1);
@@ -104,7 +118,7 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
             print_run(run, &runs, i == 0);
         }
         if let Some(joint) = &row.joint {
-            println!("{}", style(joint).dim());
+            term::out(&style(joint).dim().to_string());
         }
         // A branch of the history: the entry below is not the parent.
         let below = entries.get(i + 1).map(|below| below.id);
@@ -116,7 +130,7 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
             None if below.is_some() => "  ↳ from nothing".to_string(),
             _ => String::new(),
         };
-        println!(
+        term::out(&format!(
             "{:<width$}  {}  {}  step {:>3}  {:<6}  {}{}",
             row.dots,
             style(entry.time.to_rfc3339()).dim(),
@@ -125,12 +139,28 @@ async fn checkpoints(store: &Store, thread: &str, args: &HistoryArgs) -> Result<
             entry.source,
             next_words(entry),
             style(branch).yellow()
-        );
+        ));
     }
     let of = if args.namespace.is_some() { " of the subgraph" } else { "" };
+    let (word, flag) = (term::shell_word(thread), settings.data_flag());
+    let program = term::program();
+    waiting(store, thread, &format!("{program} run --thread {word}{flag}")).await?;
     term::note(&format!(
-        "\nagentweaver history {thread} --at ID shows a state{of}, --diff ID ID what lies between two, --fork ID runs on from there"
+        "\n{program} history {word}{flag} --at ID shows a state{of}, --diff ID ID what lies between two, --fork ID runs on from there"
     ));
+    Ok(())
+}
+
+/// What the thread waits for, and the command that answers.
+async fn waiting(store: &Store, thread: &str, command: &str) -> Result<(), CliError> {
+    let open = thread::open_questions(store, thread).await?;
+    let questions: Vec<Question> = open
+        .into_iter()
+        .map(|open| Question { id: open.id, value: open.value, asked: open.asked })
+        .collect();
+    if !questions.is_empty() {
+        print_waiting(&questions, command);
+    }
     Ok(())
 }
 
@@ -157,7 +187,7 @@ fn print_run(id: &str, runs: &HashMap<String, Execution>, first: bool) {
     if let Some(cost) = term::cost(run.totals.cost_micros) {
         text.push_str(&format!(" · {cost}"));
     }
-    println!("{gap}{}", style(text).dim());
+    term::out(&format!("{gap}{}", style(text).dim()));
 }
 
 fn next_words(entry: &HistoryEntry) -> String {
@@ -233,7 +263,7 @@ async fn state_at(
     let (saved, _) = thread::load(store, thread, &place.namespace, Some(place.id))
         .await?
         .ok_or_else(|| unknown_thread(thread))?;
-    print_json(&serde_json::Value::from(&values_of(&saved.state).plain()));
+    term::json(&serde_json::Value::from(&values_of(&saved.state).plain()));
     Ok(())
 }
 
@@ -259,7 +289,7 @@ async fn events(store: &Store, thread: &str, args: &HistoryArgs) -> Result<(), C
         for event in entries.iter().filter_map(from_entry) {
             match args.json {
                 true => {
-                    println!("{}", serde_json::to_string(&event).expect("an event has a JSON form"))
+                    term::out(&serde_json::to_string(&event).expect("an event has a JSON form"))
                 }
                 false => print_event(&event),
             }
@@ -274,7 +304,7 @@ fn print_event(event: &Event) {
         Value::Null => String::new(),
         data => term::one_line(&data.plain().to_json(), 100),
     };
-    println!(
+    term::out(&format!(
         "{}  {:>4}  {:<14} {:<18} {:>8}  {}",
         style(event.time.to_rfc3339()).dim(),
         event.sequence,
@@ -282,7 +312,7 @@ fn print_event(event: &Event) {
         event.node.as_deref().unwrap_or(""),
         event.duration_us.map(term::duration).unwrap_or_default(),
         style(data).dim()
-    );
+    ));
 }
 
 /// The arguments of `run` that a fork means.
@@ -296,8 +326,4 @@ fn run_args(args: &HistoryArgs, fork: &str) -> Result<RunArgs, CliError> {
     };
     let model = args.model.clone();
     Ok(RunArgs { thread: Some(thread), json: args.json, model, travel, ..RunArgs::default() })
-}
-
-fn print_json(value: &impl serde::Serialize) {
-    println!("{}", serde_json::to_string_pretty(value).expect("it has a JSON form"));
 }

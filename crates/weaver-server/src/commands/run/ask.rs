@@ -1,5 +1,6 @@
 //! Questions of a run to the person at the terminal.
 
+use std::io::Write;
 use std::time::Duration;
 
 use console::style;
@@ -44,7 +45,7 @@ pub async fn ask(questions: &[Question]) -> Result<Asked, CliError> {
     let mut answers = Vec::new();
     for question in questions {
         let deadline = question.deadline();
-        anstream::eprintln!("\n{}", text(&question.value, deadline));
+        term::say(&format!("\n{}", text(&question.value, deadline)));
         print_prompt();
         let line = read_line();
         let late = async {
@@ -63,12 +64,12 @@ pub async fn ask(questions: &[Question]) -> Result<Asked, CliError> {
                 }),
             },
             () = late => {
-                anstream::eprintln!();
+                term::say("");
                 term::warning("the time for an answer is over");
                 timeout_answer()
             }
-            _ = tokio::signal::ctrl_c() => {
-                anstream::eprintln!();
+            () = super::asked_to_stop() => {
+                term::say("");
                 return Ok(Asked::Stopped);
             }
         };
@@ -137,9 +138,9 @@ pub fn print_waiting(questions: &[Question], command: &str) {
         let text = text(&question.value, question.deadline());
         if questions.len() > 1 {
             let id = style(format!("question {}", short(question.id))).dim().for_stderr();
-            anstream::eprintln!("\n{id}\n{text}");
+            term::say(&format!("\n{id}\n{text}"));
         } else {
-            anstream::eprintln!("\n{text}");
+            term::say(&format!("\n{text}"));
         }
     }
     match questions {
@@ -157,7 +158,9 @@ pub fn print_waiting(questions: &[Question], command: &str) {
 }
 
 fn print_prompt() {
-    eprint!("{} ", style("answer ›").cyan().bold().for_stderr());
+    let mut err = anstream::stderr().lock();
+    let _ = write!(err, "{} ", style("answer ›").cyan().bold().for_stderr());
+    let _ = err.flush();
 }
 
 fn left(at: Timestamp) -> Duration {

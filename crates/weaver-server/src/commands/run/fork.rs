@@ -9,7 +9,7 @@ use weaver_runtime::thread::Place;
 use weaver_runtime::{RunRequest, drive, thread};
 use weaver_store::Store;
 
-use super::{Session, find_workflow, input, json_argument, pin, request};
+use super::{Session, checked_update, find_workflow, input, json_argument, pin, request};
 use crate::cli::RunArgs;
 use crate::error::{CliError, exit};
 use crate::house::{House, snapshot_key};
@@ -59,6 +59,11 @@ impl Session<'_> {
     /// Writes a changed state beside a checkpoint; gives its place.
     async fn edit(&self, thread: &str, place: Place, update: &str) -> Result<Place, CliError> {
         let values = json_argument("--update", update)?;
+        // A subgraph has keys of its own; the engine leaves out what it does not have.
+        let values = match place.namespace.is_empty() {
+            true => checked_update(self.workflow, values)?,
+            false => values,
+        };
         let stood = thread::load(&self.store, thread, &place.namespace, Some(place.id)).await?;
         let next = stood.into_iter().flat_map(|(saved, _)| saved.state.next);
         let nodes = next.map(|task| task.node).collect();

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use weaver_agent::timeout_answer;
-use weaver_core::{Message, MessageKind, Timestamp, Value};
+use weaver_core::{Map, Message, MessageKind, Timestamp, Value};
 use weaver_engine::{Input, InputCommand, InterruptId, Resume, Snapshot};
 use weaver_runtime::{now, thread};
 use weaver_store::Store;
 
+use super::fit;
 use crate::cli::RunArgs;
 use crate::error::CliError;
 use crate::render::term;
@@ -35,25 +36,33 @@ pub async fn first_input(
         let questions = open_questions(snapshot.as_ref(), thread)?;
         return resume_of(text, &questions).map(resume);
     }
-    if let Some(text) = &args.message {
-        return message(workflow, text).map(Input::Value);
-    }
-    if let Some(input) = &args.input {
-        let input = json_argument("--input", input)?;
-        check(workflow, &input, args.json)?;
-        return Ok(Input::Value(input));
+    if let Some(given) = given(args, workflow, snapshot.is_none())? {
+        return Ok(Input::Value(given));
     }
     if let Some(snapshot) = snapshot {
         let late = timed_out(store, thread, &snapshot, now()).await?;
         return Ok(if late.is_empty() { Input::Continue } else { resume(Resume::ById(late)) });
     }
     if let Some(path) = workflow.beside("input.json") {
-        let input = json_argument("--input", &format!("@{}", path.display()))?;
-        check(workflow, &input, args.json)?;
-        return Ok(Input::Value(input));
+        let argument = format!("@{}", path.display());
+        let given = (place_of("--input", &argument), json_argument("--input", &argument)?);
+        return checked(workflow, given, true, args.json).map(Input::Value);
+    }
+    if workflow.runs_on_nothing() {
+        return Ok(Input::Value(Value::map::<&str>([])));
     }
     Err(CliError::usage(format!("{} needs an input", file_name(&workflow.file)))
         .with_help(format!("for example: {}", workflow.input_example())))
+}
+
+/// The input that the arguments give, if they give one.
+pub fn given(args: &RunArgs, workflow: &Workflow, fresh: bool) -> Result<Option<Value>, CliError> {
+    if let Some(text) = &args.message {
+        return message(workflow, text).map(Some);
+    }
+    let Some(input) = &args.input else { return Ok(None) };
+    let given = (place_of("--input", input), json_argument("--input", input)?);
+    checked(workflow, given, fresh, args.json).map(Some)
 }
 
 /// The input that brings answers.
@@ -66,21 +75,32 @@ pub fn answer_of(text: &str) -> Value {
     Value::from_json(text).unwrap_or_else(|_| Value::str(text))
 }
 
-/// JSON, or the contents of `@FILE`.
+/// JSON, the contents of `@FILE`, or `-` for standard input.
 pub fn json_argument(flag: &str, text: &str) -> Result<Value, CliError> {
-    let (text, place) = match text.strip_prefix('@') {
-        Some(path) => {
-            let read = std::fs::read_to_string(path)
-                .map_err(|error| CliError::usage(format!("cannot read {path}: {error}")))?;
-            (read, path.to_string())
-        }
-        None => (text.to_string(), flag.to_string()),
+    let place = place_of(flag, text);
+    let unreadable =
+        |error: std::io::Error| CliError::usage(format!("cannot read {place}: {error}"));
+    let text = match text.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).map_err(unreadable)?,
+        None if text == "-" => std::io::read_to_string(std::io::stdin()).map_err(unreadable)?,
+        None => text.to_string(),
     };
-    Value::from_json(&text).map_err(|error| {
+    // Some editors write a byte order mark at the top.
+    let text = text.trim_start_matches('\u{feff}');
+    Value::from_json(text).map_err(|error| {
         let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
         let caret = " ".repeat(error.column().saturating_sub(1).min(line.chars().count()));
         CliError::usage(format!("{place} is not JSON: {error}\n  {line}\n  {caret}^"))
     })
+}
+
+/// Where an argument's JSON comes from, as it is called in messages.
+fn place_of<'a>(flag: &'a str, text: &'a str) -> &'a str {
+    match text.strip_prefix('@') {
+        Some(path) => path,
+        None if text == "-" => "standard input",
+        None => flag,
+    }
 }
 
 /// The time limit of a question, if it has one: its `deadline_seconds`, from the
@@ -106,10 +126,9 @@ async fn timed_out(
     Ok(late.map(|question| (question.id, timeout_answer())).collect())
 }
 
-/// The input that is one chat message of the user.
-pub fn message(workflow: &Workflow, text: &str) -> Result<Value, CliError> {
-    let keys = workflow.input_keys();
-    if !keys.is_empty() && !keys.contains(&"messages") {
+fn message(workflow: &Workflow, text: &str) -> Result<Value, CliError> {
+    let shape = workflow.input_shape();
+    if !shape.fields.is_empty() && !shape.keys().contains(&"messages") {
         let message = "--message needs a state key `messages`, which this workflow does not have";
         return Err(CliError::usage(message)
             .with_help(format!("give an input instead: {}", workflow.input_example())));
@@ -118,45 +137,81 @@ pub fn message(workflow: &Workflow, text: &str) -> Result<Value, CliError> {
     Ok(Value::map([("messages", Value::list([message.to_value()]))]))
 }
 
-/// An input must be an object, and at least one of its keys one of the state's.
-pub fn check(workflow: &Workflow, input: &Value, quiet: bool) -> Result<(), CliError> {
+/// An input must be an object with at least one of the state's keys, and each value
+/// of the type that its key has.
+fn checked(
+    workflow: &Workflow,
+    (place, input): (&str, Value),
+    fresh: bool,
+    quiet: bool,
+) -> Result<Value, CliError> {
     let example = || format!("for example: {}", workflow.input_example());
-    let Some(given) = input.as_map() else {
-        let message =
-            format!("the input must be a JSON object of state keys, not {}", json_type(input));
-        return Err(CliError::usage(message).with_help(example()));
-    };
-    let keys = workflow.input_keys();
+    let given = object(&input, "the input", example)?;
+    let shape = workflow.input_shape();
+    let keys = shape.keys();
     if keys.is_empty() || input.tag().is_some() {
-        return Ok(());
+        return Ok(input);
     }
-    let unknown: Vec<String> =
-        given.keys().filter(|key| !keys.contains(&&***key)).map(|key| format!("`{key}`")).collect();
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let message = match unknown.len() {
-        1 => format!("the state has no key {}", unknown[0]),
-        _ => format!("the state has no keys {}", unknown.join(", ")),
-    };
-    if unknown.len() < given.len() {
+    let unknown = fit::unknown(&keys, given);
+    if !unknown.is_empty() {
+        let message = unknown_keys(&unknown);
+        if unknown.len() == given.len() {
+            let help = format!("it has: {}; {}", keys.join(", "), example());
+            return Err(CliError::usage(message).with_help(help));
+        }
         if !quiet {
             term::warning(&format!("{message}: that part of the input is left out"));
         }
-        return Ok(());
     }
-    Err(CliError::usage(message).with_help(format!("it has: {}; {}", keys.join(", "), example())))
+    let mut wrong = fit::misfits(shape.schema, &shape.fields, &input);
+    if fresh {
+        wrong.extend(fit::missing(shape.schema, &shape.fields, &input));
+    }
+    match wrong.is_empty() {
+        true => Ok(input),
+        false => Err(misfit(place, &wrong).with_help(example())),
+    }
 }
 
-fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Int(_) | Value::Float(_) => "a number",
-        Value::Str(_) => "text",
-        Value::List(_) => "a list",
-        Value::Map(_) => "an object",
+/// A change of the state, for `--fork --update`: every key must be one of the graph's.
+pub fn checked_update(workflow: &Workflow, update: Value) -> Result<Value, CliError> {
+    const FLAG: &str = "--update";
+    let shape = workflow.state_shape();
+    let keys = shape.keys();
+    let has = || format!("the state has: {}", keys.join(", "));
+    let given = object(&update, FLAG, has)?;
+    let unknown = fit::unknown(&keys, given);
+    if !keys.is_empty() && !unknown.is_empty() {
+        return Err(CliError::usage(unknown_keys(&unknown)).with_help(has()));
     }
+    match fit::misfits(shape.schema, &shape.fields, &update).as_slice() {
+        [] => Ok(update),
+        wrong => Err(misfit(FLAG, wrong)),
+    }
+}
+
+fn object<'a>(
+    value: &'a Value,
+    what: &str,
+    help: impl Fn() -> String,
+) -> Result<&'a Map, CliError> {
+    value.as_map().ok_or_else(|| {
+        let kind = fit::json_type(value);
+        let message = format!("{what} must be a JSON object of state keys, not {kind}");
+        CliError::usage(message).with_help(help())
+    })
+}
+
+fn unknown_keys(unknown: &[String]) -> String {
+    let plural = if unknown.len() == 1 { "" } else { "s" };
+    format!("the state has no key{plural} {}", unknown.join(", "))
+}
+
+fn misfit(place: &str, wrong: &[String]) -> CliError {
+    CliError::usage(match wrong {
+        [one] => format!("{place} does not fit: {one}"),
+        many => format!("{place} does not fit:\n  {}", many.join("\n  ")),
+    })
 }
 
 /// The questions that a thread waits on, at least one.

@@ -1,6 +1,7 @@
 //! `agentweaver run`: run a workflow file, or go on with a thread.
 
 mod ask;
+mod fit;
 mod fork;
 mod input;
 mod only_changed;
@@ -8,13 +9,16 @@ mod output;
 mod pin;
 mod replay;
 
-pub use input::{json_argument, unknown_thread};
+pub use ask::{Question, print_waiting};
+pub use input::{checked_update, json_argument, unknown_thread};
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use console::Term;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weaver_agent::plan::targets;
 use weaver_core::{Event, Failure, FailureKind, Timestamp, Value};
@@ -29,7 +33,7 @@ use crate::house::{House, open_store, snapshot_key};
 use crate::render::{source, term};
 use crate::settings::Settings;
 use crate::workflow::Workflow;
-use ask::{Asked, Question};
+use ask::Asked;
 use output::Screen;
 
 /// Runs, asks the person at the terminal where the graph waits, and reports.
@@ -56,6 +60,9 @@ pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
     request.surroundings = Some(house.surroundings);
     Session::new(args, &settings, &workflow, &house, store).run(request).await
 }
+
+/// Longer lines are tiring to read.
+const READABLE: usize = 100;
 
 /// One invocation of the command, over as many runs as it takes.
 pub struct Session<'a> {
@@ -109,7 +116,8 @@ impl<'a> Session<'a> {
             return;
         }
         let name = Path::new(&self.workflow.file).file_name().unwrap_or_default();
-        term::note(&format!("{} · thread {thread}", name.to_string_lossy()));
+        let graph = self.workflow.label().map(|graph| format!(":{graph}")).unwrap_or_default();
+        term::note(&format!("{}{graph} · thread {thread}", name.to_string_lossy()));
         if let Some(model) = &self.house.model_note {
             term::note(&format!("model: {model}"));
         }
@@ -141,7 +149,8 @@ impl<'a> Session<'a> {
         tokio::pin!(driven);
         let report = tokio::select! {
             report = &mut driven => report?,
-            _ = tokio::signal::ctrl_c() => {
+            _ = asked_to_stop() => {
+                screen.lock().expect("showing does not panic").clear();
                 cancel.cancel();
                 driven.await?
             }
@@ -183,8 +192,9 @@ impl<'a> Session<'a> {
                 if !self.args.json {
                     let log = self.settings.data.join("agentweaver.db");
                     term::note(&format!("log: {}", log.display()));
-                    let flag = self.data_flag();
-                    term::note(&format!("look back: agentweaver history {}{flag}", report.thread));
+                    let thread = term::shell_word(&report.thread);
+                    let flag = self.settings.data_flag();
+                    term::note(&format!("look back: {} history {thread}{flag}", term::program()));
                 }
                 Ok(())
             }
@@ -213,16 +223,21 @@ impl<'a> Session<'a> {
         Err(CliError::shown(exit::INTERRUPTED))
     }
 
+    /// The command that goes on with the thread as this one ran it.
     fn command(&self, thread: &str) -> String {
-        format!("agentweaver run {}{} --thread {thread}", self.workflow.file, self.data_flag())
-    }
-
-    /// What a command must say to find this log again.
-    fn data_flag(&self) -> String {
-        match self.settings.data.as_os_str() == crate::settings::DATA {
-            true => String::new(),
-            false => format!(" --data {}", self.settings.data.display()),
+        let file = term::shell_word(&self.workflow.file);
+        let mut command = format!("{} run {file}", term::program());
+        if let Some(graph) = &self.workflow.chosen {
+            command.push_str(&format!(":{graph}"));
         }
+        command.push_str(&self.settings.data_flag());
+        let given = [("--model", &self.args.model), ("--context", &self.args.context)];
+        for (flag, value) in given {
+            if let Some(value) = value {
+                command.push_str(&format!(" {flag} {}", term::shell_word(value)));
+            }
+        }
+        format!("{command} --thread {}", term::shell_word(thread))
     }
 
     /// The state, unless a stream that was asked for has said it already.
@@ -232,12 +247,13 @@ impl<'a> Session<'a> {
         }
         // A lone text is for reading, where somebody reads; a pipe always gets JSON.
         if let (true, Some(text)) = (std::io::stdout().is_terminal(), lone_text(values)) {
-            anstream::println!("\n{text}\n");
+            let width = usize::from(Term::stdout().size().1).min(READABLE);
+            term::out(&format!("\n{}\n", term::wrapped(&term::harmless(text), width)));
             return;
         }
         let json = serde_json::Value::from(&values.plain());
         let text = serde_json::to_string_pretty(&json).expect("a value has a JSON form");
-        anstream::println!("{text}");
+        term::out(&text);
     }
 
     fn print_failure(&self, failure: &Failure) {
@@ -245,10 +261,24 @@ impl<'a> Session<'a> {
             return;
         }
         let spec = &self.workflow.analysis.spec;
-        let place = failure.node.as_deref().and_then(|node| source::place_of(spec, node));
+        let of_node = failure.node.as_deref().and_then(|node| source::place_of(spec, node));
+        let place = of_node.or_else(|| {
+            let fields = &self.workflow.graph().state.fields;
+            let field = fields.iter().find(|field| failure.key.as_ref() == Some(&field.name));
+            field.map(|field| field.span)
+        });
         let text =
             source::failure(&self.workflow.file, &self.workflow.analysis.source, failure, place);
-        anstream::eprintln!("\n{text}\n");
+        term::say(&format!("\n{text}\n"));
+    }
+}
+
+/// Ctrl-C, or the polite wish of a process manager.
+pub async fn asked_to_stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("this program may handle signals");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
     }
 }
 

@@ -11,7 +11,7 @@ use weaver_engine::Input;
 use weaver_runtime::reuse::{Beginning, Code, Earlier, Reuse, Savings};
 use weaver_store::{Execution, ExecutionQuery, Store};
 
-use super::{Session, find_workflow, input, json_argument, request};
+use super::{Session, find_workflow, input, request};
 use crate::cli::RunArgs;
 use crate::error::CliError;
 use crate::house::{House, snapshot_key};
@@ -41,21 +41,13 @@ pub async fn run(args: &RunArgs, settings: &Settings, store: Store) -> Result<()
         let error = CliError::usage(format!("{} has no run to go by", workflow.file));
         return Err(error.with_help("run it once without --only-changed"));
     };
-    let given = match (&args.input, &args.message) {
-        (Some(text), _) => {
-            let value = json_argument("--input", text)?;
-            input::check(&workflow, &value, args.json)?;
-            Some(value)
-        }
-        (None, Some(text)) => Some(input::message(&workflow, text)?),
-        (None, None) => None,
-    };
+    let given = input::given(args, &workflow, beginning.at.is_none())?;
     let given = Input::Value(given.unwrap_or(beginning.input));
     let mut request = request(args, &workflow, last.thread.clone(), given)?;
     request.surroundings = Some(house.surroundings);
     (request.at, request.anew) = (beginning.at, beginning.at.is_none());
     request.ignore_cache = true;
-    let earlier = with_code(&store, &runs, args.graph.as_deref()).await?;
+    let earlier = with_code(&store, &runs, workflow.chosen.as_deref()).await?;
     let code = Arc::new(plan::code(&workflow.analysis, &workflow.plan));
     let reuse = Reuse::new(&store, code, &earlier, &request).await?;
     if reuse.executions() == 0 && !args.json {
@@ -131,7 +123,7 @@ fn report(savings: &Savings, as_json: bool) {
     let Savings { ran, reused, saved } = savings;
     if as_json {
         let line = json!({"kind": "savings", "data": savings});
-        anstream::println!("{line}");
+        term::out(&line.to_string());
         return;
     }
     let mut parts = Vec::new();

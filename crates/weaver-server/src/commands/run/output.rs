@@ -1,7 +1,7 @@
 //! [`Screen`]: what a run prints while it runs.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use console::style;
 use weaver_core::{Event, EventKind, Value};
@@ -9,8 +9,8 @@ use weaver_engine::{Chunk, Emit, Outcome, StreamModes};
 use weaver_runtime::Report;
 
 use crate::cli::{RunArgs, StreamArg};
-use crate::error::exit;
 use crate::render::progress::Progress;
+use crate::render::term;
 
 /// Shows the events and chunks of one run.
 pub struct Screen {
@@ -61,7 +61,7 @@ impl Screen {
             None => true,
         };
         if wanted {
-            print_line(&serde_json::to_string(event).expect("an event has a JSON form"));
+            term::out(&serde_json::to_string(event).expect("an event has a JSON form"));
         }
         if !self.json {
             if self.stream == Some(StreamArg::Messages) {
@@ -89,7 +89,12 @@ impl Screen {
             Chunk::Message { message, .. } => return self.tokens.message(message),
             _ => return,
         };
-        print_line(&value.plain().to_json());
+        term::out(&value.plain().to_json());
+    }
+
+    /// Takes the moving lines away.
+    pub fn clear(&mut self) {
+        self.progress.clear();
     }
 
     /// Prints the closing line.
@@ -189,7 +194,7 @@ impl Tokens {
         let text = text_of(message);
         if !text.is_empty() && !self.shown.contains(&text) {
             self.end_line();
-            print_line(&text);
+            term::out(&text);
         }
     }
 
@@ -211,7 +216,10 @@ impl Tokens {
             return;
         }
         self.in_line = !text.ends_with('\n');
-        print(text);
+        term::print(&match std::io::stdout().is_terminal() {
+            true => term::harmless(text),
+            false => text.into(),
+        });
     }
 }
 
@@ -222,18 +230,5 @@ fn text_of(message: &Value) -> String {
             parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()
         }
         _ => String::new(),
-    }
-}
-
-/// A line of output.
-pub fn print_line(text: &str) {
-    print(&format!("{text}\n"));
-}
-
-/// A closed pipe ends the program as it ends others.
-fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-        std::process::exit(i32::from(exit::INTERRUPTED));
     }
 }

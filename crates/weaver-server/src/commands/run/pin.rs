@@ -48,7 +48,7 @@ pub async fn choose(
             given.file
         ));
     }
-    pinned(store, &last, args.graph.as_deref()).await
+    pinned(store, &last, given.chosen.as_deref()).await
 }
 
 /// Refuses a fork onto a changed file whose checkpoint does not fit.
@@ -82,7 +82,8 @@ async fn check(
         None => None,
     };
     // A version that no longer compiles says nothing of what was open in it.
-    let old = version.and_then(|old| Workflow::recompile(&old.file, &old.source, None));
+    let old = version
+        .and_then(|old| Workflow::recompile(&old.file, &old.source, given.chosen.as_deref()));
     let Some(old) = old else { return Ok(()) };
     let (old, new) = (version_of(&old), version_of(given));
     let misfits = fit::misfits(store, thread, at, old, new).await?;

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use anstream::println;
 use console::style;
 use serde_json::{Value as Json, json};
 use weaver_core::Value;
@@ -48,7 +47,7 @@ pub async fn run(args: &RunArgs, settings: &Settings, wanted: &str) -> Result<()
     let host = house.host(&workflow, &workflow.plan, &execution.thread);
     let replayed = replay(&store, Arc::new(host), request).await?;
     match args.json {
-        true => println!("{}", json_of(&replayed, &workflow)),
+        true => term::out(&json_of(&replayed, &workflow)),
         false => print(&replayed, &workflow, args.file.is_some()),
     }
     match replayed.differences.is_empty() {
@@ -96,22 +95,26 @@ fn print(replayed: &Replayed, workflow: &Workflow, changed: bool) {
     term::note(&format!("replay of {id} · thread {thread} · {with}"));
     let served = served(replayed);
     if replayed.differences.is_empty() {
-        println!(
+        term::out(&format!(
             "{} equal: {} {}; {served}",
             style("●").green(),
             replayed.same_checkpoints,
             plural(replayed.same_checkpoints, "checkpoint"),
-        );
+        ));
         return;
     }
     let count = replayed.differences.len() as u64;
-    println!("{} {count} {}; {served}", style("✘").red(), plural(count, "difference"));
+    term::out(&format!("{} {count} {}; {served}", style("✘").red(), plural(count, "difference")));
     for difference in &replayed.differences {
-        println!("  {} · {}", style(place(difference, workflow)).bold(), words(difference));
+        term::out(&format!(
+            "  {} · {}",
+            style(place(difference, workflow)).bold(),
+            words(difference)
+        ));
         let side = |name: &str, value: &Value| {
             if !value.is_null() {
                 let text = term::one_line(&value.plain().to_json(), SHOWN);
-                println!("      {name:<5} {text}");
+                term::out(&format!("      {name:<5} {text}"));
             }
         };
         side("then", &difference.recorded);
@@ -120,7 +123,7 @@ fn print(replayed: &Replayed, workflow: &Workflow, changed: bool) {
     if let Outcome::Failed(failure) = &replayed.outcome
         && failure.code != "replay_diverged"
     {
-        println!("  this time it failed: {failure}");
+        term::out(&format!("  this time it failed: {failure}"));
     }
 }
 
