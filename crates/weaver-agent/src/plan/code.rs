@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weaver_core::spec::{FileSpec, GraphSpec, NodeKind, NodeSpec, ReducerSpec};
 use weaver_core::Hash;
+use weaver_core::spec::{FileSpec, GraphSpec, NodeKind, NodeSpec, ReducerSpec};
 use weaver_runtime::reuse::{Code, NodeCode};
 use weaver_studio::Analysis;
 
