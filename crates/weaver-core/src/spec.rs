@@ -522,6 +522,10 @@ pub struct DynamicSpec {
     pub line: u32,
     /// Why, in one sentence.
     pub reason: String,
+    /// Whether the graph that Python builds has a node, an edge or a breakpoint there
+    /// that this one lacks: then it cannot run as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// Its place.
     pub span: Span,
 }

@@ -81,6 +81,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn build(&mut self, graph: &GraphSpec) -> Option<Graph<Value>> {
+        for missing in graph.dynamic.iter().filter(|dynamic| dynamic.lost) {
+            let message = format!("the graph cannot be read whole: {}", missing.reason);
+            let help = "write names of nodes as text, in loops over literal lists at most";
+            self.problem(graph, "needs_worker", missing.span, message, Some(help));
+        }
         let mut builder = GraphBuilder::new();
         builder.name(graph.compile.name.clone().unwrap_or_else(|| "LangGraph".into()));
         self.channels(graph, &mut builder);

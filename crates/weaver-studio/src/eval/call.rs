@@ -99,6 +99,11 @@ impl<'a> Evaluator<'a> {
 
     fn attribute(&mut self, object: &Val<'a>, name: &Name, span: Range<usize>) -> Val<'a> {
         let abs = match &object.abs {
+            Abs::Function(_) | Abs::Method(..) | Abs::Lambda(_) | Abs::Class(_)
+                if name.as_str() == "__name__" =>
+            {
+                self.name_of(object).map_or(Abs::Unknown, |name| Abs::Const(Value::from(name)))
+            }
             Abs::Import(path) | Abs::Made(path) if path.len() > PATH_MAX => Abs::Unknown,
             Abs::Import(path) => expr::constant_of(Abs::Import(format!("{path}.{name}").into())),
             Abs::Instance(instance) => {

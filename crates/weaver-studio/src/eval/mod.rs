@@ -28,7 +28,7 @@ use weaver_core::LineIndex;
 
 use crate::problem::Problems;
 pub(crate) use function::{Callable, FunctionDraft, FunctionExpression};
-pub(crate) use graph::{BranchDraft, Builder, DeciderDraft, NodeAction, NodeDraft};
+pub(crate) use graph::{BranchDraft, Builder, DeciderDraft, DynamicDraft, NodeAction, NodeDraft};
 use value::{Abs, ClassRef, FunctionRef, Object, Scope, ScopeRef, Val, dispose, snapshot};
 
 /// Most statements and expressions that are read for one text.
