@@ -89,7 +89,8 @@ impl From<Failure> for Stop {
             (None, FailureKind::Tool) => "ToolException".into(),
             (None, _) => "RuntimeError".into(),
         };
-        Stop::Raise(HostException::new(class, failure.message))
+        let argument = failure.argument().to_string();
+        Stop::Raise(HostException::new(class, argument))
     }
 }
 
@@ -393,7 +394,8 @@ fn raise(failure: Failure) -> Stop {
         FailureKind::InvalidUpdate => "InvalidUpdateError".into(),
         _ => "RuntimeError".into(),
     });
-    Stop::Raise(HostException::new(class, failure.message))
+    let argument = failure.argument().to_string();
+    Stop::Raise(HostException::new(class, argument))
 }
 
 /// A value that only the host can know, recorded so that a rerun sees the same.

@@ -163,7 +163,7 @@ impl ToolNode<'_> {
             }
             ToolErrors::All => {
                 let error = match &failure.exception {
-                    Some(class) => format!("{class}({})", quoted(&failure.message)),
+                    Some(class) => failure.python_repr(class),
                     None => failure.to_string(),
                 };
                 Some(format!("Error: {error}\n Please fix your mistakes."))
@@ -258,23 +258,6 @@ fn check_arguments(spec: &ToolSpec, args: &Value) -> Result<(), Failure> {
         failure.exception = Some("ToolInvocationError".into());
         failure
     })
-}
-
-/// Text as Python's `repr` quotes it.
-fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut out = String::from(quote);
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == '\\' || c == quote => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out.push(quote);
-    out
 }
 
 /// A command whose message for the model bears the tool's name.
