@@ -1,6 +1,7 @@
 //! [`Host`]: runs what the engine calls, by kind.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -107,13 +108,16 @@ impl Inner {
             }
             _ => {}
         }
+        // The suspended function that a task keeps is its body's: a routing function
+        // starts again from its top.
+        let (branch, taken) = (call.kind == CallKind::Branch, AtomicUsize::new(0));
         let function_call = FunctionCall {
             function: id,
             args,
             kwargs: Default::default(),
             input_class,
             answers: &call.answers,
-            taken: None,
+            taken: branch.then_some(&taken),
             limits: limits(metadata),
         };
         match self.python.call(&self.services, context, function_call).await {
@@ -209,7 +213,7 @@ fn exception(failure: &Failure) -> Value {
         "exception",
         [
             ("class", Value::str(class)),
-            ("message", Value::str(&*failure.message)),
+            ("message", Value::str(failure.argument())),
             ("bases", Value::list(failure.bases.iter().map(|base| Value::str(&**base)))),
         ],
     )

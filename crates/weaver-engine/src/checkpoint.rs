@@ -372,6 +372,9 @@ pub struct TaskRecord<V> {
     /// Answers to its questions so far, in order.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<V>,
+    /// How many of them had come when each of its branches that ask first asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub branch_answers: Vec<usize>,
     /// The questions it waits on.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub interrupts: Vec<Interrupt<V>>,

@@ -88,7 +88,7 @@ pub struct Call<V: StateValue> {
     pub what: Arc<str>,
     /// What it is given.
     pub input: CallInput<V>,
-    /// Answers to the task's `interrupt()` calls so far: the k-th call returns
+    /// Answers to the function's `interrupt()` calls so far: the k-th call returns
     /// the k-th answer, the next one ends the call with [`Answer::Interrupted`].
     pub answers: Vec<V>,
     /// The name of the input schema, if the node has one: for coercion.

@@ -43,7 +43,10 @@ fn shown(world: &World) -> Vec<String> {
                     error.as_ref().map_or("", |_| " failed")
                 )
             }
-            Chunk::Checkpoint { step, next, .. } => format!("checkpoint {step} {}", next.join(",")),
+            Chunk::Checkpoint { step, tasks, .. } => {
+                let next: Vec<&str> = tasks.iter().map(|task| &*task.node).collect();
+                format!("checkpoint {step} {}", next.join(","))
+            }
         };
         let namespace = namespace.split(':').next().unwrap_or_default();
         let line = line.trim_end().to_owned();

@@ -67,6 +67,7 @@ impl<V: StateValue> Frame<V> {
         self.channels = Channels::restore(&self.graph.0, &state, self.saves);
         self.checkpoint = Some(state.id);
         self.checkpoint_parent = state.parent;
+        self.source = state.source;
         if self.is_root() {
             self.parents = state.parents;
         }
@@ -82,6 +83,7 @@ impl<V: StateValue> Frame<V> {
             match record {
                 PendingRecord::Task(task) => {
                     task.answers.clear();
+                    task.branch_answers.clear();
                     task.interrupts.clear();
                 }
                 PendingRecord::Command(command) => {
@@ -282,6 +284,7 @@ impl<V: StateValue> Frame<V> {
                     continue;
                 }
                 self.tasks[number].answers.clone_from(&record.answers);
+                self.tasks[number].branch_answers.clone_from(&record.branch_answers);
                 let asked =
                     [&record.asked, &record.interrupts].into_iter().rfind(|a| !a.is_empty());
                 self.tasks[number].asked = asked.cloned().unwrap_or_default();

@@ -37,6 +37,8 @@ pub(super) struct Frame<V: StateValue> {
     pub checkpoint: Option<CheckpointId>,
     /// That checkpoint's parent.
     pub checkpoint_parent: Option<CheckpointId>,
+    /// What made it.
+    pub source: Source,
     /// Checkpoints of the enclosing namespaces.
     pub parents: Vec<(Arc<str>, CheckpointId)>,
     /// Subgraphs with their own memory, and those that the next commit has to name.
@@ -49,6 +51,8 @@ pub(super) struct Frame<V: StateValue> {
     pub saves: bool,
     /// What the graph remembers, if it is a subgraph.
     pub persistence: Persistence,
+    /// Whether the streams show all keys of the state, not only those of the output.
+    pub shows_all: bool,
     /// In the first superstep of a run that goes on from a checkpoint.
     pub resuming: bool,
     /// Finished tasks of the loaded checkpoint run again.
@@ -62,6 +66,8 @@ pub(super) struct Frame<V: StateValue> {
     pub announced: u32,
     /// What the tasks of the step that ends wrote to state, until it is committed.
     pub wrote: Vec<Option<Vec<(u32, V)>>>,
+    /// During an edit: the tasks that were open before it.
+    pub edited: Vec<TaskId>,
     /// Tasks that have not started, last first.
     pub queue: Vec<usize>,
     /// Tasks that have started and not ended.
@@ -105,6 +111,7 @@ impl<V: StateValue> Frame<V> {
             channels: Channels::empty(plan, saves),
             checkpoint: None,
             checkpoint_parent: None,
+            source: Source::Input,
             parents: Vec::new(),
             heads: BTreeMap::new(),
             moved_heads: BTreeMap::new(),
@@ -112,6 +119,7 @@ impl<V: StateValue> Frame<V> {
             stop: i64::from(hub.options.recursion_limit),
             saves,
             persistence: Persistence::Inherit,
+            shows_all: root && hub.options.stream_all_keys,
             resuming: false,
             replaying: false,
             pending: Vec::new(),
@@ -119,6 +127,7 @@ impl<V: StateValue> Frame<V> {
             entry_goto: Vec::new(),
             announced: 0,
             wrote: Vec::new(),
+            edited: Vec::new(),
             queue: Vec::new(),
             open: 0,
             in_step: false,
@@ -147,7 +156,12 @@ impl<V: StateValue> Frame<V> {
     ) -> Frame<V> {
         let task = &self.tasks[parent.task];
         let mut namespace = self.task_namespace(task);
-        if let Some((_, ordinal @ 1..)) = parent.call {
+        let ordinal = parent.call.map(|(call, ordinal)| match hub.calls.is_branch(call) {
+            // Apart from those that the task's body invoked.
+            true => ordinal + (task.branch as u32 + 1) * BRANCH_ORDINALS,
+            false => ordinal,
+        });
+        if let Some(ordinal @ 1..) = ordinal {
             namespace = format!("{namespace}|{ordinal}");
         }
         if persistence == Persistence::Own {
@@ -156,7 +170,7 @@ impl<V: StateValue> Frame<V> {
         let saves = self.saves && persistence != Persistence::Off;
         let mut frame = Frame::new(graph, namespace.into(), Some((number, parent)), saves, hub);
         frame.persistence = persistence;
-        let ordinal = parent.call.map_or(0, |(_, ordinal)| u64::from(ordinal) + 1);
+        let ordinal = ordinal.map_or(0, |ordinal| u64::from(ordinal) + 1);
         frame.message_salt = IdHasher::new(13).wide(self.message_seed(parent.task)).number(ordinal);
         frame.parents.clone_from(&self.parents);
         frame.floor = self.floor.max(self.checkpoint);
@@ -213,6 +227,7 @@ impl<V: StateValue> Frame<V> {
         let id = CheckpointId::next(now, floor, salt);
         self.floor = Some(id);
         self.checkpoint_parent = parent;
+        self.source = source;
         self.checkpoint = Some(id);
         let all = self.step < 0 || source != Source::Loop;
         self.prepare(all, self.step + 1);
@@ -240,17 +255,6 @@ impl<V: StateValue> Frame<V> {
                 next: self.tasks.iter().map(|task| self.task_ref(task)).collect(),
                 wrote,
             }));
-            if self.streams(hub, StreamModes::CHECKPOINTS) {
-                let chunk = Chunk::Checkpoint {
-                    id,
-                    parent,
-                    step: self.step,
-                    source,
-                    values: self.view(&self.graph.0.all).to_value(),
-                    next: self.tasks.iter().map(|task| self.node_name(task)).collect(),
-                };
-                hub.emit(&self.namespace, chunk);
-            }
         }
         self.step += 1;
     }
@@ -273,7 +277,13 @@ impl<V: StateValue> Frame<V> {
                 self.tasks.push(Task::new(self.task_id(step, node, path), node, path));
             }
         }
-        for node in self.channels.triggered(&plan, all) {
+        let mut nodes = self.channels.triggered(&plan, all);
+        if self.source == Source::Update {
+            // What an edit triggers is not told by channels that changed, but found by
+            // looking at all nodes.
+            nodes.sort_by_key(|node| plan.nodes[*node as usize].added);
+        }
+        for node in nodes {
             let path = TaskPath::Pull(node);
             self.tasks.push(Task::new(self.task_id(step, node, path), node, path));
         }
@@ -291,6 +301,7 @@ impl<V: StateValue> Frame<V> {
 
     /// Starts the next superstep, or ends the frame.
     pub fn tick(&mut self, hub: &mut Hub<V>) {
+        self.emit_checkpoint(hub);
         if self.step > self.stop {
             return self.end(hub, End::Failed(self.out_of_steps(hub)));
         }
@@ -364,6 +375,9 @@ impl<V: StateValue> Frame<V> {
         count
     }
 }
+
+/// More graphs than a function invokes.
+const BRANCH_ORDINALS: u32 = 1 << 20;
 
 /// A namespace without what changes between calls: task ids and counters.
 pub(crate) fn stable_namespace(namespace: &str) -> String {

@@ -153,15 +153,23 @@ impl Calls {
         Some(call)
     }
 
-    /// Frame and task of a running node call.
+    /// Frame and task of a running call that may invoke graphs.
     pub fn task(&self, id: CallId) -> Option<(usize, usize)> {
         let (generation, slot) = self.places.get(id.0 as u32 as usize)?;
         match slot {
-            Some((frame, CallRole::Node(task))) if u64::from(*generation) == id.0 >> 32 => {
+            Some((frame, CallRole::Node(task) | CallRole::Branch(task)))
+                if u64::from(*generation) == id.0 >> 32 =>
+            {
                 Some((*frame, *task))
             }
             _ => None,
         }
+    }
+
+    /// Whether a call is one of a routing function.
+    pub fn is_branch(&self, id: CallId) -> bool {
+        let slot = self.places.get(id.0 as u32 as usize).and_then(|(_, slot)| *slot);
+        matches!(slot, Some((_, CallRole::Branch(_))))
     }
 
     fn of(&self, frame: impl Fn(usize) -> bool) -> Vec<CallId> {
