@@ -214,20 +214,35 @@ impl Committer {
 
     /// Waits until everything is on disk.
     pub async fn barrier(&mut self) -> Result<(), Error> {
-        for lane in self.lanes.values_mut() {
-            let Some(commit) = lane.held.take() else { continue };
-            // What the tasks of one step wrote says nothing about the whole way.
-            lane.state.wrote.clear();
-            lane.state.parent = commit.parent;
-            let state = State::Full(codec::encode(&lane.state));
-            let told = commit.parent.is_some_and(|parent| self.telling.remove(&parent));
-            let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
-            self.journal.record(Record::Checkpoint(settling(row, told)));
-        }
+        let namespaces: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
+        namespaces.iter().for_each(|namespace| self.release(namespace));
         self.tickets.push_back(self.journal.flush());
         self.settle().await?;
         crash_point!("after_commit");
         Ok(())
+    }
+
+    /// Waits until what this run committed to a namespace can be read from the store.
+    pub async fn readable(&mut self, namespace: &str) -> Result<(), Error> {
+        if self.lanes.contains_key(namespace) {
+            self.release(namespace);
+            self.flush()?;
+            self.settle().await?;
+        }
+        Ok(())
+    }
+
+    /// Records the commit that durability `exit` holds back, if there is one.
+    fn release(&mut self, namespace: &str) {
+        let Some(lane) = self.lanes.get_mut(namespace) else { return };
+        let Some(commit) = lane.held.take() else { return };
+        // What the tasks of one step wrote says nothing about the whole way.
+        lane.state.wrote.clear();
+        lane.state.parent = commit.parent;
+        let state = State::Full(codec::encode(&lane.state));
+        let told = commit.parent.is_some_and(|parent| self.telling.remove(&parent));
+        let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
+        self.journal.record(Record::Checkpoint(settling(row, told)));
     }
 
     /// Waits for everything that was handed to the store.

@@ -287,7 +287,10 @@ impl Driver {
     async fn load(&mut self, load: Load) -> Result<(), Error> {
         let saved = match &self.context.store {
             None => None,
-            Some(store) => thread::load_below(store, &self.request.thread, &load).await?,
+            Some(store) => {
+                self.committer.readable(&load.namespace).await?;
+                thread::load_below(store, &self.request.thread, &load).await?
+            }
         };
         let saved = saved.map(|(saved, meter)| {
             self.committer.loaded(&saved, meter);
