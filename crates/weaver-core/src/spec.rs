@@ -3,6 +3,8 @@
 //!
 //! The JSON form is the answer of `agentweaver graph FILE --format json`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Span};
@@ -57,8 +59,11 @@ pub struct GraphSpec {
     pub edges: Vec<EdgeSpec>,
     /// The conditional edges, as they are run.
     pub branches: Vec<BranchSpec>,
-    /// Arguments of `compile(...)`.
+    /// Arguments of `compile(...)`, of the first where there are several.
     pub compile: CompileSpec,
+    /// By variable of [`GraphSpec::compiled`]: arguments that differ from those.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variants: BTreeMap<String, CompileSpec>,
     /// `set_node_defaults(...)`.
     #[serde(default, skip_serializing_if = "NodePolicies::is_default")]
     pub node_defaults: NodePolicies,
@@ -437,6 +442,13 @@ pub struct CompileSpec {
     /// Where it is compiled; absent when it never is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
+}
+
+impl CompileSpec {
+    /// Whether two compile to the same graph, wherever they stand.
+    pub fn is_same(&self, other: &CompileSpec) -> bool {
+        CompileSpec { span: None, ..self.clone() } == CompileSpec { span: None, ..other.clone() }
+    }
 }
 
 /// What `compile(checkpointer=...)` got.

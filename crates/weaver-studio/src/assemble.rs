@@ -155,6 +155,7 @@ impl<'a> Assembly<'_, 'a> {
             edges: edges.iter().map(|(edge, ..)| edge.clone()).collect(),
             branches,
             compile: builder.compile.clone().unwrap_or_default(),
+            variants: builder.variants.clone(),
             node_defaults: builder.node_defaults.clone(),
             dynamic: dynamic.collect(),
         };
@@ -452,6 +453,7 @@ pub(crate) fn functional_graph(name: &str, place: Span) -> GraphSpec {
         edges: Vec::new(),
         branches: Vec::new(),
         compile: CompileSpec { span: Some(place), ..CompileSpec::default() },
+        variants: Default::default(),
         node_defaults: Default::default(),
         dynamic: vec![DynamicSpec {
             line: place.line,

@@ -1,5 +1,6 @@
 //! Graph builders: what `StateGraph` and its methods add.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -30,6 +31,8 @@ pub(crate) struct Builder<'a> {
     /// Variables that hold the compiled graph.
     pub compiled: Vec<String>,
     pub compile: Option<CompileSpec>,
+    /// Those of them that are compiled with other arguments than the first.
+    pub variants: BTreeMap<String, CompileSpec>,
     pub node_defaults: NodePolicies,
     /// What cannot be known, and where.
     pub dynamic: Vec<DynamicDraft>,
@@ -148,6 +151,7 @@ impl<'a> Evaluator<'a> {
             branches: Vec::new(),
             compiled: Vec::new(),
             compile: None,
+            variants: BTreeMap::new(),
             node_defaults: NodePolicies::default(),
             dynamic: Vec::new(),
             joins: 0,
