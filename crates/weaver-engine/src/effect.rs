@@ -9,7 +9,7 @@ use weaver_core::Failure;
 use crate::checkpoint::{Commit, PendingRecord, Saved, SavedWrite, TaskPath};
 use crate::graph::Graph;
 use crate::hash::{CheckpointId, InterruptId, TaskId};
-use crate::stream::Chunk;
+use crate::stream::{Chunk, StreamModes};
 use crate::value::StateValue;
 use crate::view::CallInput;
 
@@ -53,6 +53,8 @@ pub enum Effect<V: StateValue> {
         /// What came of it. After [`Invoked::Interrupted`] and
         /// [`Invoked::Parent`] the call itself has ended: unwind it.
         result: Invoked<V>,
+        /// Its chunks of the modes that were asked for, as `stream()` gives them.
+        chunks: Vec<Chunk<V>>,
     },
     /// A failed attempt will be tried again; for the log.
     Retry {
@@ -361,6 +363,8 @@ pub enum Happened<V: StateValue> {
         graph: Graph<V>,
         /// Its input.
         input: V,
+        /// Modes whose chunks come with the answer.
+        stream: StreamModes,
     },
     /// Only time has passed: see [`crate::Run::poll_timeout`].
     Timeout,

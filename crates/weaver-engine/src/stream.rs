@@ -41,6 +41,19 @@ impl StreamModes {
     }
 }
 
+impl<V> Chunk<V> {
+    /// The mode that it belongs to.
+    pub fn mode(&self) -> StreamModes {
+        match self {
+            Chunk::Values { .. } => StreamModes::VALUES,
+            Chunk::Update { .. } | Chunk::Interrupts(_) => StreamModes::UPDATES,
+            Chunk::Message { .. } => StreamModes::MESSAGES,
+            Chunk::TaskStart { .. } | Chunk::TaskEnd { .. } => StreamModes::TASKS,
+            Chunk::Checkpoint { .. } => StreamModes::CHECKPOINTS,
+        }
+    }
+}
+
 /// One chunk.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chunk<V> {

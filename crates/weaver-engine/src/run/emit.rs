@@ -11,6 +11,22 @@ use crate::stream::{Chunk, StreamModes};
 use crate::value::StateValue;
 
 impl<V: StateValue> Frame<V> {
+    /// Whether anybody takes the frame's chunks of a mode.
+    pub fn streams(&self, hub: &Hub<V>, mode: StreamModes) -> bool {
+        hub.streams(mode, self.is_root()) || self.collects.has(mode)
+    }
+
+    /// Gives a chunk to those who take its mode.
+    pub fn emit(&self, hub: &mut Hub<V>, chunk: Chunk<V>) {
+        let mode = chunk.mode();
+        if self.collects.has(mode) {
+            hub.collected.entry(self.number).or_default().push(chunk.clone());
+        }
+        if hub.streams(mode, self.is_root()) {
+            hub.emit(&self.namespace, chunk);
+        }
+    }
+
     /// Tells the streams what starts, and what needs not.
     pub fn announce(&mut self, hub: &mut Hub<V>) {
         self.note_old_messages(hub);
@@ -44,7 +60,7 @@ impl<V: StateValue> Frame<V> {
             values: self.view(&self.graph.0.all).to_value(),
             tasks: tasks.collect(),
         };
-        hub.emit(&self.namespace, chunk);
+        self.emit(hub, chunk);
     }
 
     pub fn emit_task_start(&self, hub: &mut Hub<V>, number: usize) {
@@ -66,18 +82,18 @@ impl<V: StateValue> Frame<V> {
             triggers,
             path: task.path,
         };
-        hub.emit(&self.namespace, chunk);
+        self.emit(hub, chunk);
     }
 
     /// Tells that a task asked.
     pub fn emit_interrupts(&self, hub: &mut Hub<V>, number: usize) {
         let interrupts = || self.tasks[number].interrupts.clone();
         if self.streams(hub, StreamModes::UPDATES) {
-            hub.emit(&self.namespace, Chunk::Interrupts(interrupts()));
+            self.emit(hub, Chunk::Interrupts(interrupts()));
         }
         if self.streams(hub, StreamModes::VALUES) {
             let chunk = Chunk::Values { values: self.shown(), interrupts: interrupts() };
-            hub.emit(&self.namespace, chunk);
+            self.emit(hub, chunk);
         }
     }
 
@@ -89,7 +105,7 @@ impl<V: StateValue> Frame<V> {
     pub fn emit_values(&self, hub: &mut Hub<V>) {
         if self.streams(hub, StreamModes::VALUES) {
             let chunk = Chunk::Values { values: self.shown(), interrupts: Vec::new() };
-            hub.emit(&self.namespace, chunk);
+            self.emit(hub, chunk);
         }
     }
 
@@ -120,7 +136,8 @@ impl<V: StateValue> Frame<V> {
         }
         let cached = cached || task.cached;
         // Those of a subgraph are no news for the graph above either, seen or not.
-        if hub.options.stream.has(StreamModes::MESSAGES) && !cached {
+        let messages = hub.options.stream.and(self.collects).has(StreamModes::MESSAGES);
+        if messages && !cached {
             self.emit_messages(hub, number);
         }
         if !self.streams(hub, StreamModes::UPDATES) {
@@ -139,7 +156,7 @@ impl<V: StateValue> Frame<V> {
             vec![V::from_fields(fields)]
         };
         let node = self.node_name(&self.tasks[number]);
-        hub.emit(&self.namespace, Chunk::Update { node, updates, cached });
+        self.emit(hub, Chunk::Update { node, updates, cached });
     }
 
     /// Messages that are in the state when a run starts or with its input are not
@@ -166,7 +183,7 @@ impl<V: StateValue> Frame<V> {
                 if hub.messages.insert(id) && self.streams(hub, StreamModes::MESSAGES) {
                     let node = self.node_name(task);
                     let chunk = Chunk::Message { message: message.clone(), node, step: self.step };
-                    hub.emit(&self.namespace, chunk);
+                    self.emit(hub, chunk);
                 }
             }
         }
@@ -186,6 +203,6 @@ impl<V: StateValue> Frame<V> {
             error: task.error.clone(),
             interrupts: task.interrupts.clone(),
         };
-        hub.emit(&self.namespace, chunk);
+        self.emit(hub, chunk);
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Parent {
     pub frame: usize,
     pub task: usize,
     pub call: Option<(CallId, u32)>,
+    /// Modes whose chunks the function that made the call is given.
+    pub collects: StreamModes,
 }
 
 /// One graph that is running.
@@ -53,6 +55,8 @@ pub(super) struct Frame<V: StateValue> {
     pub persistence: Persistence,
     /// Whether the streams show all keys of the state, not only those of the output.
     pub shows_all: bool,
+    /// Modes whose chunks are kept for the function that invoked the graph.
+    pub collects: StreamModes,
     /// In the first superstep of a run that goes on from a checkpoint.
     pub resuming: bool,
     /// Finished tasks of the loaded checkpoint run again.
@@ -120,6 +124,7 @@ impl<V: StateValue> Frame<V> {
             saves,
             persistence: Persistence::Inherit,
             shows_all: root && hub.options.stream_all_keys,
+            collects: StreamModes::NONE,
             resuming: false,
             replaying: false,
             pending: Vec::new(),
@@ -170,6 +175,8 @@ impl<V: StateValue> Frame<V> {
         let saves = self.saves && persistence != Persistence::Off;
         let mut frame = Frame::new(graph, namespace.into(), Some((number, parent)), saves, hub);
         frame.persistence = persistence;
+        frame.collects = parent.collects;
+        frame.shows_all = parent.collects != StreamModes::NONE;
         let ordinal = ordinal.map_or(0, |ordinal| u64::from(ordinal) + 1);
         frame.message_salt = IdHasher::new(13).wide(self.message_seed(parent.task)).number(ordinal);
         frame.parents.clone_from(&self.parents);
@@ -187,10 +194,6 @@ impl<V: StateValue> Frame<V> {
     /// The namespace below this one that belongs to a task.
     pub fn task_namespace(&self, task: &Task<V>) -> String {
         task_namespace(&self.namespace, &self.graph.0.nodes[task.node as usize].name, task.id)
-    }
-
-    pub fn streams(&self, hub: &Hub<V>, mode: StreamModes) -> bool {
-        hub.streams(mode, self.is_root())
     }
 
     /// The state as a view of some keys.
@@ -337,7 +340,7 @@ impl<V: StateValue> Frame<V> {
 
     pub fn stop_at_breakpoint(&mut self, hub: &mut Hub<V>) {
         if self.is_root() && self.streams(hub, StreamModes::UPDATES) {
-            hub.emit(&self.namespace, Chunk::Interrupts(Vec::new()));
+            self.emit(hub, Chunk::Interrupts(Vec::new()));
         }
         let values = self.output();
         self.end(hub, End::Interrupted { interrupts: Vec::new(), values });

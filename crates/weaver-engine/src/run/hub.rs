@@ -27,6 +27,8 @@ pub(super) struct Hub<V: StateValue> {
     /// An answer for whichever question comes first.
     pub bare: Option<V>,
     pub draining: bool,
+    /// Chunks of graphs that functions stream, by frame.
+    pub collected: HashMap<usize, Vec<Chunk<V>>>,
     /// Messages that were emitted or seen.
     pub messages: HashSet<Arc<str>>,
     serials: u64,
@@ -65,6 +67,7 @@ impl<V: StateValue> Hub<V> {
             answers: HashMap::new(),
             bare: None,
             draining: false,
+            collected: HashMap::new(),
             messages: HashSet::new(),
             serials: 0,
         }

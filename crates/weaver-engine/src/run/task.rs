@@ -14,6 +14,7 @@ use crate::effect::{
 use crate::graph::{Body, Graph};
 use crate::hash::{CheckpointId, InterruptId, TaskId};
 use crate::input::Siblings;
+use crate::stream::StreamModes;
 use crate::value::StateValue;
 use crate::view::CallInput;
 
@@ -214,7 +215,8 @@ impl<V: StateValue> Frame<V> {
             Body::Subgraph(below, persistence) => {
                 let input = self.task_input(&self.tasks[number]).to_value();
                 let resuming = self.resuming || self.tasks[number].attempt > 1;
-                let parent = Parent { frame: self.number, task: number, call: None };
+                let collects = StreamModes::NONE;
+                let parent = Parent { frame: self.number, task: number, call: None, collects };
                 let (graph, persistence) = (below.clone(), *persistence);
                 hub.work.push_back(Work::Child { parent, graph, persistence, input, resuming });
             }

@@ -9,7 +9,7 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::{Arguments, Expr, Stmt};
 use weaver_core::Value;
 
-use super::builtins::{builtin, dict_method, partial, text_method, timedelta, tool_errors};
+use super::builtins::{builtin, dict_method, partial, text_method, timedelta};
 use super::value::{
     Abs, CallArgs, ClassRef, FunctionRef, Object, Scope, ScopeRef, ToolNodeRef, Val, snapshot,
 };
@@ -247,7 +247,8 @@ impl<'a> Evaluator<'a> {
             Abs::Function(function) => Some(function.path.to_string()),
             _ => None,
         });
-        let handle = args.keyword("handle_tool_errors").map(tool_errors).unwrap_or_default();
+        let handle = args.keyword("handle_tool_errors").cloned();
+        let handle = handle.map(|value| self.tool_errors(&value)).unwrap_or_default();
         let key = args.keyword("messages_key").and_then(Val::as_str).unwrap_or("messages");
         Abs::ToolNode(Rc::new(ToolNodeRef {
             tools: tools.collect(),
