@@ -24,6 +24,8 @@ pub(super) struct Hub<V: StateValue> {
     pub timers: Timers,
     /// Answers by question, from the command that continued the run.
     pub answers: HashMap<InterruptId, V>,
+    /// Whose question a bare answer among them is for: the asking task's namespace.
+    pub lone: Option<(Arc<str>, InterruptId)>,
     /// An answer for whichever question comes first.
     pub bare: Option<V>,
     pub draining: bool,
@@ -65,6 +67,7 @@ impl<V: StateValue> Hub<V> {
             calls: Calls::default(),
             timers: Timers::default(),
             answers: HashMap::new(),
+            lone: None,
             bare: None,
             draining: false,
             collected: HashMap::new(),

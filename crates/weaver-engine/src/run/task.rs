@@ -351,7 +351,7 @@ impl<V: StateValue> Frame<V> {
     /// The function reached questions without an answer.
     pub fn asked(&mut self, hub: &mut Hub<V>, number: usize, values: Vec<V>) {
         self.channels.undo_early();
-        if let Some(answer) = hub.bare.take() {
+        if let Some(answer) = hub.bare.take().or_else(|| self.answer_left(hub)) {
             let task = &mut self.tasks[number];
             task.answers.push(answer);
             task.attempt -= 1;
@@ -368,6 +368,15 @@ impl<V: StateValue> Frame<V> {
         });
         let interrupts = interrupts.collect();
         self.interrupted(hub, number, interrupts);
+    }
+
+    /// A bare answer whose question is gone: an edit inside the waiting subgraph has put
+    /// other tasks in the place of the one that asked. The next to ask there takes it.
+    fn answer_left(&self, hub: &mut Hub<V>) -> Option<V> {
+        let (asked_by, id) = hub.lone.as_ref()?;
+        let graph = asked_by.rsplit_once('|').map_or("", |(graph, _)| graph);
+        let gone = self.tasks.iter().all(|task| self.task_namespace(task) != **asked_by);
+        (gone && graph == &*self.namespace).then(|| hub.answers.remove(id)).flatten()
     }
 
     fn interrupted(&mut self, hub: &mut Hub<V>, number: usize, interrupts: Vec<Interrupt<V>>) {
