@@ -69,6 +69,22 @@ pub fn send(value: &Value) -> Result<SendTo<Value>, String> {
     })
 }
 
+/// A failure as the exception that Python sees.
+pub fn exception(failure: &Failure) -> Value {
+    let class = failure.exception.as_deref().unwrap_or(match failure.kind {
+        FailureKind::Timeout => "NodeTimeoutError",
+        _ => "RuntimeError",
+    });
+    Value::tagged(
+        "exception",
+        [
+            ("class", Value::str(class)),
+            ("message", Value::str(failure.argument())),
+            ("bases", Value::list(failure.bases.iter().map(|base| Value::str(&**base)))),
+        ],
+    )
+}
+
 /// A failure that says the graph was used wrongly, as LangGraph's `InvalidUpdateError`.
 pub fn invalid(message: impl Into<String>) -> Failure {
     let mut failure = Failure::new(FailureKind::InvalidUpdate, "invalid_update", message);

@@ -314,6 +314,9 @@ impl<'a> Visitor<'a> for Lowering<'_> {
         match expr {
             Expr::Call(call) => {
                 self.super_call(call);
+                if is_builtin_error(&call.func) && !is_plain_error(call) {
+                    self.wrap(call.func.range(), "_aw_error");
+                }
                 if let Expr::Attribute(method) = &*call.func {
                     // A method is called as it is.
                     self.visit_expr(&method.value);
@@ -375,8 +378,18 @@ impl<'a> Visitor<'a> for Uses<'_> {
 fn is_builtin_error(expr: &Expr) -> bool {
     match expr {
         Expr::Name(name) => BUILTIN_ERRORS.contains(&name.id.as_str()),
-        Expr::Call(call) => is_builtin_error(&call.func),
+        Expr::Call(call) => is_builtin_error(&call.func) && is_plain_error(call),
         Expr::Tuple(tuple) => tuple.elts.iter().all(is_builtin_error),
+        _ => false,
+    }
+}
+
+/// Whether an exception is made with nothing or one text: the interpreter takes no more.
+fn is_plain_error(call: &ast::ExprCall) -> bool {
+    let text = |expr: &Expr| matches!(expr, Expr::StringLiteral(_) | Expr::FString(_));
+    match &*call.arguments.args {
+        [] => true,
+        [only] => text(only),
         _ => false,
     }
 }

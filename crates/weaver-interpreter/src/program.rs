@@ -98,6 +98,7 @@ fn make_prelude() -> String {
     for (name, face) in [
         ("_aw_coroutine", "coroutine"),
         ("_aw_raised", "raised"),
+        ("_aw_error", "error_maker"),
         ("_aw_catches", "catches"),
         ("_aw_caught", "caught"),
         ("_aw_super", "super_init"),

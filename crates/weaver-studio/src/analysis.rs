@@ -161,7 +161,12 @@ pub fn program(analysis: &Analysis, graph: Option<&str>) -> Program {
             .graphs
             .iter()
             .filter_map(|(local, index)| {
-                Some((local.clone(), cutter.graph_names.get(*index)?.clone()))
+                let name = cutter.graph_names.get(*index)?;
+                let mut graphs = analysis.spec.graphs.iter();
+                let graph = graphs.find(|graph| graph.name == *name);
+                let variant = graph.is_some_and(|graph| graph.variants.contains_key(local));
+                let name = if variant { format!("{name}/{local}") } else { name.clone() };
+                Some((local.clone(), name))
             })
             .collect(),
         lambdas: wanted

@@ -11,7 +11,7 @@ use weaver_core::{FastMap, Span};
 use crate::analysis::SchemaMap;
 use crate::eval::outcome::{Outcomes, Target};
 use crate::eval::typed::routes;
-use crate::eval::{Builder, Callable, DeciderDraft, Evaluator, NodeAction};
+use crate::eval::{Builder, Callable, DeciderDraft, DynamicDraft, Evaluator, NodeAction};
 use crate::problem::span;
 use crate::schema::messages_field;
 
@@ -89,7 +89,7 @@ pub(crate) fn graph_names(builders: &[Builder<'_>]) -> Vec<String> {
 struct Assembly<'e, 'a> {
     evaluator: &'e mut Evaluator<'a>,
     edges: Vec<(EdgeSpec, EdgePlace)>,
-    dynamic: Vec<(Range<usize>, String)>,
+    dynamic: Vec<DynamicDraft>,
     open: Vec<String>,
 }
 
@@ -136,11 +136,11 @@ impl<'a> Assembly<'_, 'a> {
         }
         let edges = std::mem::take(&mut self.edges);
         let mut dynamic = std::mem::take(&mut self.dynamic);
-        dynamic.sort_by_key(|(place, _)| place.start);
+        dynamic.sort_by_key(|draft| draft.place.start);
         dynamic.dedup();
-        let dynamic = dynamic.into_iter().map(|(place, reason)| {
-            let span = self.span(&place);
-            DynamicSpec { line: span.line, reason, span }
+        let dynamic = dynamic.into_iter().map(|draft| {
+            let span = self.span(&draft.place);
+            DynamicSpec { line: span.line, reason: draft.reason, lost: draft.lost, span }
         });
         let spec = GraphSpec {
             name: names[index].clone(),
@@ -155,6 +155,7 @@ impl<'a> Assembly<'_, 'a> {
             edges: edges.iter().map(|(edge, ..)| edge.clone()).collect(),
             branches,
             compile: builder.compile.clone().unwrap_or_default(),
+            variants: builder.variants.clone(),
             node_defaults: builder.node_defaults.clone(),
             dynamic: dynamic.collect(),
         };
@@ -370,7 +371,8 @@ impl<'a> Assembly<'_, 'a> {
 
     fn any_target(&mut self, branch: &crate::eval::BranchDraft<'a>, reason: &str) {
         self.open.push(branch.source.clone());
-        self.dynamic.push((branch.span.clone(), reason.to_string()));
+        let (place, reason) = (branch.span.clone(), reason.to_string());
+        self.dynamic.push(DynamicDraft { place, reason, lost: false });
     }
 
     /// An arrow that is read out of a function's body.
@@ -451,11 +453,13 @@ pub(crate) fn functional_graph(name: &str, place: Span) -> GraphSpec {
         edges: Vec::new(),
         branches: Vec::new(),
         compile: CompileSpec { span: Some(place), ..CompileSpec::default() },
+        variants: Default::default(),
         node_defaults: Default::default(),
         dynamic: vec![DynamicSpec {
             line: place.line,
             reason: "`@entrypoint` decides its steps while it runs: there is no graph to draw"
                 .into(),
+            lost: false,
             span: place,
         }],
     }

@@ -83,6 +83,7 @@ BUILTIN_ERRORS = {
 }
 UNICODE_ERRORS = (UnicodeDecodeError, UnicodeEncodeError)
 error_classes = {}
+made_errors = {}
 
 
 def error_class(name, bases=()):
@@ -172,6 +173,29 @@ def raised(x):
     if error_info(x) is not None and type(x).__name__ == "type":
         return make_error(x())
     return make_error(x)
+
+
+def error_maker(cls):
+    # A builtin class that is called with more than the interpreter takes.
+    def make(*args):
+        if len(args) == 0 or len(args) == 1 and type(args[0]) is str:
+            return cls(*args)
+        name = [name for name in BUILTIN_ERRORS if BUILTIN_ERRORS[name] is cls][0]
+        if name not in made_errors:
+            made = {}
+            exec("class " + name + ":\n    pass\n", made)
+            define_error(made[name], name, [], [], None)
+            # It is caught as itself.
+            made[name]._error = (name, [name])
+            if name == "KeyError":
+                made[name].__str__ = key_error_str
+            made_errors[name] = made[name]
+        return made_errors[name](*args)
+    return make
+
+
+def key_error_str(self):
+    return repr(self.args[0]) if len(self.args) == 1 else str(self.args)
 
 
 def caught(error):

@@ -8,7 +8,7 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::{Arguments, Expr, Stmt};
 use weaver_core::{FastMap, Value};
 
-use super::builtins::{builtin, dict_method, partial, text_method, timedelta, tool_errors};
+use super::builtins::{builtin, dict_method, partial, text_method, timedelta};
 use super::value::{
     Abs, CallArgs, ClassRef, FunctionRef, Object, Scope, ScopeRef, ToolNodeRef, Val, snapshot,
 };
@@ -98,6 +98,11 @@ impl<'a> Evaluator<'a> {
 
     fn attribute(&mut self, object: &Val<'a>, name: &Name, span: Range<usize>) -> Val<'a> {
         let abs = match &object.abs {
+            Abs::Function(_) | Abs::Method(..) | Abs::Lambda(_) | Abs::Class(_)
+                if name.as_str() == "__name__" =>
+            {
+                self.name_of(object).map_or(Abs::Unknown, |name| Abs::Const(Value::from(name)))
+            }
             Abs::Import(path) | Abs::Made(path) if path.len() > PATH_MAX => Abs::Unknown,
             Abs::Import(path) => expr::constant_of(Abs::Import(format!("{path}.{name}").into())),
             Abs::Instance(instance) => {
@@ -241,7 +246,8 @@ impl<'a> Evaluator<'a> {
             Abs::Function(function) => Some(function.path.to_string()),
             _ => None,
         });
-        let handle = args.keyword("handle_tool_errors").map(tool_errors).unwrap_or_default();
+        let handle = args.keyword("handle_tool_errors").cloned();
+        let handle = handle.map(|value| self.tool_errors(&value)).unwrap_or_default();
         let key = args.keyword("messages_key").and_then(Val::as_str).unwrap_or("messages");
         Abs::ToolNode(Rc::new(ToolNodeRef {
             tools: tools.collect(),
