@@ -22,7 +22,7 @@ pub(crate) struct Unit {
     pub(crate) source: String,
 }
 
-const FACES: [&str; 9] = [
+const FACES: [&str; 10] = [
     include_str!("faces/core.py"),
     include_str!("faces/messages.py"),
     include_str!("faces/schemas.py"),
@@ -31,6 +31,7 @@ const FACES: [&str; 9] = [
     include_str!("faces/runnables.py"),
     include_str!("faces/prompts.py"),
     include_str!("faces/tools.py"),
+    include_str!("faces/agents.py"),
     include_str!("faces/stdlib.py"),
 ];
 
@@ -131,13 +132,16 @@ fn names(program: &Program) -> String {
         line(&mut out, format_args!("{name} = _aw['error_class']({name:?})"));
     }
     for tool in &program.tools {
-        let name = tool.function.rsplit('.').next().unwrap_or_default();
+        let function = tool.function.rsplit('.').next().unwrap_or_default();
         let spec = Value::map([
             ("name", Value::str(&*tool.name)),
             ("description", Value::str(&*tool.description)),
             ("parameters", tool.parameters.clone()),
         ]);
-        line(&mut out, format_args!("_aw['tool_specs'][{}] = {}", literal(name), python(&spec)));
+        let (function, name) = (literal(function), literal(&tool.name));
+        line(&mut out, format_args!("_aw['tool_specs'][{function}] = {}", python(&spec)));
+        // Tools of a factory share their function's name.
+        line(&mut out, format_args!("_aw['named_tools'][{name}] = _aw['tool_specs'][{function}]"));
     }
     for import in &program.imports {
         // `import a.b` without `as` binds `a`, whose parts are not known one by one.

@@ -5,6 +5,7 @@ MARK = "\x1e"
 makers = {}
 schemas = {}
 tool_specs = {}
+named_tools = {}
 live_errors = []
 
 

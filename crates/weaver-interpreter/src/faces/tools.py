@@ -3,7 +3,7 @@
 class Tool:
     def __init__(self, function, name=None, description=None, args_schema=None, return_direct=False, response_format="content"):
         own = function_name(function)
-        spec = tool_specs.get(own)
+        spec = named_tools.get(name) if name else tool_specs.get(own)
         self.func = function
         self.coroutine = None
         self._known = spec is not None

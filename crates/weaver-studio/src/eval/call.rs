@@ -238,7 +238,7 @@ impl<'a> Evaluator<'a> {
         let tools = args.get(0, "tools").and_then(Val::items).unwrap_or_default();
         self.remember_tools(&tools);
         let tools = tools.iter().filter_map(|tool| match &tool.abs {
-            Abs::Function(function) => Some(function.path.to_string()),
+            Abs::Function(function) => Some(function.id().to_string()),
             _ => None,
         });
         let handle = args.keyword("handle_tool_errors").map(tool_errors).unwrap_or_default();
@@ -418,6 +418,10 @@ impl<'a> Evaluator<'a> {
             class: class.clone(),
             fields: RefCell::new(FastMap::default()),
             variable: RefCell::new(None),
+            text: match class.scope {
+                None => self.call_text(class.class.name.as_str(), args),
+                Some(_) => None,
+            },
         });
         self.objects.push(object.clone());
         let init = class.class.body.iter().find_map(|stmt| match stmt {

@@ -66,6 +66,13 @@ pub(crate) struct FunctionRef<'a> {
     pub made_by: Option<Rc<str>>,
 }
 
+impl FunctionRef<'_> {
+    /// What it is known by: a factory makes several functions of one path.
+    pub fn id(&self) -> &Rc<str> {
+        self.made_by.as_ref().unwrap_or(&self.path)
+    }
+}
+
 /// A lambda with where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct LambdaRef<'a> {
@@ -89,6 +96,8 @@ pub(crate) struct Object<'a> {
     pub fields: RefCell<FastMap<Name, Val<'a>>>,
     /// The module variable that holds it.
     pub variable: RefCell<Option<Name>>,
+    /// The call that makes it, where that means the same at the end of the module.
+    pub text: Option<String>,
 }
 
 /// What a partial gives.
@@ -236,7 +245,7 @@ impl<'a> Val<'a> {
                 .collect::<Option<Vec<_>>>()
                 .map(Value::map),
             Abs::Class(class) => Some(reference(class.class.name.as_str())),
-            Abs::Function(function) => Some(reference(&function.path)),
+            Abs::Function(function) => Some(reference(function.id())),
             Abs::Import(path) => Some(reference(path)),
             _ => None,
         }
