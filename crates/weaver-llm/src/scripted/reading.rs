@@ -66,7 +66,10 @@ pub(super) fn words(text: &str) -> Vec<String> {
 pub(super) fn alike(a: &str, b: &str) -> bool {
     let common = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
     let shorter = a.chars().count().min(b.chars().count());
-    a == b || common >= 4.max(shorter.saturating_sub(1))
+    let longer = a.chars().count().max(b.chars().count());
+    // `add` and `adds`, `multiply` and `multiplied`; not `assist` and `assign`.
+    let ending = common == shorter && shorter > 2 && longer - shorter < 3;
+    ending || common >= 4.max(shorter.saturating_sub(1))
 }
 
 /// How many words of one list the other has a form of.
@@ -217,7 +220,7 @@ mod tests {
     #[test]
     fn forms_of_a_word_are_alike() {
         assert!(alike("search", "searches") && alike("multiply", "multiplied"));
-        assert!(!alike("assist", "assign") && !alike("add", "adds for"));
+        assert!(alike("add", "adds") && !alike("assist", "assign") && !alike("add", "address"));
     }
 
     #[test]
