@@ -9,7 +9,7 @@ use weaver_core::{FastMap, Hash, LineIndex, Severity};
 use crate::analysis::{Part, SchemaMap};
 use crate::eval::prebuilt::HOST_NAMES;
 use crate::eval::value::Abs;
-use crate::eval::{Evaluator, FunctionDraft, FunctionExpression};
+use crate::eval::{Callable, Evaluator, FunctionDraft, FunctionExpression};
 use crate::facts::{self, ItemKind};
 use crate::problem::{Problems, span};
 use crate::syntax;
@@ -50,6 +50,16 @@ impl<'a> Functions<'_, 'a> {
                         instead: "give one of them another name".into(),
                     });
                 }
+            }
+            if let Callable::Def { function, .. } = &draft.callable
+                && facts::yields(&function.def.body)
+            {
+                closure.reasons.push(Reason {
+                    code: "embedded_subset",
+                    range: draft.span.clone(),
+                    what: format!("`{}` is a generator, which is no node", draft.id),
+                    instead: "return the update; use `get_stream_writer()` to stream".into(),
+                });
             }
             let mut reasons: Vec<String> = Vec::new();
             for reason in std::mem::take(&mut closure.reasons) {

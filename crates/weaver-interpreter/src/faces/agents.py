@@ -52,3 +52,25 @@ def agent_after_tools(state, direct, entry):
         if m.name in direct:
             return "__end__"
     return entry
+
+
+class ToolsOrFallbacks:
+    # A node of tools; when a call fails, the first handler that does not.
+    def __init__(self, tools, fallbacks, key):
+        self.node = ToolNode(tools, handle_tool_errors=False)
+        self.fallbacks = fallbacks
+        self.key = key
+
+    async def __call__(self, state):
+        try:
+            return await self.node.ainvoke(state)
+        except Exception as error:
+            problem = caught(error)
+        given = state if self.key is None else {**state, self.key: problem}
+        for handler in self.fallbacks:
+            try:
+                update = calls(handler, given)
+                return await update if type(update) is coroutine else update
+            except Exception as error:
+                problem = error
+        raise problem

@@ -248,6 +248,12 @@ impl<'a> Evaluator<'a> {
                     expression: Some(FunctionExpression::Text(text)),
                 })
             }
+            Abs::Text(text, name) => Ok(FunctionDraft {
+                id: self.place_id(name, value.span.start),
+                callable: Callable::Prebuilt { name, fills: Vec::new() },
+                span: value.span.clone(),
+                expression: Some(FunctionExpression::Text(text.to_string())),
+            }),
             Abs::Import(path) if path.starts_with("builtins.") => {
                 Err(format!("`{}` is not defined in this file", &path["builtins.".len()..]))
             }
@@ -368,6 +374,8 @@ impl<'a> Evaluator<'a> {
                 matches!(known.abs, Abs::Made(_) | Abs::Instance(_) | Abs::Import(_))
                     .then(|| written.to_string())
             }
+            Abs::Text(text, _) => Some(text.to_string()),
+            Abs::Unknown if self.calls == 0 => self.module_variable(self.source(&value.span)),
             Abs::List(items) => {
                 let items: Option<Vec<String>> =
                     items.borrow().iter().map(|item| self.value_text(item)).collect();
@@ -375,6 +383,15 @@ impl<'a> Evaluator<'a> {
             }
             _ => python_literal(&value.to_value()?),
         }
+    }
+
+    /// A name that the module gives one value only.
+    fn module_variable(&self, written: &str) -> Option<String> {
+        self.final_value(written)?;
+        let assigns = |line: &str| {
+            line.strip_prefix(written).is_some_and(|rest| rest.trim_start().starts_with(['=', ':']))
+        };
+        (self.text.lines().filter(|line| assigns(line)).count() == 1).then(|| written.to_string())
     }
 
     /// The class that an annotation names.

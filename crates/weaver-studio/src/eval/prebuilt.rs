@@ -16,14 +16,15 @@ use super::outcome::type_head;
 use super::value::{Abs, CallArgs, FunctionRef, ScopeRef, Val};
 use crate::syntax;
 
-/// What the texts of an agent's nodes call names of the host that the file need
+/// What the texts of nodes call names of the host that the file need
 /// not import: the local name, its module, its name there.
-pub(crate) const HOST_NAMES: [(&str, &str, &str); 5] = [
+pub(crate) const HOST_NAMES: [(&str, &str, &str); 6] = [
     ("_init_chat_model", "langchain.chat_models", "init_chat_model"),
     ("_agent_messages", "langgraph.prebuilt", "_agent_messages"),
     ("_agent_turn", "langgraph.prebuilt", "_agent_turn"),
     ("_agent_after_model", "langgraph.prebuilt", "_agent_after_model"),
     ("_agent_after_tools", "langgraph.prebuilt", "_agent_after_tools"),
+    ("_tools_or_fallbacks", "langgraph.prebuilt", "_tools_or_fallbacks"),
 ];
 
 /// Arguments that mean the same here, of both makers.

@@ -48,6 +48,8 @@ pub(crate) enum Abs<'a> {
     Cache(CacheSpec),
     /// The result of a call of something imported (`ChatOpenAI(…)`), by that path.
     Made(Rc<str>),
+    /// Something that the module can make at its end, by that text, with a name.
+    Text(Rc<str>, &'static str),
     /// A subscripted type (`Literal["a", "b"]`), to be read as an annotation.
     Type(Placed<'a>),
 }
@@ -115,6 +117,8 @@ pub(crate) struct PartialArguments {
 #[derive(Clone, Debug)]
 pub(crate) struct ToolNodeRef {
     pub tools: Vec<String>,
+    /// The list of tools at the end of the module.
+    pub text: Option<String>,
     pub messages_key: String,
     pub handle_errors: weaver_core::spec::ToolErrors,
 }
