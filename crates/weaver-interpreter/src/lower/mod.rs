@@ -10,7 +10,7 @@ mod generator;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, ExceptHandler, Expr, ExprContext, Stmt};
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextRange};
 use weaver_core::LineIndex;
 use weaver_core::embedded::{NATIVE_MODULES, is_host_module};
 
