@@ -66,6 +66,8 @@ impl Services {
 pub enum Stop {
     /// Python gets an exception, which it may catch.
     Raise(HostException),
+    /// The same, for a failed call: what failed, should nobody catch it.
+    Raised(HostException, Box<Failure>),
     /// The node fails.
     Fail(Failure),
     /// The task is over: a graph that it invoked waits, or left to the parent.
@@ -89,8 +91,8 @@ impl From<Failure> for Stop {
             (None, FailureKind::Tool) => "ToolException".into(),
             (None, _) => "RuntimeError".into(),
         };
-        let argument = failure.argument().to_string();
-        Stop::Raise(HostException::new(class, argument))
+        let exception = HostException::new(class, failure.argument().to_string());
+        Stop::Raised(exception, Box::new(failure))
     }
 }
 

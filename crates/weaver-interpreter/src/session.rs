@@ -117,7 +117,9 @@ impl Shared {
     /// Places of the lowered source become places of the user's.
     pub(crate) fn place(&self, mut failure: Failure) -> Failure {
         for frame in &mut failure.traceback {
-            let original = |column| self.prepared.lowered.original_column(frame.line, column);
+            let lowered = &self.prepared.lowered;
+            frame.line = lowered.original_line(frame.line);
+            let original = |column| lowered.original_column(frame.line, column);
             frame.column = frame.column.map(original);
             frame.end_column = frame.end_column.map(original);
         }

@@ -13,7 +13,7 @@ use crate::eval::outcome::{Outcomes, Target};
 use crate::eval::typed::routes;
 use crate::eval::{Builder, Callable, DeciderDraft, DynamicDraft, Evaluator, NodeAction};
 use crate::problem::span;
-use crate::schema::messages_field;
+use crate::schema::{messages_field, plain_field};
 
 /// A graph with what the checks need to know beyond its spec.
 pub(crate) struct Assembled {
@@ -147,7 +147,7 @@ impl<'a> Assembly<'_, 'a> {
             compiled: builder.compiled.clone(),
             line: place.line,
             span: place,
-            state: state_spec(builder.state.as_deref(), schemas),
+            state: state_spec(builder, schemas),
             input_schema: builder.input_schema.clone(),
             output_schema: builder.output_schema.clone(),
             context_schema: builder.context_schema.clone(),
@@ -428,13 +428,18 @@ impl<'a> Assembly<'_, 'a> {
     }
 }
 
-fn state_spec(name: Option<&str>, schemas: &SchemaMap<'_>) -> StateSpec {
-    let Some(name) = name else { return StateSpec::default() };
-    let fields = match schemas.get(name) {
+fn state_spec(builder: &Builder<'_>, schemas: &SchemaMap<'_>) -> StateSpec {
+    let Some(name) = builder.state.as_deref() else { return StateSpec::default() };
+    let mut fields = match schemas.get(name) {
         Some(schema) => schema.fields.clone(),
         None if name == "MessagesState" => vec![messages_field()],
         None => Vec::new(),
     };
+    for key in &builder.more_keys {
+        if !fields.iter().any(|field| field.name == *key) {
+            fields.push(plain_field(key));
+        }
+    }
     StateSpec { schema: name.to_string(), fields }
 }
 

@@ -5,6 +5,7 @@ MARK = "\x1e"
 makers = {}
 schemas = {}
 tool_specs = {}
+named_tools = {}
 live_errors = []
 
 
@@ -250,10 +251,12 @@ def catches(wanted):
 
 def is_instance(x, classes):
     # `isinstance` that knows the exceptions which are none to the interpreter.
+    if type(x) is Member and type(classes) is not tuple and x._cls is classes:
+        return True
     info = error_info(type(x))
     if info is None:
         if type(classes) is not tuple and error_info(classes) is None:
-            return isinstance(x, classes)
+            return isinstance(x, classes) or builds_on(type(x), classes)
         if isinstance(x, UNICODE_ERRORS):
             info = (type(x).__name__, ["UnicodeError", "ValueError"])
     for cls in classes if type(classes) is tuple else (classes,):
@@ -266,7 +269,7 @@ def is_instance(x, classes):
                 return True
         elif info is not None and type(cls).__name__ == "type" and error_is_a(info, cls):
             return True
-        elif isinstance(x, cls):
+        elif isinstance(x, cls) or builds_on(type(x), cls):
             return True
     return False
 

@@ -13,6 +13,7 @@ mod limits;
 mod nodes_agent;
 mod nodes_logic;
 mod nodes_tool;
+mod quick_starts;
 mod resume;
 mod run;
 mod settings;

@@ -243,7 +243,7 @@ impl<'a> Evaluator<'a> {
         let tools = args.get(0, "tools").and_then(Val::items).unwrap_or_default();
         self.remember_tools(&tools);
         let tools = tools.iter().filter_map(|tool| match &tool.abs {
-            Abs::Function(function) => Some(function.path.to_string()),
+            Abs::Function(function) => Some(function.id().to_string()),
             _ => None,
         });
         let handle = args.keyword("handle_tool_errors").cloned();
@@ -251,9 +251,22 @@ impl<'a> Evaluator<'a> {
         let key = args.keyword("messages_key").and_then(Val::as_str).unwrap_or("messages");
         Abs::ToolNode(Rc::new(ToolNodeRef {
             tools: tools.collect(),
+            text: args.get(0, "tools").and_then(|tools| self.value_text(tools)),
             messages_key: key.to_string(),
             handle_errors: handle,
         }))
+    }
+
+    /// `ToolNode(tools).with_fallbacks([handler], exception_key="error")`, which runs
+    /// in Python as it is written.
+    fn tool_node_with_fallbacks(&self, node: &Abs<'a>, args: &CallArgs<'a>) -> Abs<'a> {
+        let Abs::ToolNode(node) = node else { return Abs::Unknown };
+        let fallbacks = args.get(0, "fallbacks").and_then(|list| self.value_text(list));
+        let key = args.keyword("exception_key").and_then(|key| self.value_text(key));
+        let (Some(tools), Some(fallbacks)) = (&node.text, fallbacks) else { return Abs::Unknown };
+        let key = key.unwrap_or_else(|| "None".into());
+        let text = format!("_tools_or_fallbacks({tools}, {fallbacks}, {key})");
+        Abs::Text(text.into(), "tools")
     }
 
     fn remember_tools(&mut self, tools: &[Val<'a>]) {
@@ -274,6 +287,11 @@ impl<'a> Evaluator<'a> {
     ) -> Val<'a> {
         match &object.abs {
             Abs::Builder(index) => self.builder_method(*index, name, &args, span, scope),
+            Abs::ToolNode(_) if name.as_str() == "with_fallbacks" => {
+                Val { abs: self.tool_node_with_fallbacks(&object.abs, &args), span }
+            }
+            // A failed call of a tool is the business of the node's own settings.
+            Abs::ToolNode(_) if name.starts_with("with_") => Val { abs: object.abs.clone(), span },
             // `.with_config(…)` and its kind give the same graph.
             Abs::Compiled(..) if name.starts_with("with_") => {
                 self.touched = true;
@@ -424,6 +442,10 @@ impl<'a> Evaluator<'a> {
             class: class.clone(),
             fields: RefCell::new(FastMap::default()),
             variable: RefCell::new(None),
+            text: match class.scope {
+                None => self.call_text(class.class.name.as_str(), args),
+                Some(_) => None,
+            },
         });
         self.objects.push(object.clone());
         let init = class.class.body.iter().find_map(|stmt| match stmt {

@@ -22,6 +22,8 @@ pub(crate) struct Builder<'a> {
     /// The function, method or class that makes it.
     pub maker: Option<Rc<str>>,
     pub state: Option<String>,
+    /// Keys of the state beyond its schema.
+    pub more_keys: Vec<&'static str>,
     pub input_schema: Option<String>,
     pub output_schema: Option<String>,
     pub context_schema: Option<String>,
@@ -146,6 +148,7 @@ impl<'a> Evaluator<'a> {
             output_schema: schema(usize::MAX, &["output_schema", "output"]),
             context_schema: schema(1, &["context_schema", "config_schema"]),
             state,
+            more_keys: Vec::new(),
             nodes: Vec::new(),
             edges: Vec::new(),
             branches: Vec::new(),

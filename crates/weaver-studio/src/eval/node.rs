@@ -76,7 +76,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// What a value does as a node.
-    fn action(&mut self, value: &Val<'a>) -> NodeAction<'a> {
+    pub(super) fn action(&mut self, value: &Val<'a>) -> NodeAction<'a> {
         match &value.abs {
             Abs::Typed(node) => NodeAction::Typed(node.clone()),
             Abs::ToolNode(node) => NodeAction::ToolNode(node.clone()),
