@@ -294,6 +294,11 @@ impl Call {
 
     /// The module is made: keeps it as a template where that is right, and calls.
     async fn module_is_ready(&mut self, pure_module: bool) -> Result<(), Step> {
+        let Shared { prepared, .. } = &*self.shared;
+        let reusable = (pure_module && prepared.traceless).then_some(prepared.code_hash);
+        if let Some(worker) = self.lease.as_mut().and_then(|lease| lease.worker.as_mut()) {
+            worker.reusable = reusable;
+        }
         if pure_module && matches!(self.phase, Phase::Loading { keep: true }) {
             self.send(&protocol::plain(request::SAVE)).await?;
             if let Reply::State(state) = self.receive().await? {

@@ -83,6 +83,7 @@ mod protocol;
 mod session;
 mod snapshot;
 mod step;
+mod traceless;
 mod wire;
 mod worker;
 

@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
+use weaver_core::Hash;
 
 use crate::desk::Seat;
 use crate::pool::{PoolError, PoolOptions};
@@ -40,6 +41,8 @@ pub(crate) struct Worker {
     pub(crate) tenant: Option<String>,
     /// The session whose module it has, when it waits for that session's calls.
     pub(crate) holds: Option<u64>,
+    /// The program whose module it has, where the calls of that program leave no traces.
+    pub(crate) reusable: Option<Hash>,
     _seat: Seat,
 }
 
@@ -61,6 +64,7 @@ impl Worker {
             landlock: false,
             tenant: None,
             holds: None,
+            reusable: None,
             _seat: seat,
         };
         match worker.receive().await {

@@ -13,6 +13,7 @@ use weaver_core::{Hash, Program, Value};
 
 use crate::lower::{Lowered, lower};
 use crate::names::LACKING_ERRORS;
+use crate::traceless::is_traceless;
 
 /// One input of the interpreter.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub(crate) struct Prepared {
     pub(crate) lowered: Lowered,
     pub(crate) units: Vec<Unit>,
     pub(crate) code_hash: Hash,
+    /// See [`crate::traceless`].
+    pub(crate) traceless: bool,
 }
 
 impl Prepared {
@@ -50,7 +53,8 @@ impl Prepared {
         let lowered = lower(&program.source);
         let units = units(program, &lowered);
         let code_hash = code_hash(&program.file, &units);
-        Prepared { file: program.file.clone(), lowered, units, code_hash }
+        let traceless = is_traceless(program);
+        Prepared { file: program.file.clone(), lowered, units, code_hash, traceless }
     }
 }
 

@@ -45,6 +45,29 @@ async fn another_tenant_gets_another_process() {
 }
 
 #[tokio::test]
+async fn a_module_without_traces_serves_the_next_session_of_its_tenant() {
+    let pool = pool();
+    let source = "def wait(n):\n    import time\n    time.sleep(1)\n    return n + 1\n";
+    let program = Arc::new(program(source));
+    let mut processes = Vec::new();
+    for (tenant, n, ends) in [("a", 1, true), ("a", 2, false), ("a", 3, true), ("b", 4, true)] {
+        let session = pool.session(program.clone(), binding(tenant, &n.to_string()));
+        let args = vec![weaver_core::Value::Int(n)];
+        let mut call = session.call(CallRequest { args, ..request("wait", &[]) });
+        let Step::HostCall(asked) = call.next().await else { panic!("it sleeps") };
+        processes.push(call.process_id().unwrap());
+        if ends {
+            call.resume(asked.id, Ok(value("null")));
+            let step = call.next().await;
+            assert!(matches!(step, Step::Returned(m) if m == weaver_core::Value::Int(n + 1)));
+        }
+    }
+    assert_eq!(processes[0], processes[1], "its module is as good as new");
+    assert_eq!(processes[1], processes[2], "the module is made anew: a call was left in it");
+    assert_ne!(processes[2], processes[3], "another tenant");
+}
+
+#[tokio::test]
 async fn an_exception_keeps_the_module() {
     let session = session(&format!("{COUNTER}def bad():\n    bump()\n    raise ValueError('x')\n"));
     assert_eq!(bump(&session).await, "1");
