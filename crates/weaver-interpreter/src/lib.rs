@@ -76,6 +76,7 @@ mod desk;
 mod lease;
 mod lower;
 mod names;
+mod patience;
 mod pool;
 mod process;
 mod program;
