@@ -73,6 +73,7 @@ mod allocator;
 mod call;
 mod delta;
 mod desk;
+mod kept;
 mod lease;
 mod lower;
 mod names;

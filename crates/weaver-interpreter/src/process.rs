@@ -13,10 +13,11 @@ use tokio::sync::oneshot;
 use weaver_core::Hash;
 
 use crate::desk::Seat;
+use crate::kept::Kept;
 use crate::patience::Patience;
 use crate::pool::{PoolError, PoolOptions};
 use crate::program;
-use crate::protocol::{self, Reply};
+use crate::protocol::{self, Reply, request};
 
 /// A reply larger than this is not believed.
 const MAX_FRAME_BYTES: usize = 256 << 20;
@@ -48,6 +49,8 @@ pub(crate) struct Worker {
     pub(crate) holds: Option<u64>,
     /// The program whose module it has, where the calls of that program leave no traces.
     pub(crate) reusable: Option<Hash>,
+    /// What it still has of the calls before.
+    pub(crate) kept: Kept,
     _seat: Seat,
 }
 
@@ -71,6 +74,7 @@ impl Worker {
             tenant: None,
             holds: None,
             reusable: None,
+            kept: Kept::default(),
             _seat: seat,
         };
         match worker.receive().await {
@@ -93,6 +97,9 @@ impl Worker {
     }
 
     pub(crate) async fn send(&mut self, frame: &[u8]) -> Result<(), Lost> {
+        if matches!(protocol::kind(frame), request::LOAD | request::RESTORE) {
+            self.kept.clear();
+        }
         self.stream.write_all(frame).await.map_err(|_| Lost::Died)
     }
 

@@ -46,6 +46,9 @@ pub(crate) struct Prepared {
     pub(crate) code_hash: Hash,
     /// See [`crate::traceless`].
     pub(crate) traceless: bool,
+    /// Whether workers keep the values that its functions are given. Not where a
+    /// function may wait for a person: its snapshot would hold all of them.
+    pub(crate) keeps_values: bool,
 }
 
 impl Prepared {
@@ -54,7 +57,10 @@ impl Prepared {
         let units = units(program, &lowered);
         let code_hash = code_hash(&program.file, &units);
         let traceless = is_traceless(program);
-        Prepared { file: program.file.clone(), lowered, units, code_hash, traceless }
+        let mut texts = program.lambdas.iter().map(|(_, text)| text).chain([&program.source]);
+        let keeps_values = traceless && !texts.any(|text| text.contains("interrupt"));
+        let file = program.file.clone();
+        Prepared { file, lowered, units, code_hash, traceless, keeps_values }
     }
 }
 
