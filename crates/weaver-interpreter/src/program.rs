@@ -13,6 +13,7 @@ use weaver_core::{Hash, Program, Value};
 
 use crate::lower::{HostClasses, Lowered, lower, lower_expression};
 use crate::names::LACKING_ERRORS;
+use crate::traceless::is_traceless;
 
 /// One input of the interpreter.
 #[derive(Clone, Debug)]
@@ -45,6 +46,11 @@ pub(crate) struct Prepared {
     pub(crate) lowered: Lowered,
     pub(crate) units: Vec<Unit>,
     pub(crate) code_hash: Hash,
+    /// See [`crate::traceless`].
+    pub(crate) traceless: bool,
+    /// Whether workers keep the values that its functions are given. Not where a
+    /// function may wait for a person: its snapshot would hold all of them.
+    pub(crate) keeps_values: bool,
 }
 
 impl Prepared {
@@ -59,7 +65,11 @@ impl Prepared {
         let lowered = lower(&program.source, classes);
         let units = units(program, &lowered, classes);
         let code_hash = code_hash(&program.file, &units);
-        Prepared { file: program.file.clone(), lowered, units, code_hash }
+        let traceless = is_traceless(program);
+        let mut texts = program.lambdas.iter().map(|(_, text)| text).chain([&program.source]);
+        let keeps_values = traceless && !texts.any(|text| text.contains("interrupt"));
+        let file = program.file.clone();
+        Prepared { file, lowered, units, code_hash, traceless, keeps_values }
     }
 }
 

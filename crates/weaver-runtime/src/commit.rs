@@ -121,15 +121,13 @@ impl Committer {
         let row =
             settling(codec::checkpoint_row(&self.thread, self.execution, &commit, state), told);
         self.journal.record(Record::Checkpoint(row));
-        // What was asked of the thread is on disk before anything follows from it: all
-        // later ids, and so the keys of calls to the outside, go back to this one.
-        let asked = commit.source != Source::Loop && commit.namespace == self.root;
+        // All later ids, and so the keys of calls to the outside, go back to what was
+        // asked of the thread: it is on disk before the first of those calls.
+        if commit.source != Source::Loop && commit.namespace == self.root {
+            self.journal.note_asked();
+        }
         match self.durability {
             Durability::Sync => self.journal.flush().await?,
-            _ if asked => {
-                self.flush()?;
-                self.settle().await?;
-            }
             _ => {
                 self.unflushed();
                 if self.flush_due().is_some_and(|due| due <= Instant::now()) {

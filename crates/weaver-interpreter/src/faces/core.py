@@ -22,6 +22,26 @@ def repair(repairs):
             container[key] = make(value)
 
 
+kept = {}
+
+
+def keep(changes):
+    # Parts of the state that earlier calls were given: kept.rs.
+    forget, uses = changes
+    if forget:
+        kept.clear()
+    for container, key, slot, what, box in uses:
+        if what == "keep":
+            kept[slot] = box[0]
+        elif what == "more":
+            value = kept[slot]
+            if type(value) is list:
+                value.extend(box[0])
+            else:
+                value.update(box[0])
+        container[key] = kept[slot]
+
+
 def host(name, args, kwargs):
     box, repairs = _aw_host(name, args, kwargs)
     if repairs:
