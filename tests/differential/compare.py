@@ -3,8 +3,10 @@
     python compare.py [--binary PATH] [--sqlite] [--all] [NAME...]
 
 Prints the differences of each failing scenario and a summary line; exits with 1
-when a scenario fails. Differences that are meant are listed with their reason in
-deliberate.json; one that is listed and does not occur fails too.
+when a scenario fails. Differences that are meant are listed in deliberate.json, with
+their reason and with what ours gives there: anything else at such a place fails, and
+so does one that is listed and does not occur. `--note` writes what ours gives now to
+the places that are listed.
 Needs nothing but Python's standard library.
 """
 
@@ -13,6 +15,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -32,6 +35,7 @@ def main():
     parser.add_argument("--binary", default=HERE.parents[1] / "target" / "debug" / "agentweaver")
     parser.add_argument("--sqlite", action="store_true", help="keep checkpoints in SQLite, not in memory")
     parser.add_argument("--all", action="store_true", help="print every difference, not the first few")
+    parser.add_argument("--note", action="store_true", help="note what ours gives at the listed places")
     parser.add_argument("names", nargs="*", help="scenario names; all by default")
     options = parser.parse_args()
 
@@ -40,6 +44,8 @@ def main():
     if not names:
         print("no scenario of that name has a recording")
         return 2
+    if options.note:
+        return note(options.binary, names)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         outcomes = list(pool.map(lambda name: differences(options.binary, name, options.sqlite), names))
 
@@ -56,40 +62,82 @@ def main():
 
 def differences(binary, name, sqlite=False):
     """Sentences, one for each place where the outputs part; empty when they agree."""
+    ours, wrong = output(binary, name, sqlite)
+    if wrong:
+        return [wrong]
+    theirs = json.loads((GRAPHS / f"{name}.expected.json").read_text())
+    listed = json.loads(DELIBERATE.read_text()).get(name, {})
+    found = list(walk("", theirs, ours, listed))
+    return found + [place for place in map(unmet(theirs, ours), listed.items()) if place]
+
+
+def output(binary, name, sqlite=False):
+    """What our binary prints for a scenario, canonical, or a sentence why it printed nothing."""
     command = [str(binary), "__scenario", str(GRAPHS / f"{name}.json")] + ["--sqlite"] * sqlite
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_PER_SCENARIO)
     except subprocess.TimeoutExpired:
-        return [f"no answer within {SECONDS_PER_SCENARIO} s"]
+        return None, f"no answer within {SECONDS_PER_SCENARIO} s"
     except OSError as error:
-        return [f"cannot run {binary}: {error}"]
+        return None, f"cannot run {binary}: {error}"
     try:
-        ours = canonical(json.loads(done.stdout))
+        return canonical(json.loads(done.stdout)), None
     except json.JSONDecodeError:
         said = (done.stderr or done.stdout).strip().splitlines()[-3:]
-        return [f"exit code {done.returncode}, no JSON: {' / '.join(said)}"]
-    theirs = json.loads((GRAPHS / f"{name}.expected.json").read_text())
-    return unexpected(name, list(walk("", theirs, ours)))
+        return None, f"exit code {done.returncode}, no JSON: {' / '.join(said)}"
 
 
-def unexpected(name, found):
-    """What is not listed as deliberate, and what is listed but did not occur."""
-    listed = json.loads(DELIBERATE.read_text()).get(name, {})
-    met = {place for place in listed for line in found if line.startswith(place)}
-    rest = [line for line in found if not any(line.startswith(place) for place in met)]
-    gone = [f"{place}: listed in {DELIBERATE.name}, but there is no difference" for place in listed if place not in met]
-    return rest + gone
+def unmet(theirs, ours):
+    """Of a listed difference, a sentence when it does not occur."""
+
+    def check(item):
+        place, _ = item
+        if at(theirs, place) == at(ours, place):
+            return f"{place}: listed in {DELIBERATE.name}, but there is no difference"
+        return None
+
+    return check
 
 
-def walk(place, expected, found):
+def note(binary, names):
+    """Notes what ours gives at the listed places."""
+    listed = json.loads(DELIBERATE.read_text())
+    for name in set(names) & listed.keys():
+        ours, wrong = output(binary, name)
+        if wrong:
+            print(f"{name}: {wrong}")
+            return 1
+        for place, entry in listed[name].items():
+            found = at(ours, place)
+            entry.pop("ours", None)
+            if found is not ABSENT:
+                entry["ours"] = found
+    DELIBERATE.write_text(json.dumps(listed, indent=1, ensure_ascii=False) + "\n")
+    return 0
+
+
+def at(value, place):
+    """What stands at a place such as `.ops[2].error`."""
+    for key, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", place):
+        try:
+            value = value[key] if key else value[int(index)]
+        except (KeyError, IndexError, TypeError):
+            return ABSENT
+    return value
+
+
+def walk(place, expected, found, listed):
     if expected == UNREADABLE:
         return
+    if place in listed and expected != found:
+        expected = listed[place].get("ours", ABSENT)
+        listed = {}
     if isinstance(expected, dict) and isinstance(found, dict):
         for key in sorted((expected.keys() | found.keys()) - NOT_COMPARED):
-            yield from walk(f"{place}.{key}", expected.get(key, ABSENT), found.get(key, ABSENT))
+            yield from walk(f"{place}.{key}", expected.get(key, ABSENT), found.get(key, ABSENT), listed)
     elif isinstance(expected, list) and isinstance(found, list):
         for index, (left, right) in enumerate(zip(expected, found)):
-            yield from walk(f"{place}[{index}]", left, right)
+            yield from walk(f"{place}[{index}]", left, right, listed)
         if len(expected) != len(found):
             yield f"{place}: expected {len(expected)} items, found {len(found)}"
     elif type(expected) is not type(found) or expected != found:

@@ -120,7 +120,8 @@ class Session:
             if modes:
                 out["chunks"] = chunks
         if isinstance(latest, dict):
-            latest = {key: value for key, value in latest.items() if key != "__interrupt__"}
+            # `stream` shows all keys of the state, `invoke` those of the output schema.
+            latest = {key: value for key, value in latest.items() if key in self.app.output_channels}
         out["result"] = encode(latest)
         if interrupts:
             out["interrupts"] = encode(interrupts)

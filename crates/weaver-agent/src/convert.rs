@@ -8,16 +8,33 @@ use weaver_engine::{Answer, Command, Goto, NodeOutput, Route, SendTo};
 /// What a node returned: `None`, a dict, a schema object, `Command`, `Send`, or
 /// a list mixing these.
 pub fn node_answer(value: Value) -> Answer<Value> {
-    match leaves_to_parent(&value) {
-        true => match command(&value) {
-            Ok(command) => Answer::Parent(command),
-            Err(message) => Answer::Failed(invalid(message)),
-        },
-        false => match node_output(value) {
+    match to_parent(&value) {
+        Some(Ok(command)) => Answer::Parent(command),
+        Some(Err(message)) => Answer::Failed(invalid(message)),
+        None => match node_output(value) {
             Ok(output) => Answer::Node(output),
             Err(message) => Answer::Failed(invalid(message)),
         },
     }
+}
+
+/// The command that leaves to the parent, also out of a list. Of several the first
+/// counts, unless all they do is send: then all that they send.
+fn to_parent(value: &Value) -> Option<Result<Command<Value>, String>> {
+    let items = value.as_list().unwrap_or(std::slice::from_ref(value));
+    let leaving = items.iter().filter(|item| leaves_to_parent(item)).map(command);
+    let mut commands = match leaving.collect::<Result<Vec<_>, _>>() {
+        Ok(commands) => commands.into_iter(),
+        Err(message) => return Some(Err(message)),
+    };
+    let mut first = commands.next()?;
+    let sends = |command: &Command<Value>| {
+        !command.goto.is_empty() && command.goto.iter().all(|to| matches!(to, Goto::Send(_)))
+    };
+    if sends(&first) {
+        first.goto.extend(commands.filter(sends).flat_map(|command| command.goto));
+    }
+    Some(Ok(first))
 }
 
 /// What a routing function returned: a name, a `Send`, or a list of them.
@@ -67,6 +84,22 @@ pub fn send(value: &Value) -> Result<SendTo<Value>, String> {
         arg: value.get("arg").cloned().unwrap_or_default(),
         timeout: timeout.map(std::time::Duration::from_secs_f64),
     })
+}
+
+/// A failure as the exception that Python sees.
+pub fn exception(failure: &Failure) -> Value {
+    let class = failure.exception.as_deref().unwrap_or(match failure.kind {
+        FailureKind::Timeout => "NodeTimeoutError",
+        _ => "RuntimeError",
+    });
+    Value::tagged(
+        "exception",
+        [
+            ("class", Value::str(class)),
+            ("message", Value::str(failure.argument())),
+            ("bases", Value::list(failure.bases.iter().map(|base| Value::str(&**base)))),
+        ],
+    )
 }
 
 /// A failure that says the graph was used wrongly, as LangGraph's `InvalidUpdateError`.

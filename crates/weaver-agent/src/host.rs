@@ -1,11 +1,12 @@
 //! [`Host`]: runs what the engine calls, by kind.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use weaver_core::value::TYPE_KEY;
-use weaver_core::{Failure, FailureKind, Value};
+use weaver_core::{Failure, Value};
 use weaver_engine::{Answer, Call, CallInput, CallKind};
 use weaver_interpreter::Session;
 use weaver_runtime::{Handler, TaskContext};
@@ -99,7 +100,7 @@ impl Inner {
                 args.push(node_error(node, failure));
             }
             (CallInput::Failed { failure, .. }, _) => {
-                args = vec![exception(failure)];
+                args = vec![convert::exception(failure)];
                 input_class = None;
             }
             (CallInput::Value(value), _) if value.as_map().is_none() || value.tag().is_some() => {
@@ -107,13 +108,16 @@ impl Inner {
             }
             _ => {}
         }
+        // The suspended function that a task keeps is its body's: a routing function
+        // starts again from its top.
+        let (branch, taken) = (call.kind == CallKind::Branch, AtomicUsize::new(0));
         let function_call = FunctionCall {
             function: id,
             args,
             kwargs: Default::default(),
             input_class,
             answers: &call.answers,
-            taken: None,
+            taken: branch.then_some(&taken),
             limits: limits(metadata),
         };
         match self.python.call(&self.services, context, function_call).await {
@@ -197,20 +201,8 @@ fn in_reducer(call: &Call<Value>, mut failure: Failure) -> Failure {
 
 /// `NodeError(node, error)` of an error handler.
 fn node_error(node: &str, failure: &Failure) -> Value {
-    Value::tagged("node_error", [("node", Value::str(node)), ("error", exception(failure))])
-}
-
-fn exception(failure: &Failure) -> Value {
-    let class = failure.exception.as_deref().unwrap_or(match failure.kind {
-        FailureKind::Timeout => "NodeTimeoutError",
-        _ => "RuntimeError",
-    });
     Value::tagged(
-        "exception",
-        [
-            ("class", Value::str(class)),
-            ("message", Value::str(&*failure.message)),
-            ("bases", Value::list(failure.bases.iter().map(|base| Value::str(&**base)))),
-        ],
+        "node_error",
+        [("node", Value::str(node)), ("error", convert::exception(failure))],
     )
 }

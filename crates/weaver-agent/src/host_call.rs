@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use weaver_core::spec::{SchemaKind, SchemaSpec, ToolSpec};
 use weaver_core::{Event, EventKind, Failure, FailureKind, Value};
-use weaver_engine::{Graph, Invoked};
+use weaver_engine::{Graph, StreamModes};
 use weaver_interpreter::{HostCall, HostException};
 use weaver_llm::{ChatRequest, Gateway, ToolChoice, ToolDefinition};
 use weaver_runtime::{EffectPolicy, EffectRequest, TaskContext};
 use weaver_tools::Registry;
 
-use crate::{memory, model};
+use crate::{memory, model, subgraph};
 
 /// What nodes may call.
 #[derive(Clone)]
@@ -66,6 +66,8 @@ impl Services {
 pub enum Stop {
     /// Python gets an exception, which it may catch.
     Raise(HostException),
+    /// The same, for a failed call: what failed, should nobody catch it.
+    Raised(HostException, Box<Failure>),
     /// The node fails.
     Fail(Failure),
     /// The task is over: a graph that it invoked waits, or left to the parent.
@@ -89,7 +91,8 @@ impl From<Failure> for Stop {
             (None, FailureKind::Tool) => "ToolException".into(),
             (None, _) => "RuntimeError".into(),
         };
-        Stop::Raise(HostException::new(class, failure.message))
+        let exception = HostException::new(class, failure.argument().to_string());
+        Stop::Raised(exception, Box::new(failure))
     }
 }
 
@@ -128,10 +131,11 @@ pub async fn answer(
         }
         "config" => Ok(config(context)),
         "runtime" => Ok(runtime(context)),
-        "subgraph.invoke" => subgraph(services, context, call, ordinal).await,
-        "subgraph.stream" => {
-            subgraph(services, context, call, ordinal).await.map(|output| Value::list([output]))
+        "subgraph.invoke" => {
+            let run = subgraph::run(services, context, call, ordinal, StreamModes::NONE);
+            run.await.map(|(output, _)| output)
         }
+        "subgraph.stream" => subgraph::stream(services, context, call, ordinal).await,
         "clock" => {
             local(context, "clock", || Value::Float(weaver_runtime::now().0 as f64 / 1_000_000.0))
                 .await
@@ -370,34 +374,6 @@ pub fn unknown_tool(services: &Services, name: &str) -> Failure {
         .with_help(format!("the tools are: {}", names.join(", ")))
 }
 
-async fn subgraph(
-    services: &Services,
-    context: &TaskContext,
-    call: &HostCall,
-    ordinal: u32,
-) -> Result<Value, Stop> {
-    let name = text(call, 0, "graph")?;
-    let graph = services.graphs.get(&name).ok_or_else(|| {
-        Stop::Raise(HostException::new("ValueError", format!("the file has no graph `{name}`")))
-    })?;
-    let input = argument(call, 1, "input");
-    match context.invoke(ordinal, graph.clone(), input).await? {
-        Invoked::Done(output) => Ok(output),
-        Invoked::Failed(failure) => Err(raise(failure)),
-        Invoked::Interrupted(_) | Invoked::Parent => Err(Stop::Unwind),
-    }
-}
-
-/// The failure of an invoked graph, as the exception that it was.
-fn raise(failure: Failure) -> Stop {
-    let class = failure.exception.clone().unwrap_or_else(|| match failure.kind {
-        FailureKind::RecursionLimit => "GraphRecursionError".into(),
-        FailureKind::InvalidUpdate => "InvalidUpdateError".into(),
-        _ => "RuntimeError".into(),
-    });
-    Stop::Raise(HostException::new(class, failure.message))
-}
-
 /// A value that only the host can know, recorded so that a rerun sees the same.
 async fn local(
     context: &TaskContext,
@@ -412,7 +388,8 @@ fn random_int() -> Value {
     Value::Int((uuid::Uuid::new_v4().as_u128() >> 66) as i64)
 }
 
-fn text(call: &HostCall, position: usize, name: &str) -> Result<String, Stop> {
+/// A text argument.
+pub fn text(call: &HostCall, position: usize, name: &str) -> Result<String, Stop> {
     match argument(call, position, name) {
         Value::Str(text) => Ok(text.to_string()),
         other => Err(Stop::Raise(HostException::new(

@@ -19,6 +19,7 @@ mod model;
 pub mod plan;
 mod python;
 mod structured;
+mod subgraph;
 pub mod template;
 mod tool_node;
 mod typed;

@@ -62,6 +62,7 @@ async fn read(store: &Store, context: &TaskContext, call: &HostCall) -> Result<V
 fn failure(stop: Stop) -> Failure {
     match stop {
         Stop::Raise(exception) => Failure::exception(&exception.class, exception.message),
+        Stop::Raised(_, failure) => *failure,
         Stop::Fail(failure) => failure,
         Stop::Unwind => unreachable!("memory runs no graph"),
     }

@@ -198,12 +198,14 @@ struct Drive<'a> {
     taken: Option<&'a AtomicUsize>,
     questions: usize,
     invoked: u32,
+    /// Failed calls that became exceptions.
+    failed: Vec<Failure>,
 }
 
 impl<'a> Drive<'a> {
     fn new(services: &'a Services, context: &'a TaskContext, call: &FunctionCall<'a>) -> Self {
         let FunctionCall { answers, taken, .. } = *call;
-        Drive { services, context, answers, taken, questions: 0, invoked: 0 }
+        Drive { services, context, answers, taken, questions: 0, invoked: 0, failed: Vec::new() }
     }
 
     async fn go_on(&mut self, mut call: Call, suspended: Suspended) -> Ended {
@@ -218,9 +220,8 @@ impl<'a> Drive<'a> {
         loop {
             match call.next().await {
                 Step::Returned(value) => return Ended::Returned(value),
-                Step::Raised(failure) | Step::Limit(failure) | Step::Crashed(failure) => {
-                    return Ended::Failed(failure);
-                }
+                Step::Raised(failure) => return Ended::Failed(self.as_it_failed(failure)),
+                Step::Limit(failure) | Step::Crashed(failure) => return Ended::Failed(failure),
                 Step::Printed(text) => {
                     self.context.emit(EventKind::Print, Value::map([("text", Value::str(text))]));
                 }
@@ -278,7 +279,35 @@ impl<'a> Drive<'a> {
     async fn answer(&mut self, asked: HostCall) -> Result<Result<Value, HostException>, Ended> {
         let ordinal = self.invoked;
         self.invoked += u32::from(asked.name.starts_with("subgraph."));
-        settle(host_call::answer(self.services, self.context, &asked, ordinal).await)
+        let outcome = host_call::answer(self.services, self.context, &asked, ordinal).await;
+        self.settle(outcome)
+    }
+
+    /// A failed call becomes an exception that the function may catch.
+    fn settle(
+        &mut self,
+        outcome: Result<Value, Stop>,
+    ) -> Result<Result<Value, HostException>, Ended> {
+        match outcome {
+            Ok(value) => Ok(Ok(value)),
+            Err(Stop::Raise(exception)) => Ok(Err(exception)),
+            Err(Stop::Raised(exception, failure)) => {
+                self.failed.push(*failure);
+                Ok(Err(exception))
+            }
+            Err(Stop::Fail(failure)) => Err(Ended::Failed(failure)),
+            Err(Stop::Unwind) => Err(Ended::Unwound),
+        }
+    }
+
+    /// An exception that nobody caught, with the code of the call that failed.
+    fn as_it_failed(&self, mut raised: Failure) -> Failure {
+        let known = self.failed.iter().rev().find(|failed| failed.message == raised.message);
+        if let Some(known) = known {
+            raised.code.clone_from(&known.code);
+            raised.help = raised.help.or_else(|| known.help.clone());
+        }
+        raised
     }
 
     /// Answers calls that wait at once; goes on as soon as one has its answer.
@@ -299,19 +328,9 @@ impl<'a> Drive<'a> {
             });
         }
         while let Some((id, outcome)) = pending.next().await {
-            call.resume(id, settle(outcome)?);
+            call.resume(id, self.settle(outcome)?);
         }
         Ok(())
-    }
-}
-
-/// A failed call becomes an exception that the function may catch.
-fn settle(outcome: Result<Value, Stop>) -> Result<Result<Value, HostException>, Ended> {
-    match outcome {
-        Ok(value) => Ok(Ok(value)),
-        Err(Stop::Raise(exception)) => Ok(Err(exception)),
-        Err(Stop::Fail(failure)) => Err(Ended::Failed(failure)),
-        Err(Stop::Unwind) => Err(Ended::Unwound),
     }
 }
 

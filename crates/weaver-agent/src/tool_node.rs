@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use futures::future::join_all;
 use weaver_core::spec::{END, FunctionSpec, ToolErrors, ToolSpec};
 use weaver_core::{EventKind, Failure, FailureKind, Map, Message, MessageKind, Value};
+use weaver_engine::policy::is_instance;
 use weaver_engine::{Answer, NodeOutput, Route};
 use weaver_runtime::TaskContext;
 
@@ -144,10 +145,21 @@ impl ToolNode<'_> {
             },
             Ended::Interrupted(question) => Called::Waits(question),
             Ended::Unwound => Called::Waits(Value::Null),
-            Ended::Failed(failure) => match self.text_for_model(&failure) {
-                Some(text) => Called::Message(tool_message(call, Value::str(text), true)),
-                None => Called::Failed(failure),
-            },
+            Ended::Failed(failure) => {
+                let said = match self.handle_errors {
+                    ToolErrors::Function { id, classes }
+                        if is_for_model(&failure) && is_one_of(&failure, classes) =>
+                    {
+                        said_by(services, python, context, id, &failure).await.map(Some)
+                    }
+                    _ => Ok(self.text_for_model(&failure).map(Value::from)),
+                };
+                match said {
+                    Ok(Some(text)) => Called::Message(tool_message(call, text, true)),
+                    Ok(None) => Called::Failed(failure),
+                    Err(failure) => Called::Failed(failure),
+                }
+            }
         }
     }
 
@@ -161,14 +173,16 @@ impl ToolNode<'_> {
             ToolErrors::Arguments => {
                 (failure.code == TOOL_ARGUMENTS).then(|| failure.message.clone())
             }
-            ToolErrors::All => {
+            ToolErrors::Classes(classes) if !is_one_of(failure, classes) => None,
+            ToolErrors::All | ToolErrors::Classes(_) => {
                 let error = match &failure.exception {
-                    Some(class) => format!("{class}({})", quoted(&failure.message)),
+                    Some(class) => failure.python_repr(class),
                     None => failure.to_string(),
                 };
                 Some(format!("Error: {error}\n Please fix your mistakes."))
             }
             ToolErrors::Text(text) => Some(text.clone()),
+            ToolErrors::Function { .. } => None,
         }
     }
 
@@ -226,6 +240,38 @@ impl ToolNode<'_> {
     }
 }
 
+/// Whether an exception is of one of the classes; of none, it is of any.
+fn is_one_of(failure: &Failure, classes: &[String]) -> bool {
+    let any = |class: &String| class == "Exception" || is_instance(failure, class);
+    classes.is_empty() || classes.iter().any(any)
+}
+
+/// What a function of the file says of a failure.
+async fn said_by(
+    services: &Services,
+    python: &Python,
+    context: &TaskContext,
+    id: &str,
+    failure: &Failure,
+) -> Result<Value, Failure> {
+    let function_call = FunctionCall {
+        function: id,
+        args: vec![convert::exception(failure)],
+        kwargs: Map::new(),
+        input_class: None,
+        answers: &[],
+        taken: Some(&AtomicUsize::new(0)),
+        limits: Default::default(),
+    };
+    match python.call(services, context, function_call).await {
+        Ended::Returned(value) => Ok(value),
+        Ended::Failed(failure) => Err(failure),
+        Ended::Interrupted(_) | Ended::Unwound => {
+            Err(convert::invalid(format!("`{id}` handles tool errors, so it must not wait")))
+        }
+    }
+}
+
 /// `tools` when the last message asks for calls, else the exit.
 pub fn tools_condition(state: &Value) -> Result<Route<Value>, Failure> {
     let last = match state {
@@ -258,23 +304,6 @@ fn check_arguments(spec: &ToolSpec, args: &Value) -> Result<(), Failure> {
         failure.exception = Some("ToolInvocationError".into());
         failure
     })
-}
-
-/// Text as Python's `repr` quotes it.
-fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut out = String::from(quote);
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == '\\' || c == quote => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out.push(quote);
-    out
 }
 
 /// A command whose message for the model bears the tool's name.

@@ -30,15 +30,16 @@ fn body(line: &str) -> Vec<String> {
 /// A file that uses a piece of syntax as the interpreter names it.
 fn syntax(name: &str) -> &'static str {
     match name {
-        "Yield" => "def node(state):\n    yield {}\n",
-        "YieldFrom" => "def node(state):\n    yield from []\n",
-        "AsyncFor" => "async def node(state):\n    async for x in state: pass\n",
+        "YieldValue" => "def items():\n    x = yield 1\ndef node(state): return list(items())\n",
+        "EndlessGenerator" => {
+            "def items():\n    while True:\n        yield 1\ndef node(state): return items()\n"
+        }
+        "GeneratorNode" => "def node(state):\n    yield {}\n",
         "AsyncWith" => "async def node(state):\n    async with state: pass\n",
-        "AsyncComprehension" => "async def node(state):\n    return [x async for x in state]\n",
         "TryStar" => "def node(state):\n    try: pass\n    except* ValueError: pass\n",
         "TypeAlias" => "def node(state):\n    type X = int\n",
         "MethodDecorator" => {
-            "class A:\n    @property\n    def x(self): return 1\ndef node(state): return A()\n"
+            "class A:\n    @cache\n    def x(self): return 1\ndef node(state): return A()\n"
         }
         "Metaclass" => "class A(metaclass=M): pass\ndef node(state): return A()\n",
         "SuperMethod" => {
@@ -94,6 +95,8 @@ fn what_the_interpreter_runs_is_not_reported() {
         "def node(state):\n    d = {'a': 1}\n    del d['a']\n    return d\n",
         "def node(state): return [callable(node), issubclass(int, str), type(state).__name__]\n",
         "from functools import wraps\nfrom dataclasses import asdict\ndef node(state): return [wraps, asdict]\n",
+        "class A:\n    @property\n    def x(self): return 1\nclass B(A):\n    def y(self): return super().z()\ndef node(state): return B().x\n",
+        "def items():\n    yield 1\n    yield from [2]\nasync def node(state): return [x async for x in items()]\n",
         "def open(x): return x\ndef help(): return 1\ndef node(state): return [open(1), help()]\n",
         "from contextlib import suppress\nfrom langchain_groq import ChatGroq\ndef node(state):\n    with suppress(ValueError): return ChatGroq()\n",
     ] {

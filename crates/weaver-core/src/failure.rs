@@ -106,6 +106,24 @@ impl Failure {
         failure
     }
 
+    /// `Class('message')`, as Python writes an exception of that class.
+    pub fn python_repr(&self, class: &str) -> String {
+        match class {
+            "KeyError" => format!("{class}({})", self.message),
+            _ if self.message.is_empty() => format!("{class}()"),
+            _ => format!("{class}({})", python_quoted(&self.message)),
+        }
+    }
+
+    /// What the exception was made with: its message; of a `KeyError`, whose message
+    /// is its key as Python writes it, the key.
+    pub fn argument(&self) -> &str {
+        let quoted = |quote| self.message.strip_prefix(quote)?.strip_suffix(quote);
+        let key = || quoted('\'').or_else(|| quoted('"'));
+        let is_key = self.exception.as_deref() == Some("KeyError");
+        is_key.then(key).flatten().unwrap_or(&self.message)
+    }
+
     /// The same with the way out.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -131,6 +149,23 @@ impl Failure {
     }
 }
 
+/// Text as Python's `repr` writes it.
+pub fn python_quoted(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut out = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == '\\' || c == quote => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+    out
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(class) = &self.exception {
@@ -141,3 +176,19 @@ impl std::fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exceptions_read_as_in_python() {
+        let text =
+            |class: &str, message: &str| Failure::exception(class, message).python_repr(class);
+        assert_eq!(text("ValueError", "it's"), "ValueError(\"it's\")");
+        assert_eq!(text("KeyError", "'x'"), "KeyError('x')");
+        assert_eq!(text("RuntimeError", ""), "RuntimeError()");
+        assert_eq!(Failure::exception("KeyError", "'x'").argument(), "x");
+        assert_eq!(Failure::exception("ValueError", "'x'").argument(), "'x'");
+    }
+}

@@ -24,7 +24,8 @@ pub struct Program {
     /// The `@tool` functions that the source holds.
     pub tools: Vec<ToolSpec>,
     /// Compiled graphs that functions name (`sub.invoke(...)`): local name and
-    /// [`crate::spec::GraphSpec::name`].
+    /// [`crate::spec::GraphSpec::name`], with `/variable` for one of its
+    /// [`crate::spec::GraphSpec::variants`].
     pub graphs: Vec<(String, String)>,
     /// Lambdas that nodes, branches or reducers are: [`crate::spec::FunctionSpec::id`]
     /// and the expression's text.

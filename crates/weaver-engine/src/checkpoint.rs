@@ -372,6 +372,9 @@ pub struct TaskRecord<V> {
     /// Answers to its questions so far, in order.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<V>,
+    /// How many of them had come when each of its branches that ask first asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub branch_answers: Vec<usize>,
     /// The questions it waits on.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub interrupts: Vec<Interrupt<V>>,
@@ -399,6 +402,9 @@ pub struct CommandRecord<V> {
     /// Answers by question.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<(InterruptId, V)>,
+    /// Whose question a bare answer among them is for: the asking task's namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lone: Option<(Arc<str>, InterruptId)>,
     /// An answer for whichever question comes first.
     #[serde(default = "no_value", skip_serializing_if = "Option::is_none")]
     pub bare: Option<V>,
@@ -444,6 +450,6 @@ impl<V> Saved<V> {
 
 impl<V> Default for CommandRecord<V> {
     fn default() -> Self {
-        CommandRecord { writes: Vec::new(), answers: Vec::new(), bare: None }
+        CommandRecord { writes: Vec::new(), answers: Vec::new(), lone: None, bare: None }
     }
 }

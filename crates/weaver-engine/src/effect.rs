@@ -9,7 +9,7 @@ use weaver_core::Failure;
 use crate::checkpoint::{Commit, PendingRecord, Saved, SavedWrite, TaskPath};
 use crate::graph::Graph;
 use crate::hash::{CheckpointId, Hex, InterruptId, TaskId};
-use crate::stream::Chunk;
+use crate::stream::{Chunk, StreamModes};
 use crate::value::StateValue;
 use crate::view::CallInput;
 
@@ -53,6 +53,8 @@ pub enum Effect<V: StateValue> {
         /// What came of it. After [`Invoked::Interrupted`] and
         /// [`Invoked::Parent`] the call itself has ended: unwind it.
         result: Invoked<V>,
+        /// Its chunks of the modes that were asked for, as `stream()` gives them.
+        chunks: Vec<Chunk<V>>,
     },
     /// A failed attempt will be tried again; for the log.
     Retry {
@@ -88,7 +90,7 @@ pub struct Call<V: StateValue> {
     pub what: Arc<str>,
     /// What it is given.
     pub input: CallInput<V>,
-    /// Answers to the task's `interrupt()` calls so far: the k-th call returns
+    /// Answers to the function's `interrupt()` calls so far: the k-th call returns
     /// the k-th answer, the next one ends the call with [`Answer::Interrupted`].
     pub answers: Vec<V>,
     /// The name of the input schema, if the node has one: for coercion.
@@ -369,6 +371,8 @@ pub enum Happened<V: StateValue> {
         graph: Graph<V>,
         /// Its input.
         input: V,
+        /// Modes whose chunks come with the answer.
+        stream: StreamModes,
     },
     /// Only time has passed: see [`crate::Run::poll_timeout`].
     Timeout,

@@ -96,6 +96,9 @@ pub enum Siblings {
     /// They run to their end and their writes are kept: paid work is not lost.
     #[default]
     Finish,
+    /// Those that wait for their turn (see [`RunOptions::max_concurrency`]) run too, as
+    /// if all had started at once.
+    RunAll,
     /// They are stopped.
     Stop,
 }
@@ -116,6 +119,10 @@ pub struct RunOptions {
     pub stream: StreamModes,
     /// Whether subgraphs emit theirs too.
     pub stream_subgraphs: bool,
+    /// Whether values and updates show all keys of the state, as LangGraph's `stream()`
+    /// does, or only those of the output schema, as `invoke()` returns them. Subgraphs
+    /// show those of theirs.
+    pub stream_all_keys: bool,
     /// Breakpoints in place of the graph's own.
     pub interrupt_before: Option<Targets>,
     /// Breakpoints in place of the graph's own.
@@ -133,6 +140,7 @@ impl Default for RunOptions {
             max_concurrency: None,
             stream: StreamModes::NONE,
             stream_subgraphs: false,
+            stream_all_keys: false,
             interrupt_before: None,
             interrupt_after: None,
             siblings: Siblings::default(),

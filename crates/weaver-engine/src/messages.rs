@@ -147,6 +147,8 @@ fn is_proper<V: StateValue>(list: &V) -> bool {
 /// A list of messages with ids, of whatever `add_messages` takes.
 fn coerce<V: StateValue>(value: V, seed: (u128, u64), side: u64) -> Result<Vec<V>, String> {
     let items = match value.items() {
+        // A tuple `(role, text)` is one message; it has become a list on its way here.
+        Some([role, text]) if is_role(role) && text.text().is_some() => vec![value],
         Some(items) => items.to_vec(),
         None => vec![value],
     };
@@ -159,6 +161,11 @@ fn coerce<V: StateValue>(value: V, seed: (u128, u64), side: u64) -> Result<Vec<V
         });
     }
     Ok(messages)
+}
+
+fn is_role<V: StateValue>(word: &V) -> bool {
+    let roles = ["user", "human", "assistant", "ai", "system", "developer"];
+    word.text().is_some_and(|word| roles.contains(&&*word))
 }
 
 /// An id for a message that has none: shaped like those that LangGraph gives.
@@ -220,6 +227,21 @@ mod tests {
             r#"[{"role":"user","content":"x","id":"0"},{"role":"remove","id":"__remove_all__"},{"role":"user","content":"n","id":"5"}]"#,
             "5=n",
         );
+    }
+
+    #[test]
+    fn a_pair_of_role_and_text_is_one_message() {
+        let contents = |right: &str| {
+            let right = Value::from_json(right).expect("the test's own JSON");
+            let mut slot = None;
+            add(&mut slot, &mut MessageIndex::default(), right, (1, 1)).expect("they are messages");
+            let list = slot.as_ref().and_then(Value::as_list).unwrap_or_default();
+            let texts = list.iter().filter_map(|message| message.get("content")?.as_str());
+            texts.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(contents(r#"["user","hi"]"#), "hi");
+        assert_eq!(contents(r#"["hi","you"]"#), "hi you");
+        assert_eq!(contents(r#"[["user","a"],["ai","b"]]"#), "a b");
     }
 
     /// `add_messages` as its definition reads, on (id, text) pairs.

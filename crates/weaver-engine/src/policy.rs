@@ -80,11 +80,10 @@ pub struct CachePolicy {
 pub fn default_retry_on(failure: &Failure) -> bool {
     match failure.kind {
         FailureKind::Exception | FailureKind::InvalidUpdate => {
-            failure.exception.as_deref().is_none_or(|class| {
-                failure.retryable
-                    || is_subclass(class, "ConnectionError")
-                    || !NOT_RETRIED.iter().any(|base| is_subclass(class, base))
-            })
+            failure.exception.is_none()
+                || failure.retryable
+                || is_instance(failure, "ConnectionError")
+                || !NOT_RETRIED.iter().any(|base| is_instance(failure, base))
         }
         FailureKind::Timeout | FailureKind::Crash => true,
         FailureKind::Model | FailureKind::Tool => failure.retryable,
@@ -118,7 +117,7 @@ pub fn is_instance(failure: &Failure, class: &str) -> bool {
         FailureKind::Timeout => "NodeTimeoutError",
         _ => "Exception",
     });
-    is_subclass(own, class)
+    is_subclass(own, class) || failure.bases.iter().any(|base| is_subclass(base, class))
 }
 
 /// Whether a Python class is, or derives from, another. Knows the built-in

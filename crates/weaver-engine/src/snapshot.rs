@@ -67,7 +67,7 @@ impl<V: StateValue> Snapshot<V> {
             snapshot.values = values(graph, &channels);
         }
         for task in &mut snapshot.tasks {
-            let record = record_of(saved, task.id);
+            let record = record_of(&saved.pending, task.id);
             task.interrupts = record.map(pending_interrupts).unwrap_or_default();
         }
         let unfinished = snapshot.tasks.iter().filter(|task| task.result.is_none());
@@ -83,8 +83,11 @@ impl<V: StateValue> Snapshot<V> {
         if !apply_command(graph, saved, &mut channels) {
             channels = Channels::restore(&graph.0, state, false);
         }
-        let mut tasks: Vec<TaskSnapshot<V>> =
-            state.next.iter().map(|task| task_snapshot(graph, saved, task)).collect();
+        let mut tasks: Vec<TaskSnapshot<V>> = state
+            .next
+            .iter()
+            .map(|task| task_snapshot(graph, &state.namespace, &saved.pending, task))
+            .collect();
         // Sends first, then nodes in the order in which they were added.
         tasks.sort_by_key(|task| {
             let node = graph.0.node_ids.get(&task.node);
@@ -111,19 +114,21 @@ impl<V: StateValue> Snapshot<V> {
     }
 }
 
-fn task_snapshot<V: StateValue>(
+/// A task of a superstep with what the records say that it has come to.
+pub(crate) fn task_snapshot<V: StateValue>(
     graph: &Graph<V>,
-    saved: &Saved<V>,
-    task: &crate::checkpoint::TaskRef,
+    namespace: &str,
+    pending: &[PendingRecord<V>],
+    task: &TaskRef,
 ) -> TaskSnapshot<V> {
-    let record = record_of(saved, task.id);
+    let record = record_of(pending, task.id);
     let node = graph.0.node_ids.get(&task.node).map(|node| &graph.0.nodes[*node as usize]);
     let subgraph = node.and_then(|node| match node.body {
         Body::Subgraph(_, Persistence::Inherit) => {
-            Some(task_namespace(&saved.state.namespace, &task.node, task.id).into())
+            Some(task_namespace(namespace, &task.node, task.id).into())
         }
         Body::Subgraph(_, Persistence::Own) => {
-            let namespace = task_namespace(&saved.state.namespace, &task.node, task.id);
+            let namespace = task_namespace(namespace, &task.node, task.id);
             Some(crate::run::stable_namespace(&namespace).into())
         }
         _ => None,
@@ -193,8 +198,8 @@ fn apply_tasks<V: StateValue>(
     folds.is_empty()
 }
 
-fn record_of<V>(saved: &Saved<V>, task: TaskId) -> Option<&TaskRecord<V>> {
-    saved.pending.iter().find_map(|record| match record {
+fn record_of<V>(pending: &[PendingRecord<V>], task: TaskId) -> Option<&TaskRecord<V>> {
+    pending.iter().find_map(|record| match record {
         PendingRecord::Task(record) if record.task.id == task => Some(record),
         _ => None,
     })

@@ -7,6 +7,7 @@ use weaver_core::Failure;
 use crate::checkpoint::{Source, TaskPath};
 use crate::effect::Interrupt;
 use crate::hash::{CheckpointId, TaskId};
+use crate::snapshot::TaskSnapshot;
 
 /// Which chunks a run emits. `messages` and `custom` chunks of running nodes
 /// come from the host itself; the engine adds messages written to state.
@@ -37,6 +38,19 @@ impl StreamModes {
     /// Whether all of the other's are among these.
     pub const fn has(self, other: StreamModes) -> bool {
         self.0 & other.0 == other.0
+    }
+}
+
+impl<V> Chunk<V> {
+    /// The mode that it belongs to.
+    pub fn mode(&self) -> StreamModes {
+        match self {
+            Chunk::Values { .. } => StreamModes::VALUES,
+            Chunk::Update { .. } | Chunk::Interrupts(_) => StreamModes::UPDATES,
+            Chunk::Message { .. } => StreamModes::MESSAGES,
+            Chunk::TaskStart { .. } | Chunk::TaskEnd { .. } => StreamModes::TASKS,
+            Chunk::Checkpoint { .. } => StreamModes::CHECKPOINTS,
+        }
     }
 }
 
@@ -96,11 +110,11 @@ pub enum Chunk<V> {
         /// What it wrote, by output key.
         result: Vec<(Arc<str>, V)>,
         /// Why it failed.
-        error: Option<Failure>,
+        error: Option<Box<Failure>>,
         /// What it waits on.
         interrupts: Vec<Interrupt<V>>,
     },
-    /// Mode checkpoints: the state as it was saved.
+    /// Mode checkpoints: the saved state that a superstep starts from.
     Checkpoint {
         /// Its id.
         id: CheckpointId,
@@ -112,7 +126,7 @@ pub enum Chunk<V> {
         source: Source,
         /// All state keys that have a value.
         values: V,
-        /// Nodes that run next.
-        next: Vec<Arc<str>>,
+        /// The tasks that run next, with what they had come to in an earlier run.
+        tasks: Vec<TaskSnapshot<V>>,
     },
 }

@@ -53,6 +53,7 @@ impl<V: StateValue> Saved<V> {
                     task,
                     writes,
                     answers: Vec::new(),
+                    branch_answers: Vec::new(),
                     interrupts: Vec::new(),
                     asked: Vec::new(),
                     error: None,

@@ -55,7 +55,7 @@ fn siblings_of_a_failed_task_finish_or_stop_as_asked() {
         let ended = matches!(effects.last(), Some(Effect::Finish(Outcome::Failed(_))));
         match siblings {
             Siblings::Stop => assert!(stops == 2 && ended, "{effects:?}"),
-            Siblings::Finish => {
+            Siblings::Finish | Siblings::RunAll => {
                 assert!(stops == 0 && !ended);
                 for call in [&calls[2], &calls[0]] {
                     let answer = update("{}");

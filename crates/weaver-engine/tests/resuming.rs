@@ -36,6 +36,29 @@ fn a_node_restarts_with_the_answers_so_far() {
 }
 
 #[test]
+fn questions_are_counted_through_a_task_and_its_branches() {
+    let route = |call: &Call<Value>| match call.answers.first() {
+        None => Answer::Interrupted(vec![Value::str(&*call.what)]),
+        Some(name) => Answer::Routes(vec![Route::Key(name.clone())]),
+    };
+    let mut build = Build::new();
+    build.node("ask", asks(1)).logs("a").logs("b").edge("__start__", "ask");
+    build.branch("ask", "first", route).branch("ask", "second", route);
+    let mut world = build.world();
+    let mut asked = interrupts(&world.input("{}"));
+    for (answer, next) in [("\"body\"", "first"), ("\"a\"", "second")] {
+        let more = interrupts(&world.resume(answer));
+        assert_eq!(more[0].value, Value::str(next));
+        assert!(asked.iter().all(|before| before.id != more[0].id));
+        asked.extend(more);
+    }
+    assert_eq!(world.snapshot().next, [std::sync::Arc::from("ask")]);
+    assert_eq!(key(&world.resume("\"b\""), "log"), r#"["body","a","b"]"#);
+    let bodies = world.calls.iter().filter(|call| *call == "ask").count();
+    assert_eq!(bodies, 4, "the whole task runs again after each answer");
+}
+
+#[test]
 fn siblings_of_a_question_keep_their_writes_and_do_not_run_again() {
     let mut build = Build::new();
     build.node("ask", asks(1)).logs("other").edge("__start__", "ask").edge("__start__", "other");

@@ -43,7 +43,10 @@ fn shown(world: &World) -> Vec<String> {
                     error.as_ref().map_or("", |_| " failed")
                 )
             }
-            Chunk::Checkpoint { step, next, .. } => format!("checkpoint {step} {}", next.join(",")),
+            Chunk::Checkpoint { step, tasks, .. } => {
+                let next: Vec<&str> = tasks.iter().map(|task| &*task.node).collect();
+                format!("checkpoint {step} {}", next.join(","))
+            }
         };
         let namespace = namespace.split(':').next().unwrap_or_default();
         let line = line.trim_end().to_owned();
@@ -213,18 +216,20 @@ fn invoking(
             Effect::Call(call) if &*call.what == "outer" => {
                 results.clear();
                 let (call, graph, input) = (call.id, inner.clone(), json("{}"));
-                run.handle(now, Happened::Invoke { call, ordinal: 0, graph, input });
+                let stream = StreamModes::UPDATES;
+                run.handle(now, Happened::Invoke { call, ordinal: 0, graph, input, stream });
             }
             Effect::Call(call) => {
                 let answer = world.functions[&*call.what](&call);
                 run.handle(now, Happened::Returned { id: call.id, answer });
             }
-            Effect::Invoked { call, ordinal, result: Invoked::Done(value) } => {
+            Effect::Invoked { call, ordinal, result: Invoked::Done(value), .. } => {
                 told.push(format!("{ordinal} {}", value.get("log").unwrap().to_json()));
                 results.push(value.get("log").unwrap().clone());
                 if ordinal == 0 {
                     let (graph, input) = (inner.clone(), json("{}"));
-                    run.handle(now, Happened::Invoke { call, ordinal: 1, graph, input });
+                    let stream = StreamModes::NONE;
+                    run.handle(now, Happened::Invoke { call, ordinal: 1, graph, input, stream });
                 } else {
                     let log = Value::list(std::mem::take(&mut results));
                     let answer = Answer::Node(NodeOutput::Fields(vec![("log".into(), log)]));

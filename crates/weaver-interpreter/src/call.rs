@@ -162,6 +162,12 @@ impl Call {
                     if matches!(self.phase, Phase::Loading { .. }) {
                         self.drop_worker();
                     }
+                    // It may have raised before it had taken all in.
+                    if let Some(worker) =
+                        self.lease.as_mut().and_then(|lease| lease.worker.as_mut())
+                    {
+                        worker.kept.clear();
+                    }
                     let failure = self.shared.place(failure);
                     return Ok(self.end(Step::Raised(failure)));
                 }
@@ -294,6 +300,11 @@ impl Call {
 
     /// The module is made: keeps it as a template where that is right, and calls.
     async fn module_is_ready(&mut self, pure_module: bool) -> Result<(), Step> {
+        let Shared { prepared, .. } = &*self.shared;
+        let reusable = (pure_module && prepared.traceless).then_some(prepared.code_hash);
+        if let Some(worker) = self.lease.as_mut().and_then(|lease| lease.worker.as_mut()) {
+            worker.reusable = reusable;
+        }
         if pure_module && matches!(self.phase, Phase::Loading { keep: true }) {
             self.send(&protocol::plain(request::SAVE)).await?;
             if let Reply::State(state) = self.receive().await? {
@@ -304,7 +315,14 @@ impl Call {
     }
 
     async fn start_function(&mut self) -> Result<(), Step> {
-        let frame = protocol::call(&self.request).map_err(|_| too_deep("the function's input"))?;
+        let Shared { prepared, id, .. } = &*self.shared;
+        let worker = self.lease.as_mut().and_then(|lease| lease.worker.as_mut());
+        let kept = worker.filter(|_| prepared.keeps_values).map(|worker| {
+            let forget = worker.kept.start(*id, self.request.limits.memory);
+            (&mut worker.kept, forget)
+        });
+        let frame =
+            protocol::call(&self.request, kept).map_err(|_| too_deep("the function's input"))?;
         self.request.args.clear();
         self.request.kwargs.clear();
         self.send(&frame).await?;

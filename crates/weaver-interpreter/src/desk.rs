@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use weaver_core::Hash;
 
 use self::state::{Evicted, Found, Main, Modules, Round, State, Waiter};
 use crate::lease::{Lease, Module, Parked, Place, Role};
@@ -68,12 +69,12 @@ impl Desk {
         })
     }
 
-    /// A number for a session.
-    pub(crate) fn admit(&self) -> u64 {
+    /// A number for a session. Sessions of one `program` may use each other's modules.
+    pub(crate) fn admit(&self, program: Option<Hash>) -> u64 {
         let mut state = self.state();
         let id = state.tick();
         let grown = Instant::now();
-        let modules = Modules { main: Main::Nowhere, computing: 0, waiting: 0, grown };
+        let modules = Modules { main: Main::Nowhere, computing: 0, waiting: 0, program, grown };
         state.sessions.insert(id, modules);
         id
     }
@@ -226,7 +227,9 @@ impl Desk {
                 at += 1;
                 continue;
             }
-            let lease = if let Some((worker, role)) = session.and_then(|id| state.live(id)) {
+            let tenant = waiter.tenant.clone();
+            let lease = if let Some((worker, role)) = session.and_then(|id| state.live(id, &tenant))
+            {
                 Lease::new(self, session, role, Some(worker), None, Module::Live)
             } else if let Some(id) = session
                 && let Some(due) = self.may_grow(state, id, now)
@@ -238,10 +241,7 @@ impl Desk {
             } else {
                 let found = match exhausted {
                     true => Found::Soon,
-                    false => {
-                        let tenant = state.queue[at].tenant.clone();
-                        state.clean(&tenant, &mut starting)
-                    }
+                    false => state.clean(&tenant, &mut starting),
                 };
                 match found {
                     Found::Soon => {}
@@ -333,7 +333,10 @@ impl Desk {
                     let main = saved.map_or(Main::Nowhere, Main::Saved);
                     desk.state().put_main(session, main);
                 }
-                Evicted::Call(cell) => cell.put(saved.map_or(Place::Lost, Place::Saved)),
+                Evicted::Call(cell) => {
+                    worker.reusable = None;
+                    cell.put(saved.map_or(Place::Lost, Place::Saved));
+                }
             }
             desk.state().evicting -= 1;
             match well {

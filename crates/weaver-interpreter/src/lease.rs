@@ -94,7 +94,8 @@ impl Lease {
         if let Some(session) = self.session {
             self.desk.unpark(session, at, false);
         }
-        if let Place::Here(worker) = cell.take() {
+        if let Place::Here(mut worker) = cell.take() {
+            worker.reusable = None;
             self.desk.shelve(*worker);
         }
     }

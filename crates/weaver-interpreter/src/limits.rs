@@ -3,19 +3,19 @@
 
 /// Statements and expressions, by the names of Python's `ast`, with what to write instead.
 pub const UNSUPPORTED_SYNTAX: &[(&str, &str)] = &[
-    ("Yield", "build a list and return it"),
-    ("YieldFrom", "build a list and return it"),
-    ("AsyncFor", "use `for` over the finished list; `stream()` gives one"),
+    ("YieldValue", "a generator makes its items at once: build a list and return it"),
+    ("EndlessGenerator", "build a list of as many items as are needed"),
+    ("GeneratorNode", "return the update"),
     ("AsyncWith", "use `with`, or a Python worker"),
-    ("AsyncComprehension", "use a plain comprehension over awaited values"),
     ("TryStar", "use `except`"),
     ("TypeAlias", "assign the type to a name"),
     (
         "MethodDecorator",
-        "`property`, `staticmethod` and `classmethod`: use a plain method or a function",
+        "only `property`, `staticmethod`, `classmethod`, `field_validator`, `model_validator`: \
+         use a plain method or a function",
     ),
     ("Metaclass", "leave the metaclass out"),
-    ("SuperMethod", "`super()` works only as `super().__init__(...)` in an exception class"),
+    ("SuperMethod", "`super()` works in classes that build on one of the file"),
     ("LocalClassWithBases", "define the class at the top of the file"),
 ];
 

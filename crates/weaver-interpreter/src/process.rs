@@ -1,7 +1,7 @@
 //! [`Worker`]: the pool's end of one interpreter process.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,14 +10,20 @@ use std::sync::mpsc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
+use weaver_core::Hash;
 
 use crate::desk::Seat;
+use crate::kept::Kept;
+use crate::patience::Patience;
 use crate::pool::{PoolError, PoolOptions};
 use crate::program;
-use crate::protocol::{self, Reply};
+use crate::protocol::{self, Reply, request};
 
 /// A reply larger than this is not believed.
 const MAX_FRAME_BYTES: usize = 256 << 20;
+
+/// Read at once while looking; most replies are smaller.
+const LOOK_BYTES: usize = 4 << 10;
 
 /// Why a worker gave no reply.
 #[derive(Debug)]
@@ -32,6 +38,7 @@ pub(crate) enum Lost {
 pub(crate) struct Worker {
     stream: UnixStream,
     buffer: Vec<u8>,
+    patience: Patience,
     child: Option<Child>,
     spawner: Spawner,
     /// Whether landlock is among its walls.
@@ -40,6 +47,10 @@ pub(crate) struct Worker {
     pub(crate) tenant: Option<String>,
     /// The session whose module it has, when it waits for that session's calls.
     pub(crate) holds: Option<u64>,
+    /// The program whose module it has, where the calls of that program leave no traces.
+    pub(crate) reusable: Option<Hash>,
+    /// What it still has of the calls before.
+    pub(crate) kept: Kept,
     _seat: Seat,
 }
 
@@ -56,11 +67,14 @@ impl Worker {
         let mut worker = Worker {
             stream: UnixStream::from_std(stream)?,
             buffer: Vec::new(),
+            patience: Patience::default(),
             child: Some(child),
             spawner: spawner.clone(),
             landlock: false,
             tenant: None,
             holds: None,
+            reusable: None,
+            kept: Kept::default(),
             _seat: seat,
         };
         match worker.receive().await {
@@ -83,6 +97,9 @@ impl Worker {
     }
 
     pub(crate) async fn send(&mut self, frame: &[u8]) -> Result<(), Lost> {
+        if matches!(protocol::kind(frame), request::LOAD | request::RESTORE) {
+            self.kept.clear();
+        }
         self.stream.write_all(frame).await.map_err(|_| Lost::Died)
     }
 
@@ -100,12 +117,28 @@ impl Worker {
                     return reply;
                 }
             }
+            if let Some(read) = self.look() {
+                match read {
+                    Ok(0) | Err(_) => return Err(Lost::Died),
+                    Ok(_) => continue,
+                }
+            }
             self.buffer.reserve(16 << 10);
             match self.stream.read_buf(&mut self.buffer).await {
                 Ok(0) | Err(_) => return Err(Lost::Died),
                 Ok(_) => {}
             }
         }
+    }
+
+    /// What comes within a moment; see [`Patience`].
+    fn look(&mut self) -> Option<io::Result<usize>> {
+        let len = self.buffer.len();
+        self.buffer.resize(len + LOOK_BYTES, 0);
+        let read = self.patience.look(self.stream.as_fd(), &mut self.buffer[len..]);
+        let more = read.as_ref().and_then(|read| read.as_ref().ok()).copied().unwrap_or_default();
+        self.buffer.truncate(len + more);
+        read
     }
 
     /// How the process ended; it must have, or be about to.

@@ -11,8 +11,9 @@ use weaver_core::spec::{FieldSpec, SchemaKind, SchemaSpec};
 use weaver_core::value::TYPE_KEY;
 use weaver_core::{Hash, Program, Value};
 
-use crate::lower::{Lowered, lower};
+use crate::lower::{HostClasses, Lowered, lower, lower_expression};
 use crate::names::LACKING_ERRORS;
+use crate::traceless::is_traceless;
 
 /// One input of the interpreter.
 #[derive(Clone, Debug)]
@@ -22,15 +23,17 @@ pub(crate) struct Unit {
     pub(crate) source: String,
 }
 
-const FACES: [&str; 9] = [
+const FACES: [&str; 11] = [
     include_str!("faces/core.py"),
     include_str!("faces/messages.py"),
     include_str!("faces/schemas.py"),
+    include_str!("faces/classes.py"),
     include_str!("faces/graph.py"),
     include_str!("faces/models.py"),
     include_str!("faces/runnables.py"),
     include_str!("faces/prompts.py"),
     include_str!("faces/tools.py"),
+    include_str!("faces/agents.py"),
     include_str!("faces/stdlib.py"),
 ];
 
@@ -43,14 +46,30 @@ pub(crate) struct Prepared {
     pub(crate) lowered: Lowered,
     pub(crate) units: Vec<Unit>,
     pub(crate) code_hash: Hash,
+    /// See [`crate::traceless`].
+    pub(crate) traceless: bool,
+    /// Whether workers keep the values that its functions are given. Not where a
+    /// function may wait for a person: its snapshot would hold all of them.
+    pub(crate) keeps_values: bool,
 }
 
 impl Prepared {
-    pub(crate) fn new(program: &Program) -> Self {
-        let lowered = lower(&program.source);
-        let units = units(program, &lowered);
+    pub(crate) fn new<'p>(program: &'p Program) -> Self {
+        let (enums, schemas): (Vec<_>, Vec<_>) =
+            program.schemas.iter().partition(|schema| schema.kind == SchemaKind::Enum);
+        let names = |schemas: Vec<&'p SchemaSpec>| -> Vec<&'p str> {
+            schemas.into_iter().map(|schema| schema.name.as_str()).collect()
+        };
+        let (enums, schemas) = (names(enums), names(schemas));
+        let classes = HostClasses { schemas: &schemas, enums: &enums };
+        let lowered = lower(&program.source, classes);
+        let units = units(program, &lowered, classes);
         let code_hash = code_hash(&program.file, &units);
-        Prepared { file: program.file.clone(), lowered, units, code_hash }
+        let traceless = is_traceless(program);
+        let mut texts = program.lambdas.iter().map(|(_, text)| text).chain([&program.source]);
+        let keeps_values = traceless && !texts.any(|text| text.contains("interrupt"));
+        let file = program.file.clone();
+        Prepared { file, lowered, units, code_hash, traceless, keeps_values }
     }
 }
 
@@ -61,16 +80,18 @@ pub(crate) fn base_units() -> Vec<Unit> {
 }
 
 /// The inputs that make the module of a program, in order.
-fn units(program: &Program, lowered: &Lowered) -> Vec<Unit> {
+fn units(program: &Program, lowered: &Lowered, classes: HostClasses<'_>) -> Vec<Unit> {
     let ours = |source| Unit { users: false, source };
     let mut units = vec![
         ours(prelude().to_owned()),
-        ours(names(program)),
+        ours(names(program, lowered)),
         Unit { users: true, source: lowered.source.clone() },
         ours(lowered.epilogue.clone()),
     ];
     for (id, text) in &program.lambdas {
-        let lines = "\n".repeat(lambda_line(id).saturating_sub(1));
+        let place = lowered.lowered_line(lambda_line(id));
+        let lines = "\n".repeat((place as usize).saturating_sub(2));
+        let text = lower_expression(text, classes, &lowered.properties);
         let source = format!("{lines}_aw_functions[{}] = (\n{text}\n)", literal(id));
         units.push(Unit { users: true, source });
     }
@@ -98,6 +119,7 @@ fn make_prelude() -> String {
     for (name, face) in [
         ("_aw_coroutine", "coroutine"),
         ("_aw_raised", "raised"),
+        ("_aw_error", "error_maker"),
         ("_aw_catches", "catches"),
         ("_aw_caught", "caught"),
         ("_aw_super", "super_init"),
@@ -106,6 +128,10 @@ fn make_prelude() -> String {
         ("_aw_native", "native_name"),
         ("isinstance", "is_instance"),
         ("_aw_text", "text_property"),
+        ("_aw_all", "all_of"),
+        ("_aw_member", "enum_member"),
+        ("_aw_member_named", "named_member"),
+        ("_aw_nothing", "ignore"),
         ("callable", "is_callable"),
         ("issubclass", "is_subclass"),
     ] {
@@ -125,19 +151,25 @@ fn faces() -> String {
 }
 
 /// What the module knows before the user's source runs.
-fn names(program: &Program) -> String {
+fn names(program: &Program, lowered: &Lowered) -> String {
     let mut out = String::new();
+    for name in &lowered.properties {
+        line(&mut out, format_args!("_aw_property_{name} = _aw['property_reader']({name:?})"));
+    }
     for name in lacking_errors(program) {
         line(&mut out, format_args!("{name} = _aw['error_class']({name:?})"));
     }
     for tool in &program.tools {
-        let name = tool.function.rsplit('.').next().unwrap_or_default();
+        let function = tool.function.rsplit('.').next().unwrap_or_default();
         let spec = Value::map([
             ("name", Value::str(&*tool.name)),
             ("description", Value::str(&*tool.description)),
             ("parameters", tool.parameters.clone()),
         ]);
-        line(&mut out, format_args!("_aw['tool_specs'][{}] = {}", literal(name), python(&spec)));
+        let (function, name) = (literal(function), literal(&tool.name));
+        line(&mut out, format_args!("_aw['tool_specs'][{function}] = {}", python(&spec)));
+        // Tools of a factory share their function's name.
+        line(&mut out, format_args!("_aw['named_tools'][{name}] = _aw['tool_specs'][{function}]"));
     }
     for import in &program.imports {
         // `import a.b` without `as` binds `a`, whose parts are not known one by one.
@@ -296,7 +328,7 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 }
 
 /// `lambda@LINE:COLUMN`.
-fn lambda_line(id: &str) -> usize {
+fn lambda_line(id: &str) -> u32 {
     let line = id.rsplit_once('@').and_then(|(_, place)| place.split(':').next());
     line.and_then(|line| line.parse().ok()).unwrap_or(1)
 }

@@ -1,7 +1,9 @@
 //! The messages between pool and worker.
 
+use weaver_core::value::TYPE_KEY;
 use weaver_core::{Failure, Frame, Value};
 
+use crate::kept::Kept;
 use crate::program::Unit;
 use crate::session::{CallRequest, Limits};
 use crate::step::{Answer, HostCall, HostException};
@@ -95,14 +97,26 @@ pub(crate) fn restore(state: &[u8], limits: &Limits) -> Vec<u8> {
     w.finish()
 }
 
-/// A request to run a function.
-pub(crate) fn call(request: &CallRequest) -> Result<Vec<u8>, Malformed> {
+/// A request to run a function. With `kept`, what the worker has of the first
+/// argument is only named; the flag says whether it is to forget the rest.
+pub(crate) fn call(
+    request: &CallRequest,
+    kept: Option<(&mut Kept, bool)>,
+) -> Result<Vec<u8>, Malformed> {
     let mut w = Writer::frame(request::CALL);
     write_limits(&mut w, &request.limits);
     w.str(&request.function);
     w.str(request.input_class.as_deref().unwrap_or_default());
+    w.u8(u8::from(kept.as_ref().is_some_and(|(_, forget)| *forget)));
     w.uint(request.args.len() as u64);
-    for arg in &request.args {
+    let mut args = request.args.as_slice();
+    if let (Some((kept, _)), Some((Value::Map(state), rest))) = (kept, args.split_first())
+        && !state.contains_key(TYPE_KEY)
+    {
+        kept.write(&mut w, state)?;
+        args = rest;
+    }
+    for arg in args {
         w.value(arg)?;
     }
     w.map(&request.kwargs)?;
@@ -128,6 +142,11 @@ pub(crate) fn resume(answers: &[(u32, Answer)]) -> Result<Vec<u8>, Malformed> {
         }
     }
     Ok(w.finish())
+}
+
+/// What a finished frame asks for.
+pub(crate) fn kind(frame: &[u8]) -> u8 {
+    frame.get(4).copied().unwrap_or_default()
 }
 
 /// A request without parts.

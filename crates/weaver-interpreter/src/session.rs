@@ -72,6 +72,10 @@ impl Default for Limits {
 /// a limit or a crash, and after an unfinished call is dropped, the module is
 /// made anew.
 ///
+/// Where no call of the program can leave anything behind, neither in the module
+/// nor in its arguments, a session goes on in the module that another one of the
+/// same program and tenant has left.
+///
 /// Calls wait for a free interpreter as long as it takes, first come first served.
 #[derive(Clone)]
 pub struct Session {
@@ -80,7 +84,8 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(pool: Arc<Inner>, prepared: Arc<Prepared>, binding: Binding) -> Self {
-        let (id, tenant) = (pool.desk.admit(), binding.tenant.as_str().into());
+        let program = prepared.traceless.then_some(prepared.code_hash);
+        let (id, tenant) = (pool.desk.admit(program), binding.tenant.as_str().into());
         Session { shared: Arc::new(Shared { pool, prepared, binding, id, tenant }) }
     }
 
@@ -117,7 +122,9 @@ impl Shared {
     /// Places of the lowered source become places of the user's.
     pub(crate) fn place(&self, mut failure: Failure) -> Failure {
         for frame in &mut failure.traceback {
-            let original = |column| self.prepared.lowered.original_column(frame.line, column);
+            let lowered = &self.prepared.lowered;
+            frame.line = lowered.original_line(frame.line);
+            let original = |column| lowered.original_column(frame.line, column);
             frame.column = frame.column.map(original);
             frame.end_column = frame.end_column.map(original);
         }

@@ -20,6 +20,13 @@ pub(crate) const FLOAT: u8 = 4;
 pub(crate) const STR: u8 = 5;
 pub(crate) const LIST: u8 = 6;
 pub(crate) const MAP: u8 = 7;
+// What a worker keeps ([`crate::kept`]); only on the way to it. Each with a slot.
+/// A value follows: use and keep it.
+pub(crate) const KEEP: u8 = 8;
+/// Use what is kept.
+pub(crate) const KEPT: u8 = 9;
+/// A list or map follows: add it to what is kept, and use that.
+pub(crate) const MORE: u8 = 10;
 
 /// The bytes do not hold what they should.
 #[derive(Debug, PartialEq, Eq)]

@@ -268,7 +268,7 @@ async fn built_in_rules_call_a_tool_once() {
 async fn built_in_rules_fit_a_schema() {
     let schema = r##"{"type":"object","$defs":{"Kind":{"enum":["sales","technical_support","none"]}},
       "properties":{"kind":{"$ref":"#/$defs/Kind"},"score":{"type":"number","minimum":0,"maximum":10},
-      "approved":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string","maxLength":4}},
+      "approved":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string","maxLength":6}},
       "self":{"$ref":"#"},"when":{"anyOf":[{"type":"null"},{"type":"string","format":"date"}]}},
       "required":["kind","score"]}"##;
     let output = OutputSchema {
@@ -282,8 +282,82 @@ async fn built_in_rules_fit_a_schema() {
     assert_eq!(data.get("kind"), Some(&"technical_support".into()));
     assert_eq!(data.get("score"), Some(&Value::Float(7.0)));
     assert_eq!(data.get("approved"), Some(&true.into()));
-    assert_eq!(data.get("tags").unwrap().to_json(), r#"["I ne"]"#);
+    assert_eq!(data.get("tags").unwrap().to_json(), r#"["tag 1:","tag 2:","tag 3:"]"#);
     assert_eq!(data.get("when"), Some(&"2000-01-01".into()));
+}
+
+/// A model with tools of numbers, and the arguments of its first call.
+async fn called(text: &str, results: &[(&str, &str)]) -> Option<(String, String)> {
+    let schema = r#"{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a","b"]}"#;
+    let city = r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#;
+    let tool = |name: &str, description: &str, schema: &str| ToolDefinition {
+        name: name.into(),
+        description: description.into(),
+        parameters: Value::from_json(schema).unwrap(),
+    };
+    let mut request = user(text);
+    for (number, (name, result)) in results.iter().enumerate() {
+        let mut more = after_tool(text, name, result).messages.split_off(1);
+        for part in more.iter_mut().flat_map(|message| &mut message.parts) {
+            match part {
+                Part::ToolCall(call) => call.id = format!("call_{number}"),
+                Part::ToolResult { call_id, .. } => *call_id = format!("call_{number}"),
+                _ => {}
+            }
+        }
+        request.messages.extend(more);
+    }
+    request.tools = vec![
+        tool("multiply", "Multiply two numbers.", schema),
+        tool("add", "Adds two numbers.", schema),
+        tool("get_weather", "Get the weather of a city.", city),
+    ];
+    let response = Model::with("", "").unwrap().ask(request).await.unwrap();
+    response.tool_calls().next().map(|call| (call.name.clone(), call.arguments.clone()))
+}
+
+#[tokio::test]
+async fn built_in_rules_read_arguments_out_of_the_message() {
+    let call = |name: &str, arguments: &str| Some((name.to_string(), arguments.to_string()));
+    assert_eq!(called("Add 3 and 4.", &[]).await, call("add", r#"{"a":3,"b":4}"#));
+    let chained = "Add 3 and 4. Then multiply the output by 2.";
+    assert_eq!(called(chained, &[]).await, call("add", r#"{"a":3,"b":4}"#));
+    let second = called(chained, &[("add", "7")]).await;
+    assert_eq!(second, call("multiply", r#"{"a":7,"b":2}"#));
+    assert_eq!(called(chained, &[("add", "7"), ("multiply", "14")]).await, None);
+    let weather = called("what is the weather in San Francisco?", &[]).await;
+    assert_eq!(weather, call("get_weather", r#"{"city":"San Francisco"}"#));
+    assert_eq!(called("Hi there! My name is Will.", &[]).await, None);
+    // What another agent's tool said answers nothing here.
+    let handed = called("Add 3 and 4.", &[("transfer_to_math", "transferred")]).await;
+    assert_eq!(handed, call("add", r#"{"a":3,"b":4}"#));
+}
+
+#[tokio::test]
+async fn built_in_rules_make_lists_choices_and_indexes() {
+    let schema = r#"{"type":"object","properties":{
+      "analysts":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"}}}},
+      "steps":{"type":"array","items":{"type":"string"}},
+      "id":{"type":"integer","minimum":0},
+      "score":{"type":"string","description":"Relevant, 'yes' or 'no'"},
+      "next":{"enum":["writer","FINISH"]}}}"#;
+    let output = OutputSchema {
+        name: "Plan".into(),
+        schema: Value::from_json(schema).unwrap(),
+        strict: false,
+    };
+    let request = ChatRequest { output: Some(output), ..user("Make 2 analysts, take 9: a, b") };
+    let model = Model::with("", "").unwrap();
+    let data = model.ask(request.clone()).await.unwrap().json().unwrap();
+    assert_eq!(data.get("analysts").unwrap().as_list().unwrap().len(), 2);
+    assert_eq!(data.get("steps").unwrap().to_json(), r#"["a","b"]"#);
+    assert_eq!(data.get("id"), Some(&Value::Int(0)));
+    assert_eq!(data.get("score"), Some(&"yes".into()));
+    assert_eq!(data.get("next"), Some(&"writer".into()));
+    let mut later = request;
+    later.messages.push(ChatMessage { name: Some("writer".into()), ..ChatMessage::user("Done.") });
+    let data = model.ask(later).await.unwrap().json().unwrap();
+    assert_eq!(data.get("next"), Some(&"FINISH".into()));
 }
 
 #[tokio::test]

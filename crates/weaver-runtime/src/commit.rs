@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use weaver_core::{EventKind, Value};
-use weaver_engine::checkpoint::{Change, Stored, TaskRecord};
+use weaver_engine::checkpoint::{Change, Stored};
 use weaver_engine::{
     CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, Saved, Source, TaskId,
 };
 use weaver_store::{
-    ExecutionId, Interrupt, Lane, Record, SnapshotMeter, State, Store, Ticket, crash_point,
+    Checkpoint, ExecutionId, Interrupt, Lane, Record, SnapshotMeter, State, Store, Ticket,
+    crash_point,
 };
 
 use crate::codec;
@@ -88,7 +89,7 @@ impl Committer {
     pub fn loaded(&mut self, saved: &Saved<Value>, meter: SnapshotMeter) {
         let state = &saved.state;
         let mut records = saved.pending.iter();
-        if records.any(|record| matches!(record, PendingRecord::Task(record) if tells(record))) {
+        if records.any(tells) {
             self.telling.insert(state.id);
         }
         let lane = LaneState { state: state.clone(), meter, held: None };
@@ -123,19 +124,17 @@ impl Committer {
             Some(whole) => State::Full(whole),
             None => State::Delta(delta),
         };
-        let mut row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
         let told = commit.parent.is_some_and(|parent| self.telling.remove(&parent));
-        row.settles_parent = row.settles_parent && !told;
+        let row =
+            settling(codec::checkpoint_row(&self.thread, self.execution, &commit, state), told);
         self.journal.record(Record::Checkpoint(row));
-        // What was asked of the thread is on disk before anything follows from it: all
-        // later ids, and so the keys of calls to the outside, go back to this one.
-        let asked = commit.source != Source::Loop && commit.namespace == self.root;
+        // All later ids, and so the keys of calls to the outside, go back to what was
+        // asked of the thread: it is on disk before the first of those calls.
+        if commit.source != Source::Loop && commit.namespace == self.root {
+            self.journal.note_asked();
+        }
         match self.durability {
             Durability::Sync => self.journal.flush().await?,
-            _ if asked => {
-                self.flush()?;
-                self.settle().await?;
-            }
             _ => {
                 self.unflushed();
                 if self.flush_due().is_some_and(|due| due <= Instant::now()) {
@@ -165,10 +164,10 @@ impl Committer {
 
     /// Takes what a task of an open superstep has come to.
     pub fn save_writes(&mut self, writes: &SaveWrites<Value>) {
+        if tells(&writes.record) {
+            self.telling.insert(writes.checkpoint);
+        }
         if let PendingRecord::Task(record) = &writes.record {
-            if tells(record) {
-                self.telling.insert(writes.checkpoint);
-            }
             for question in &record.interrupts {
                 let id = question.id.to_string();
                 // A question that is asked again keeps the time of its first asking,
@@ -220,18 +219,35 @@ impl Committer {
 
     /// Waits until everything is on disk.
     pub async fn barrier(&mut self) -> Result<(), Error> {
-        for lane in self.lanes.values_mut() {
-            let Some(commit) = lane.held.take() else { continue };
-            // What the tasks of one step wrote says nothing about the whole way.
-            lane.state.wrote.clear();
-            let state = State::Full(codec::encode(&lane.state));
-            let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
-            self.journal.record(Record::Checkpoint(row));
-        }
+        let namespaces: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
+        namespaces.iter().for_each(|namespace| self.release(namespace));
         self.tickets.push_back(self.journal.flush());
         self.settle().await?;
         crash_point!("after_commit");
         Ok(())
+    }
+
+    /// Waits until what this run committed to a namespace can be read from the store.
+    pub async fn readable(&mut self, namespace: &str) -> Result<(), Error> {
+        if self.lanes.contains_key(namespace) {
+            self.release(namespace);
+            self.flush()?;
+            self.settle().await?;
+        }
+        Ok(())
+    }
+
+    /// Records the commit that durability `exit` holds back, if there is one.
+    fn release(&mut self, namespace: &str) {
+        let Some(lane) = self.lanes.get_mut(namespace) else { return };
+        let Some(commit) = lane.held.take() else { return };
+        // What the tasks of one step wrote says nothing about the whole way.
+        lane.state.wrote.clear();
+        lane.state.parent = commit.parent;
+        let state = State::Full(codec::encode(&lane.state));
+        let told = commit.parent.is_some_and(|parent| self.telling.remove(&parent));
+        let row = codec::checkpoint_row(&self.thread, self.execution, &commit, state);
+        self.journal.record(Record::Checkpoint(settling(row, told)));
     }
 
     /// Waits for everything that was handed to the store.
@@ -303,8 +319,19 @@ impl Committer {
 }
 
 /// Whether a record is worth keeping when its superstep is over.
-fn tells(record: &TaskRecord<Value>) -> bool {
-    record.error.is_some() || !(record.interrupts.is_empty() && record.asked.is_empty())
+fn tells(record: &PendingRecord<Value>) -> bool {
+    match record {
+        PendingRecord::Task(task) => {
+            task.error.is_some() || !(task.interrupts.is_empty() && task.asked.is_empty())
+        }
+        PendingRecord::Command(command) => !command.writes.is_empty(),
+    }
+}
+
+/// A row that leaves the records of its parent where they tell something.
+fn settling(mut row: Checkpoint, told: bool) -> Checkpoint {
+    row.settles_parent = row.settles_parent && !told;
+    row
 }
 
 /// Moves a namespace's state on by one commit.

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use weaver_core::{Event, EventKind, Hash, Timestamp, Value};
 use weaver_engine::effect::CacheKey;
 use weaver_engine::{
-    Answer, Call, CallId, CallKind, Effect, Happened, Invoked, Load, Outcome, Run, SavedWrite,
-    TaskInfo,
+    Answer, Call, CallId, CallKind, Chunk, Effect, Happened, Invoked, Load, Outcome, Run,
+    SavedWrite, TaskInfo,
 };
 use weaver_store::{
     CacheEntry, ExecutionChange, ExecutionId, ExecutionStatus, Lane, Record, Store, Totals,
@@ -81,7 +81,7 @@ struct Driver {
     step_count: u64,
     requests: mpsc::UnboundedReceiver<TaskRequest>,
     request_sender: mpsc::UnboundedSender<TaskRequest>,
-    invocations: HashMap<(CallId, u32), oneshot::Sender<Invoked<Value>>>,
+    invocations: HashMap<(CallId, u32), oneshot::Sender<(Invoked<Value>, Vec<Chunk<Value>>)>>,
     /// Taken away once they have fired.
     cancel: Option<CancellationToken>,
     drain: Option<CancellationToken>,
@@ -199,9 +199,9 @@ impl Driver {
                 self.run.handle(time(self.clock), Happened::Cached { id, writes });
             }
             Effect::CachePut { key, ttl, writes } => self.cache(&key, ttl, &writes),
-            Effect::Invoked { call, ordinal, result } => {
+            Effect::Invoked { call, ordinal, result, chunks } => {
                 if let Some(reply) = self.invocations.remove(&(call, ordinal)) {
-                    let _ = reply.send(result);
+                    let _ = reply.send((result, chunks));
                 }
             }
             Effect::Retry { task, failure, delay } => {
@@ -301,7 +301,10 @@ impl Driver {
         let saved = match (grafted, &self.context.store) {
             (Some(grafted), _) => Some(grafted),
             (None, None) => None,
-            (None, Some(store)) => thread::load_below(store, &self.request.thread, &load).await?,
+            (None, Some(store)) => {
+                self.committer.readable(&load.namespace).await?;
+                thread::load_below(store, &self.request.thread, &load).await?
+            }
         };
         let saved = saved.map(|(saved, meter)| {
             self.committer.loaded(&saved, meter);
@@ -389,9 +392,10 @@ impl Driver {
             TaskRequest::Suspend { task, snapshot } => {
                 self.committer.snapshots.insert(task, snapshot);
             }
-            TaskRequest::Invoke { call, ordinal, graph, input, reply } => {
+            TaskRequest::Invoke { call, ordinal, graph, input, stream, reply } => {
                 self.invocations.insert((call, ordinal), reply);
-                self.run.handle(time(self.clock), Happened::Invoke { call, ordinal, graph, input });
+                let happened = Happened::Invoke { call, ordinal, graph, input, stream };
+                self.run.handle(time(self.clock), happened);
             }
         }
     }

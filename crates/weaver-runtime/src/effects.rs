@@ -144,6 +144,10 @@ impl TaskEffects {
             Answered::Failed(failure) => return Err(failure),
             Answered::Unknown => return Err(needs_attention(&request, &slot.key)),
         }
+        if request.policy != EffectPolicy::Local {
+            let journal = self.lock().journal.clone();
+            journal.settle_asked().await.map_err(crate::error::store_failure)?;
+        }
         if request.policy == EffectPolicy::AtMostOnce {
             self.record(&slot, &request, EffectStatus::Intent, Vec::new());
             self.durable().await?;

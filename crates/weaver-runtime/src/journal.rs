@@ -28,6 +28,8 @@ struct Inner {
     batch: Batch,
     totals: Totals,
     listener: Option<Listener>,
+    /// What was asked of the thread may not be on disk yet.
+    asked: bool,
 }
 
 impl Journal {
@@ -41,7 +43,9 @@ impl Journal {
         listener: Option<Listener>,
     ) -> Self {
         let batch = Batch::of(execution);
-        Journal(Arc::new(Mutex::new(Inner { store, execution, sequence, batch, totals, listener })))
+        let asked = false;
+        let inner = Inner { store, execution, sequence, batch, totals, listener, asked };
+        Journal(Arc::new(Mutex::new(inner)))
     }
 
     /// Numbers and times an event, shows it, and keeps it unless it is live only.
@@ -83,6 +87,22 @@ impl Journal {
         let Some(store) = &inner.store else { return Ticket::ready(Ok(())) };
         let batch = std::mem::replace(&mut inner.batch, Batch::of(inner.execution));
         store.append(batch)
+    }
+
+    /// Something was asked of the thread, and recorded: [`Journal::settle_asked`].
+    pub(crate) fn note_asked(&self) {
+        let inner = &mut *self.lock();
+        inner.asked = inner.store.is_some();
+    }
+
+    /// Waits until what was asked of the thread is on disk.
+    pub(crate) async fn settle_asked(&self) -> weaver_store::Result<()> {
+        if self.lock().asked {
+            // Taken back only afterwards: calls beside this one wait as well.
+            self.flush().await?;
+            self.lock().asked = false;
+        }
+        Ok(())
     }
 
     /// Whether anybody looks at events as they happen.

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use weaver_core::{Event, EventKind, Failure, FailureKind, Value};
-use weaver_engine::{Answer, Call, CallId, Graph, Invoked, TaskInfo};
+use weaver_engine::{Answer, Call, CallId, Chunk, Graph, Invoked, StreamModes, TaskInfo};
 use weaver_store::{Interrupt, Store};
 
 use crate::effects::{EffectRequest, Fire, TaskEffects};
@@ -57,7 +57,8 @@ pub(crate) enum TaskRequest {
         ordinal: u32,
         graph: Graph<Value>,
         input: Value,
-        reply: oneshot::Sender<Invoked<Value>>,
+        stream: StreamModes,
+        reply: oneshot::Sender<(Invoked<Value>, Vec<Chunk<Value>>)>,
     },
     Suspend {
         task: String,
@@ -118,16 +119,17 @@ impl TaskContext {
         let _ = self.requests.send(TaskRequest::Reused(self.call, cost));
     }
 
-    /// Runs a graph inside this task. After [`Invoked::Interrupted`] and
-    /// [`Invoked::Parent`] the call itself is over: return.
+    /// Runs a graph inside this task; with its chunks of the modes of `stream`. After
+    /// [`Invoked::Interrupted`] and [`Invoked::Parent`] the call itself is over: return.
     pub async fn invoke(
         &self,
         ordinal: u32,
         graph: Graph<Value>,
         input: Value,
-    ) -> Result<Invoked<Value>, Failure> {
+        stream: StreamModes,
+    ) -> Result<(Invoked<Value>, Vec<Chunk<Value>>), Failure> {
         let (reply, answer) = oneshot::channel();
-        let request = TaskRequest::Invoke { call: self.call, ordinal, graph, input, reply };
+        let request = TaskRequest::Invoke { call: self.call, ordinal, graph, input, stream, reply };
         let gone = || Failure::new(FailureKind::Cancelled, "run_ended", "the run has ended");
         self.requests.send(request).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())

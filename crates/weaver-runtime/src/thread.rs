@@ -106,11 +106,12 @@ pub async fn states(
         let Some((mut saved, _)) = load(store, thread, namespace, Some(id)).await? else {
             continue;
         };
-        let mut children = states.iter().map(|newer| &newer.state);
-        let settled = |child: &&CheckpointState<Value>| {
-            child.parent == Some(id) && child.source == Source::Loop
-        };
-        if let Some(child) = children.find(settled) {
+        let mut children = states.iter().map(|newer| &newer.state).filter(|s| s.parent == Some(id));
+        // An edit tells what its tasks wrote only where it went on with the thread: one
+        // that was made later, beside what had followed, is another branch.
+        let first_edit = children.clone().last().filter(|first| first.source == Source::Update);
+        let settled = |child: &&CheckpointState<Value>| child.source == Source::Loop;
+        if let Some(child) = children.find(settled).or(first_edit) {
             saved.settled_by(child);
         }
         states.push(saved);

@@ -14,7 +14,7 @@ use crate::checks;
 use crate::chunk::{self, ChunkRange};
 use crate::cut;
 use crate::eval::Evaluator;
-use crate::eval::value::Abs;
+use crate::eval::value::{Abs, ClassRef};
 use crate::facts::{self, Item};
 use crate::functions::Functions;
 use crate::problem::{Problems, span};
@@ -161,7 +161,12 @@ pub fn program(analysis: &Analysis, graph: Option<&str>) -> Program {
             .graphs
             .iter()
             .filter_map(|(local, index)| {
-                Some((local.clone(), cutter.graph_names.get(*index)?.clone()))
+                let name = cutter.graph_names.get(*index)?;
+                let mut graphs = analysis.spec.graphs.iter();
+                let graph = graphs.find(|graph| graph.name == *name);
+                let variant = graph.is_some_and(|graph| graph.variants.contains_key(local));
+                let name = if variant { format!("{name}/{local}") } else { name.clone() };
+                Some((local.clone(), name))
             })
             .collect(),
         lambdas: wanted
@@ -250,7 +255,7 @@ pub(crate) fn analyse(file: Arc<str>, source: Arc<str>, cache: &mut Cache) -> An
     evaluator.broken = broken;
     let graph_names: Vec<String> = assembled.iter().map(|graph| graph.spec.name.clone()).collect();
     let mut graphs: Vec<_> = assembled.into_iter().map(|graph| graph.spec).collect();
-    graphs.extend(functional_graphs(&chunks, &mut evaluator));
+    graphs.extend(functional_graphs(&chunks, &mut evaluator, &mut problems));
     graphs.sort_by_key(|graph| graph.span.start);
 
     let known = known_names(&evaluator, &by_name);
@@ -389,6 +394,7 @@ fn all_tools<'a>(
 fn functional_graphs<'a>(
     chunks: &'a [(usize, Arc<Chunk>)],
     evaluator: &mut Evaluator<'a>,
+    problems: &mut Problems,
 ) -> Vec<weaver_core::spec::GraphSpec> {
     let mut graphs = Vec::new();
     for (base, chunk) in chunks {
@@ -408,12 +414,46 @@ fn functional_graphs<'a>(
             if is_entry {
                 let range = syntax::range_of(&def.name);
                 let place = base + range.start..base + range.end;
+                let message = format!(
+                    "`{}` is an `@entrypoint` of the functional API, which only a Python worker runs",
+                    def.name
+                );
+                let help = "not available yet: write its steps as nodes of a `StateGraph`";
+                problems.error("needs_worker", &place, message, help);
                 let place = span(evaluator.text, evaluator.lines, &place);
                 graphs.push(assemble::functional_graph(def.name.as_str(), place));
             }
         }
     }
     graphs
+}
+
+/// Whether a schema's class, or one that it builds on, has methods, or defaults that
+/// only running it gives.
+fn has_body(class: &ClassRef<'_>, spec: &SchemaSpec, evaluator: &Evaluator<'_>) -> bool {
+    if !matches!(spec.kind, SchemaKind::Pydantic | SchemaKind::Dataclass | SchemaKind::Enum) {
+        return false;
+    }
+    let computed = spec.kind != SchemaKind::Enum
+        && spec.fields.iter().any(|field| !field.required && field.default.is_none());
+    let mut open = vec![class.class];
+    let mut seen = Vec::new();
+    while let Some(class) = open.pop() {
+        if class.body.iter().any(|stmt| matches!(stmt, Stmt::FunctionDef(_))) {
+            return true;
+        }
+        seen.push(class.name.as_str());
+        for base in class.arguments.iter().flat_map(|arguments| &arguments.args) {
+            if let Expr::Name(name) = base
+                && !seen.contains(&name.id.as_str())
+                && let Some(value) = evaluator.final_value(&name.id)
+                && let Abs::Class(base) = value.abs
+            {
+                open.push(base.class);
+            }
+        }
+    }
+    computed
 }
 
 /// Module variables that are graphs or classes the host makes.
@@ -430,8 +470,9 @@ fn known_names(evaluator: &Evaluator<'_>, schemas: &SchemaMap<'_>) -> FastMap<St
                     spec.kind == SchemaKind::Dataclass
                         && class.class.arguments.as_ref().is_none_or(|a| a.args.is_empty())
                 });
-                if spec.is_some() && !plain {
-                    known.insert(name.to_string(), Known::Schema);
+                if let Some(spec) = spec.filter(|_| !plain) {
+                    let has_body = has_body(class, spec, evaluator);
+                    known.insert(name.to_string(), Known::Schema { has_body });
                 }
             }
             _ => {}

@@ -11,9 +11,9 @@ use weaver_core::{FastMap, Span};
 use crate::analysis::SchemaMap;
 use crate::eval::outcome::{Outcomes, Target};
 use crate::eval::typed::routes;
-use crate::eval::{Builder, Callable, DeciderDraft, Evaluator, NodeAction};
+use crate::eval::{Builder, Callable, DeciderDraft, DynamicDraft, Evaluator, NodeAction};
 use crate::problem::span;
-use crate::schema::messages_field;
+use crate::schema::{messages_field, plain_field};
 
 /// A graph with what the checks need to know beyond its spec.
 pub(crate) struct Assembled {
@@ -89,7 +89,7 @@ pub(crate) fn graph_names(builders: &[Builder<'_>]) -> Vec<String> {
 struct Assembly<'e, 'a> {
     evaluator: &'e mut Evaluator<'a>,
     edges: Vec<(EdgeSpec, EdgePlace)>,
-    dynamic: Vec<(Range<usize>, String)>,
+    dynamic: Vec<DynamicDraft>,
     open: Vec<String>,
 }
 
@@ -136,18 +136,18 @@ impl<'a> Assembly<'_, 'a> {
         }
         let edges = std::mem::take(&mut self.edges);
         let mut dynamic = std::mem::take(&mut self.dynamic);
-        dynamic.sort_by_key(|(place, _)| place.start);
+        dynamic.sort_by_key(|draft| draft.place.start);
         dynamic.dedup();
-        let dynamic = dynamic.into_iter().map(|(place, reason)| {
-            let span = self.span(&place);
-            DynamicSpec { line: span.line, reason, span }
+        let dynamic = dynamic.into_iter().map(|draft| {
+            let span = self.span(&draft.place);
+            DynamicSpec { line: span.line, reason: draft.reason, lost: draft.lost, span }
         });
         let spec = GraphSpec {
             name: names[index].clone(),
             compiled: builder.compiled.clone(),
             line: place.line,
             span: place,
-            state: state_spec(builder.state.as_deref(), schemas),
+            state: state_spec(builder, schemas),
             input_schema: builder.input_schema.clone(),
             output_schema: builder.output_schema.clone(),
             context_schema: builder.context_schema.clone(),
@@ -155,6 +155,7 @@ impl<'a> Assembly<'_, 'a> {
             edges: edges.iter().map(|(edge, ..)| edge.clone()).collect(),
             branches,
             compile: builder.compile.clone().unwrap_or_default(),
+            variants: builder.variants.clone(),
             node_defaults: builder.node_defaults.clone(),
             dynamic: dynamic.collect(),
         };
@@ -370,7 +371,8 @@ impl<'a> Assembly<'_, 'a> {
 
     fn any_target(&mut self, branch: &crate::eval::BranchDraft<'a>, reason: &str) {
         self.open.push(branch.source.clone());
-        self.dynamic.push((branch.span.clone(), reason.to_string()));
+        let (place, reason) = (branch.span.clone(), reason.to_string());
+        self.dynamic.push(DynamicDraft { place, reason, lost: false });
     }
 
     /// An arrow that is read out of a function's body.
@@ -426,13 +428,18 @@ impl<'a> Assembly<'_, 'a> {
     }
 }
 
-fn state_spec(name: Option<&str>, schemas: &SchemaMap<'_>) -> StateSpec {
-    let Some(name) = name else { return StateSpec::default() };
-    let fields = match schemas.get(name) {
+fn state_spec(builder: &Builder<'_>, schemas: &SchemaMap<'_>) -> StateSpec {
+    let Some(name) = builder.state.as_deref() else { return StateSpec::default() };
+    let mut fields = match schemas.get(name) {
         Some(schema) => schema.fields.clone(),
         None if name == "MessagesState" => vec![messages_field()],
         None => Vec::new(),
     };
+    for key in &builder.more_keys {
+        if !fields.iter().any(|field| field.name == *key) {
+            fields.push(plain_field(key));
+        }
+    }
     StateSpec { schema: name.to_string(), fields }
 }
 
@@ -451,11 +458,13 @@ pub(crate) fn functional_graph(name: &str, place: Span) -> GraphSpec {
         edges: Vec::new(),
         branches: Vec::new(),
         compile: CompileSpec { span: Some(place), ..CompileSpec::default() },
+        variants: Default::default(),
         node_defaults: Default::default(),
         dynamic: vec![DynamicSpec {
             line: place.line,
             reason: "`@entrypoint` decides its steps while it runs: there is no graph to draw"
                 .into(),
+            lost: false,
             span: place,
         }],
     }

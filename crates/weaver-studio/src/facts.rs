@@ -169,8 +169,10 @@ struct Collector {
     global_writes: Vec<(Range<usize>, Name)>,
     globals: FastSet<Name>,
     builds_graph: bool,
-    /// The innermost class around the place is an exception.
-    in_exception: bool,
+    /// What `super()` can mean at the place.
+    super_means: subset::Super,
+    /// Where a `yield` stands whose value nobody takes.
+    plain_yield: Option<Range<usize>>,
 }
 
 impl Collector {
@@ -242,13 +244,13 @@ impl Collector {
         {
             self.violation(range_of(&**arguments), subset::LOCAL_CLASS_WITH_BASES);
         }
-        let outside = std::mem::replace(&mut self.in_exception, subset::is_exception(class));
+        let outside = std::mem::replace(&mut self.super_means, subset::Super::of(class));
         self.scopes.push(bound_names(&class.body).into_iter().collect());
         for stmt in &class.body {
             self.visit_stmt(stmt);
         }
         self.scopes.pop();
-        self.in_exception = outside;
+        self.super_means = outside;
     }
 
     fn import(&mut self, stmt: &Stmt) {
@@ -317,9 +319,6 @@ impl Collector {
         let mut scope = FastSet::default();
         for generator in generators {
             scope.extend(target_names(&generator.target));
-            if generator.is_async {
-                self.violation(range_of(generator), subset::ASYNC_FOR);
-            }
         }
         if let Some(first) = generators.first() {
             self.visit_expr(&first.iter);
@@ -368,7 +367,13 @@ impl<'a> Visitor<'a> for Collector {
                 self.assigned(&assign.target);
             }
             Stmt::AnnAssign(assign) => self.assigned(&assign.target),
+            Stmt::While(repeat) if is_endless(repeat) && yields(&repeat.body) => {
+                self.violation(range_of(&*repeat.test), subset::ENDLESS_GENERATOR);
+            }
             Stmt::Expr(expr) => {
+                if matches!(&*expr.value, Expr::Yield(_) | Expr::YieldFrom(_)) {
+                    self.plain_yield = Some(range_of(&*expr.value));
+                }
                 if let Expr::Call(call) = &*expr.value
                     && let Expr::Attribute(attribute) = &*call.func
                     && CHANGING_METHODS.contains(&attribute.attr.as_str())
@@ -400,8 +405,17 @@ impl<'a> Visitor<'a> for Collector {
                     self.uses.insert(name.id.clone());
                 }
             }
-            Expr::Call(call) if self.in_exception && subset::is_super_init(expr) => {
+            Expr::Call(call)
+                if subset::super_method(call)
+                    .is_some_and(|method| self.super_means.runs(method)) =>
+            {
                 visitor::walk_arguments(self, &call.arguments);
+            }
+            Expr::Yield(_) | Expr::YieldFrom(_) => {
+                if self.plain_yield != Some(range_of(expr)) {
+                    self.violation(range_of(expr), subset::YIELD_VALUE);
+                }
+                visitor::walk_expr(self, expr);
             }
             Expr::Call(call) => {
                 if let Some((name, found)) = subset::call_problem(call)
@@ -440,6 +454,44 @@ impl<'a> Visitor<'a> for Collector {
             _ => visitor::walk_expr(self, expr),
         }
     }
+}
+
+/// `while True:` that nothing leaves.
+fn is_endless(repeat: &ruff_python_ast::StmtWhile) -> bool {
+    let always = match &*repeat.test {
+        Expr::BooleanLiteral(literal) => literal.value,
+        Expr::NumberLiteral(_) => true,
+        _ => false,
+    };
+    always && !any_statement(&repeat.body, &|stmt| matches!(stmt, Stmt::Break(_) | Stmt::Return(_)))
+}
+
+/// Whether statements yield, outside of functions inside them.
+pub(crate) fn yields(body: &[Stmt]) -> bool {
+    any_statement(body, &|stmt| {
+        matches!(stmt, Stmt::Expr(expr)
+            if matches!(&*expr.value, Expr::Yield(_) | Expr::YieldFrom(_)))
+    })
+}
+
+/// Whether any statement, outside of inner functions and classes, is of a kind.
+fn any_statement(body: &[Stmt], is: &dyn Fn(&Stmt) -> bool) -> bool {
+    struct Finder<'f> {
+        is: &'f dyn Fn(&Stmt) -> bool,
+        found: bool,
+    }
+    impl<'a> Visitor<'a> for Finder<'_> {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            self.found |= (self.is)(stmt);
+            if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                visitor::walk_stmt(self, stmt);
+            }
+        }
+        fn visit_expr(&mut self, _expr: &'a Expr) {}
+    }
+    let mut finder = Finder { is, found: false };
+    body.iter().for_each(|stmt| finder.visit_stmt(stmt));
+    finder.found
 }
 
 fn parameter_names(parameters: &Parameters) -> FastSet<Name> {

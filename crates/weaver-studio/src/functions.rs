@@ -7,9 +7,9 @@ use weaver_core::spec::{FunctionSpec, Runs};
 use weaver_core::{FastMap, Hash, LineIndex, Severity};
 
 use crate::analysis::{Part, SchemaMap};
-use crate::eval::prebuilt::INIT_CHAT_MODEL;
+use crate::eval::prebuilt::HOST_NAMES;
 use crate::eval::value::Abs;
-use crate::eval::{Evaluator, FunctionDraft, FunctionExpression};
+use crate::eval::{Callable, Evaluator, FunctionDraft, FunctionExpression};
 use crate::facts::{self, ItemKind};
 use crate::problem::{Problems, span};
 use crate::syntax;
@@ -50,6 +50,16 @@ impl<'a> Functions<'_, 'a> {
                         instead: "give one of them another name".into(),
                     });
                 }
+            }
+            if let Callable::Def { function, .. } = &draft.callable
+                && facts::yields(&function.def.body)
+            {
+                closure.reasons.push(Reason {
+                    code: "embedded_subset",
+                    range: draft.span.clone(),
+                    what: format!("`{}` is a generator, which is no node", draft.id),
+                    instead: "return the update; use `get_stream_writer()` to stream".into(),
+                });
             }
             let mut reasons: Vec<String> = Vec::new();
             for reason in std::mem::take(&mut closure.reasons) {
@@ -98,13 +108,18 @@ impl<'a> Functions<'_, 'a> {
                 }
                 None => (None, self.unreachable(draft, "it is defined inside a method")),
             },
-            Some(FunctionExpression::Method(object, method)) => match &*object.variable.borrow() {
-                Some(variable) => {
-                    let closure = self.units.closure(std::slice::from_ref(variable), None);
-                    (Some(format!("{variable}{method}")), closure)
+            Some(FunctionExpression::Method(object, method)) => {
+                match (&*object.variable.borrow(), &object.text) {
+                    (Some(variable), _) => {
+                        let closure = self.units.closure(std::slice::from_ref(variable), None);
+                        (Some(format!("{variable}{method}")), closure)
+                    }
+                    (None, Some(text)) => self.text_closure(draft, &format!("{text}{method}")),
+                    (None, None) => {
+                        (None, self.unreachable(draft, "its object is no variable of the module"))
+                    }
                 }
-                None => (None, self.unreachable(draft, "its object is no variable of the module")),
-            },
+            }
             Some(FunctionExpression::Text(_)) if self.evaluator.is_broken(&draft.span) => {
                 let mut closure = Closure::default();
                 closure.reasons.push(Reason {
@@ -115,25 +130,27 @@ impl<'a> Functions<'_, 'a> {
                 });
                 (None, closure)
             }
-            Some(FunctionExpression::Text(text)) => {
-                let Some(expr) = syntax::parse_annotation(text) else {
-                    return (
-                        None,
-                        self.unreachable(draft, "its expression cannot be read on its own"),
-                    );
-                };
-                let (uses, violations) = facts::expression(&expr);
-                let scope = self.scope_of(draft);
-                let mut closure = self.units.closure(&uses, scope);
-                if uses.iter().any(|name| name == INIT_CHAT_MODEL) {
-                    let init = ("langchain.chat_models".into(), Some("init_chat_model".into()));
-                    closure.imports.insert(INIT_CHAT_MODEL.into(), init);
-                }
-                let real = self.units.real(&violations, scope);
-                closure.reasons.extend(real.map(|found| found.reason(draft.span.clone())));
-                (Some(text.clone()), closure)
+            Some(FunctionExpression::Text(text)) => self.text_closure(draft, text),
+        }
+    }
+
+    /// What an expression needs that the module is to evaluate at its end.
+    fn text_closure(&self, draft: &FunctionDraft<'a>, text: &str) -> (Option<String>, Closure) {
+        let Some(expr) = syntax::parse_annotation(text) else {
+            return (None, self.unreachable(draft, "its expression cannot be read on its own"));
+        };
+        let (uses, violations) = facts::expression(&expr);
+        let scope = self.scope_of(draft);
+        let mut closure = self.units.closure(&uses, scope);
+        for (local, module, name) in HOST_NAMES {
+            if uses.iter().any(|used| used == local) {
+                let import = (module.into(), Some(name.into()));
+                closure.imports.insert(local.into(), import);
             }
         }
+        let real = self.units.real(&violations, scope);
+        closure.reasons.extend(real.map(|found| found.reason(draft.span.clone())));
+        (Some(text.to_string()), closure)
     }
 
     /// The function of the module in whose body a lambda or partial stands.

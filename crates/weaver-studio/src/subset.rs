@@ -23,9 +23,14 @@ const fn missing(what: &'static str, instead: &'static str) -> Missing {
     Missing { what, instead }
 }
 
-/// `async for`, as a statement or in a comprehension.
-pub(crate) const ASYNC_FOR: Missing =
-    missing("`async for`", "collect the items first and loop over the list");
+/// What a generator gives back when it is asked.
+pub(crate) const YIELD_VALUE: Missing = missing(
+    "`yield` as a value",
+    "build a list and return it; use `get_stream_writer()` to stream",
+);
+/// A generator without an end: its items are made at once here.
+pub(crate) const ENDLESS_GENERATOR: Missing =
+    missing("`yield` in an endless loop", "build a list of as many items as are needed");
 /// The `@` operator.
 pub(crate) const MATMUL: Missing = missing("the operator `@`", "multiply in a loop");
 
@@ -39,7 +44,6 @@ pub(crate) fn statement_problem(stmt: &Stmt) -> Option<Missing> {
         Stmt::With(with) if with.is_async => {
             missing("`async with`", "call the methods directly, or use a plain `with`")
         }
-        Stmt::For(repeat) if repeat.is_async => ASYNC_FOR,
         Stmt::Try(attempt) if attempt.is_star => missing("`except*`", "use `except`"),
         Stmt::TypeAlias(_) => missing("`type X = …`", "write `X = …`"),
         Stmt::ImportFrom(import) if import.level > 0 => {
@@ -55,10 +59,6 @@ pub(crate) fn statement_problem(stmt: &Stmt) -> Option<Missing> {
 /// What is wrong with an expression itself, not with its parts.
 pub(crate) fn expression_problem(expr: &Expr) -> Option<Missing> {
     match expr {
-        Expr::Yield(_) | Expr::YieldFrom(_) => Some(missing(
-            "`yield`",
-            "build a list and return it; use `get_stream_writer()` to stream",
-        )),
         Expr::TString(_) => Some(missing("a template string", "use an f-string")),
         Expr::Attribute(attribute) if attribute.ctx == ExprContext::Load => {
             attribute_problem(attribute)
@@ -130,7 +130,7 @@ pub(crate) fn missing_builtin(name: &str) -> Option<Missing> {
         "open" => FILES,
         "input" => missing("`input()`", "use `interrupt(...)` to ask a person"),
         "super" => missing(
-            "`super()` other than `super().__init__(...)` of an exception",
+            "`super()` other than `super().method(...)` in a class that builds on one of the file",
             "call the other class's function directly",
         ),
         "globals" | "vars" | "dir" => {
@@ -162,13 +162,63 @@ pub(crate) fn call_problem(call: &ExprCall) -> Option<(&Name, Missing)> {
     }
 }
 
-/// `super().__init__(…)`, as exceptions call it.
-pub(crate) fn is_super_init(expr: &Expr) -> bool {
-    let Expr::Call(call) = expr else { return false };
-    let Expr::Attribute(attribute) = &*call.func else { return false };
-    attribute.attr.as_str() == "__init__"
-        && matches!(&*attribute.value, Expr::Call(inner)
-            if matches!(&*inner.func, Expr::Name(name) if name.id == *"super"))
+/// The method of `super().method(…)`.
+pub(crate) fn super_method(call: &ExprCall) -> Option<&str> {
+    let Expr::Attribute(attribute) = &*call.func else { return None };
+    let Expr::Call(inner) = &*attribute.value else { return None };
+    let is_super = matches!(&*inner.func, Expr::Name(name) if name.id == *"super");
+    is_super.then_some(attribute.attr.as_str())
+}
+
+/// What `super()` can mean in the methods of a class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Super {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// `__init__` of an exception.
+    Exception,
+    /// Any method of a class that may be one of the file.
+    Methods,
+}
+
+impl Super {
+    /// What it means in a class, as far as its bases' names tell.
+    pub fn of(class: &StmtClassDef) -> Super {
+        const OUTSIDE: [&str; 16] = [
+            "ABC",
+            "BaseModel",
+            "BaseStore",
+            "BaseTool",
+            "Enum",
+            "Generic",
+            "IntEnum",
+            "MessagesState",
+            "NamedTuple",
+            "Protocol",
+            "StrEnum",
+            "TypedDict",
+            "dict",
+            "int",
+            "object",
+            "str",
+        ];
+        let mut bases = class.arguments.iter().flat_map(|arguments| &arguments.args);
+        match is_exception(class) {
+            true => Super::Exception,
+            false if bases.any(|base| !OUTSIDE.contains(&type_head(base))) => Super::Methods,
+            false => Super::Nothing,
+        }
+    }
+
+    /// Whether a call of `super().method` runs.
+    pub fn runs(self, method: &str) -> bool {
+        match self {
+            Super::Nothing => false,
+            Super::Exception => method == "__init__",
+            Super::Methods => true,
+        }
+    }
 }
 
 /// Whether a class is an exception, as far as its bases' names tell.
@@ -203,6 +253,24 @@ const SPECIAL_METHODS: [&str; 20] = [
     "__missing__",
 ];
 
+/// Whether a method may be decorated with it.
+fn runs_decorator(decorator: &Expr) -> bool {
+    let Expr::Call(call) = decorator else {
+        return matches!(
+            type_head(decorator),
+            "property" | "staticmethod" | "classmethod" | "abstractmethod" | "override"
+        );
+    };
+    let after_or_before = call.arguments.keywords.iter().all(|keyword| {
+        let is_mode = keyword.arg.as_ref().is_some_and(|name| name.as_str() == "mode");
+        !is_mode
+            || matches!(&keyword.value, Expr::StringLiteral(mode)
+                if matches!(mode.value.to_str(), "before" | "after"))
+    });
+    matches!(type_head(&call.func), "field_validator" | "model_validator" | "validator")
+        && after_or_before
+}
+
 /// What keeps a class from being run. Classes that describe data never get here.
 pub(crate) fn class_problems(class: &StmtClassDef) -> Vec<(Range<usize>, Missing)> {
     let mut found = Vec::new();
@@ -214,10 +282,14 @@ pub(crate) fn class_problems(class: &StmtClassDef) -> Vec<(Range<usize>, Missing
     for stmt in &class.body {
         match stmt {
             Stmt::FunctionDef(def) => {
-                if let Some(decorator) = def.decorator_list.first() {
-                    let decorated =
-                        missing("a decorator on a method", "make it a plain method or a function");
-                    found.push((range_of(decorator), decorated));
+                for decorator in &def.decorator_list {
+                    if !runs_decorator(&decorator.expression) {
+                        let decorated = missing(
+                            "this decorator on a method",
+                            "make it a plain method or a function",
+                        );
+                        found.push((range_of(decorator), decorated));
+                    }
                 }
                 if SPECIAL_METHODS.contains(&def.name.as_str()) {
                     let special = missing(

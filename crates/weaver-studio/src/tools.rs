@@ -49,10 +49,6 @@ pub(crate) fn tool_spec<'a>(
     let doc = syntax::docstring(&function.def.body).unwrap_or_default();
     let option = |name: &str| call.and_then(|call| crate::schema::keyword(call, name));
     let flag = |name: &str| matches!(option(name), Some(Expr::BooleanLiteral(b)) if b.value);
-    let text = |expr: Option<&Expr>| match expr {
-        Some(Expr::StringLiteral(text)) => Some(text.value.to_str().to_string()),
-        _ => None,
-    };
     let scope = function.scope.clone().unwrap_or_else(|| evaluator.module.clone());
     let explicit =
         match option("args_schema").and_then(|e| crate::schema::resolve(e, &scope, evaluator)) {
@@ -68,23 +64,30 @@ pub(crate) fn tool_spec<'a>(
         true => doc,
         false => doc.split("\n\nArgs:").next().unwrap_or(&doc).to_string(),
     };
+    // In a factory the name and the description are often its arguments.
+    let mut text = |expr: Option<&'a Expr>| {
+        evaluator.expr_at(expr?, function.base, &scope).as_str().map(String::from)
+    };
+    let name = text(call.and_then(first_argument));
+    let description = text(option("description"));
     let place = {
         use ruff_text_size::Ranged;
         let def = function.def;
         function.base + def.start().to_usize()..function.base + def.end().to_usize()
     };
     Some(ToolSpec {
-        name: text(call.and_then(first_argument)).unwrap_or_else(|| function.def.name.to_string()),
+        name: name.unwrap_or_else(|| function.def.name.to_string()),
         function: id,
-        description: text(option("description")).unwrap_or(doc),
+        description: description.unwrap_or(doc),
         parameters,
         return_direct: flag("return_direct"),
         span: span(evaluator.text, evaluator.lines, &place),
     })
 }
 
+/// `@tool("name")` or `@tool(name_or_callable="name")`.
 fn first_argument(call: &ExprCall) -> Option<&Expr> {
-    call.arguments.args.first()
+    call.arguments.args.first().or_else(|| crate::schema::keyword(call, "name_or_callable"))
 }
 
 /// JSON Schema of the parameters that the model gives.

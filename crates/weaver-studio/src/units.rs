@@ -33,8 +33,8 @@ impl Unit<'_> {
 pub(crate) enum Known {
     /// A graph, by index.
     Graph(usize),
-    /// A class that the host makes.
-    Schema,
+    /// A class that the host makes; with methods or defaults that only its body gives.
+    Schema { has_body: bool },
 }
 
 /// All statements by the names they bind or change.
@@ -144,9 +144,11 @@ impl<'c> Units<'c> {
                         closure.graphs.insert(name.to_string(), *index);
                         continue;
                     }
-                    Some(Known::Schema) => {
+                    Some(Known::Schema { has_body }) => {
                         closure.schemas.insert(name.to_string());
-                        continue;
+                        if !has_body {
+                            continue;
+                        }
                     }
                     None => {}
                 }

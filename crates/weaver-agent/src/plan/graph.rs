@@ -54,11 +54,30 @@ impl<'a> Compiler<'a> {
             .any(|target| matches!(target, Target::Typed { node, .. } if node.node_type == "code"))
     }
 
-    /// Compiles a graph and the graphs in it; nothing if it has problems.
+    /// Compiles a graph as one of its variables holds it, and the graphs in it.
+    pub fn compile_variable(&mut self, graph: &GraphSpec, variable: &str) -> Option<Graph<Value>> {
+        match graph.variants.get(variable) {
+            Some(arguments) => {
+                let compiled = self.compile_with(graph, arguments)?;
+                self.graphs.insert(format!("{}/{variable}", graph.name), compiled.clone());
+                Some(compiled)
+            }
+            None => self.compile(graph),
+        }
+    }
+
+    /// Compiles a graph with its first `compile(...)` and the graphs in it; nothing if
+    /// it has problems.
     pub fn compile(&mut self, graph: &GraphSpec) -> Option<Graph<Value>> {
         if let Some(done) = self.graphs.get(&graph.name) {
             return Some(done.clone());
         }
+        let compiled = self.compile_with(graph, &graph.compile)?;
+        self.graphs.insert(graph.name.clone(), compiled.clone());
+        Some(compiled)
+    }
+
+    fn compile_with(&mut self, graph: &GraphSpec, arguments: &CompileSpec) -> Option<Graph<Value>> {
         if self.problems.contains_key(&graph.name) {
             return None;
         }
@@ -73,16 +92,19 @@ impl<'a> Compiler<'a> {
             return None;
         }
         self.path.push(graph.name.clone());
-        let compiled = self.build(graph);
+        let compiled = self.build(graph, arguments);
         self.path.pop();
-        let compiled = compiled?;
-        self.graphs.insert(graph.name.clone(), compiled.clone());
-        Some(compiled)
+        compiled
     }
 
-    fn build(&mut self, graph: &GraphSpec) -> Option<Graph<Value>> {
+    fn build(&mut self, graph: &GraphSpec, arguments: &CompileSpec) -> Option<Graph<Value>> {
+        for missing in graph.dynamic.iter().filter(|dynamic| dynamic.lost) {
+            let message = format!("the graph cannot be read whole: {}", missing.reason);
+            let help = "write names of nodes as text, in loops over literal lists at most";
+            self.problem(graph, "needs_worker", missing.span, message, Some(help));
+        }
         let mut builder = GraphBuilder::new();
-        builder.name(graph.compile.name.clone().unwrap_or_else(|| "LangGraph".into()));
+        builder.name(arguments.name.clone().unwrap_or_else(|| "LangGraph".into()));
         self.channels(graph, &mut builder);
         for node in &graph.nodes {
             if let Some(node) = self.node(graph, node, &mut builder) {
@@ -104,17 +126,14 @@ impl<'a> Compiler<'a> {
         if let Some(fields) = self.schema_keys(graph.context_schema.as_deref()) {
             builder.context(fields);
         }
-        builder.interrupt_before(targets(&graph.compile.interrupt_before));
-        builder.interrupt_after(targets(&graph.compile.interrupt_after));
-        // Compiled several times, it is one graph here: what each variable remembers is not known.
-        if graph.compiled.len() == 1 {
-            builder.persistence(persistence(&graph.compile));
-        }
+        builder.interrupt_before(targets(&arguments.interrupt_before));
+        builder.interrupt_after(targets(&arguments.interrupt_after));
+        builder.persistence(persistence(arguments));
         match builder.compile() {
             Ok(compiled) if !self.problems.contains_key(&graph.name) => Some(compiled),
             Ok(_) => None,
             Err(errors) => {
-                let span = graph.compile.span.unwrap_or(graph.span);
+                let span = arguments.span.unwrap_or(graph.span);
                 for error in errors {
                     self.problem(graph, error.code, span, error.message, None);
                 }
@@ -197,7 +216,7 @@ impl<'a> Compiler<'a> {
                 engine::NodeKind::Function(what.as_str().into())
             }
             NodeKind::Subgraph { graph: inner, compile } => {
-                let inner = self.subgraph(graph, node, inner)?;
+                let inner = self.subgraph(graph, node, inner, compile)?;
                 engine::NodeKind::Subgraph(inner, persistence(compile))
             }
             NodeKind::Dynamic { reason } => {
@@ -227,6 +246,7 @@ impl<'a> Compiler<'a> {
         outer: &GraphSpec,
         node: &NodeSpec,
         inner: &str,
+        arguments: &CompileSpec,
     ) -> Option<Graph<Value>> {
         let spec = self.spec;
         let Some(inner) = spec.graphs.iter().find(|graph| graph.name == inner) else {
@@ -237,7 +257,10 @@ impl<'a> Compiler<'a> {
             self.problem(outer, "unknown_graph", node.span, message, None);
             return None;
         };
-        let compiled = self.compile(inner);
+        let compiled = match arguments.is_same(&inner.compile) {
+            true => self.compile(inner),
+            false => self.compile_with(inner, arguments),
+        };
         if compiled.is_none() {
             let inherited = self.problems_of(inner);
             self.problems.entry(outer.name.clone()).or_default().extend(inherited);

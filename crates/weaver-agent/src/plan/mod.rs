@@ -123,11 +123,17 @@ pub fn compile(
 ) -> Result<Plan, Vec<Diagnostic>> {
     let chosen = choose(spec, wanted)?;
     let mut compiler = graph::Compiler::new(spec);
-    let graph = compiler.compile(chosen);
+    let graph = match wanted {
+        Some(variable) => compiler.compile_variable(chosen, variable),
+        None => compiler.compile(chosen),
+    };
     // Graphs that functions invoke by name; one that does not compile is only
     // missing when it is invoked.
     for other in &spec.graphs {
         compiler.compile(other);
+        for variable in other.variants.keys() {
+            compiler.compile_variable(other, variable);
+        }
     }
     let Some(graph) = graph.filter(|_| compiler.problems_of(chosen).is_empty()) else {
         return Err(compiler.problems_of(chosen));

@@ -46,7 +46,7 @@ pub async fn store(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Va
     let call = HostCall { id: 0, name: format!("store.{op}"), args: Vec::new(), kwargs, line: 0 };
     let found = memory::answer(task.context, &call).await.map_err(|stop| match stop {
         Stop::Fail(failure) => failure,
-        Stop::Raise(exception) => {
+        Stop::Raise(exception) | Stop::Raised(exception, _) => {
             Failure::new(FailureKind::InvalidInput, "store_invalid", exception.message)
         }
         Stop::Unwind => unreachable!("memory runs no graph"),

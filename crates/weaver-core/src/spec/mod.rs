@@ -8,6 +8,8 @@ mod function;
 mod node;
 mod schema;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use edge::{BranchSpec, Decider, EdgeKind, EdgeSpec};
@@ -69,8 +71,11 @@ pub struct GraphSpec {
     pub edges: Vec<EdgeSpec>,
     /// The conditional edges, as they are run.
     pub branches: Vec<BranchSpec>,
-    /// Arguments of `compile(...)`.
+    /// Arguments of `compile(...)`, of the first where there are several.
     pub compile: CompileSpec,
+    /// By variable of [`GraphSpec::compiled`]: arguments that differ from those.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variants: BTreeMap<String, CompileSpec>,
     /// `set_node_defaults(...)`.
     #[serde(default, skip_serializing_if = "NodePolicies::is_default")]
     pub node_defaults: NodePolicies,
@@ -111,6 +116,13 @@ pub struct CompileSpec {
     pub span: Option<Span>,
 }
 
+impl CompileSpec {
+    /// Whether two compile to the same graph, wherever they stand.
+    pub fn is_same(&self, other: &CompileSpec) -> bool {
+        CompileSpec { span: None, ..self.clone() } == CompileSpec { span: None, ..other.clone() }
+    }
+}
+
 /// What `compile(checkpointer=...)` got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -130,6 +142,10 @@ pub struct DynamicSpec {
     pub line: u32,
     /// Why, in one sentence.
     pub reason: String,
+    /// Whether the graph that Python builds has a node, an edge or a breakpoint there
+    /// that this one lacks: then it cannot run as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// Its place.
     pub span: Span,
 }

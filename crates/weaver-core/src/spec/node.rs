@@ -80,6 +80,16 @@ pub enum ToolErrors {
     All,
     /// All of them, with this text in place of the error's own.
     Text(String),
+    /// Exceptions of these classes, by name, subclasses included.
+    Classes(Vec<String>),
+    /// Exceptions of these classes, with what a function says of them in place of the
+    /// error's own text.
+    Function {
+        /// [`super::FunctionSpec::id`].
+        id: String,
+        /// What its parameter is annotated with; empty: all.
+        classes: Vec<String>,
+    },
     /// None.
     Raise,
 }

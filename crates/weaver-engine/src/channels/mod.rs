@@ -106,11 +106,15 @@ struct Step {
     sent: bool,
     /// Whether a channel changed that triggers a node.
     triggers: bool,
+    /// Whether a state key was written, and whether one of the output.
+    changed: bool,
     output_changed: bool,
 }
 
 /// What a finished step means for others.
 pub(crate) struct Applied {
+    /// Whether a state key changed.
+    pub changed: bool,
     /// Whether an output key changed.
     pub output_changed: bool,
 }
@@ -192,7 +196,8 @@ impl<V: StateValue> Channels<V> {
         self.step.bump = bump;
         self.step.touched.clear();
         self.step.overwritten.clear();
-        (self.step.sent, self.step.triggers, self.step.output_changed) = (false, false, false);
+        (self.step.sent, self.step.triggers) = (false, false);
+        (self.step.changed, self.step.output_changed) = (false, false);
         self.fresh.clear();
         for node in ran {
             for position in 0..plan.nodes[node as usize].triggers.len() {
@@ -242,9 +247,9 @@ impl<V: StateValue> Channels<V> {
         }
     }
 
-    /// Whether the open step has written an output key.
-    pub fn output_changed(&self) -> bool {
-        self.step.output_changed
+    /// What the open step has written so far.
+    pub fn applied(&self) -> Applied {
+        Applied { changed: self.step.changed, output_changed: self.step.output_changed }
     }
 
     /// Closes the step: clears what holds for one step only and, if nothing can
@@ -256,7 +261,7 @@ impl<V: StateValue> Channels<V> {
                 self.finish(plan);
             }
         }
-        Applied { output_changed: self.step.output_changed }
+        self.applied()
     }
 
     fn clear_untouched(&mut self, plan: &Plan<V>) {

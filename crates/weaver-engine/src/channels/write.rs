@@ -91,6 +91,7 @@ impl<V: StateValue> Channels<V> {
         if !again {
             self.step.touched.push(number);
         }
+        self.step.changed = true;
         self.step.output_changed |= plan.is_output[number as usize];
         let dirt = match &key.kind {
             ChannelKind::LastValue

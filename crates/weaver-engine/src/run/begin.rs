@@ -11,9 +11,9 @@ use super::step::After;
 use super::task::TaskState;
 use crate::channels::{Channels, Write};
 use crate::checkpoint::{CommandRecord, PendingRecord, Saved, Source};
-use crate::effect::{Effect, Goto, Load, Notice, SaveWrites};
+use crate::effect::{Effect, Goto, Interrupt, Load, Notice, SaveWrites};
 use crate::graph::Persistence;
-use crate::hash::{CheckpointId, InterruptId};
+use crate::hash::CheckpointId;
 use crate::input::{Input, InputCommand, Origin, Resume};
 use crate::value::StateValue;
 
@@ -67,6 +67,7 @@ impl<V: StateValue> Frame<V> {
         self.channels = Channels::restore(&self.graph.0, &state, self.saves);
         self.checkpoint = Some(state.id);
         self.checkpoint_parent = state.parent;
+        self.source = state.source;
         if self.is_root() {
             self.parents = state.parents;
         }
@@ -82,11 +83,13 @@ impl<V: StateValue> Frame<V> {
             match record {
                 PendingRecord::Task(task) => {
                     task.answers.clear();
+                    task.branch_answers.clear();
                     task.interrupts.clear();
                 }
                 PendingRecord::Command(command) => {
                     command.answers.clear();
                     command.bare = None;
+                    command.lone = None;
                 }
             }
         }
@@ -168,7 +171,10 @@ impl<V: StateValue> Frame<V> {
             Some(Resume::ById(answers)) => record.answers = answers,
             Some(Resume::Bare(value)) => match self.pending_interrupts()[..] {
                 [] => record.bare = Some(value),
-                [id] => record.answers.push((id, value)),
+                [asked] => {
+                    record.lone = Some((asked.namespace.clone(), asked.id));
+                    record.answers.push((asked.id, value));
+                }
                 _ => {
                     let message = "When there are multiple pending interrupts, you must specify the interrupt id when resuming.";
                     return self.refuse(hub, "ambiguous_resume", message);
@@ -209,12 +215,12 @@ impl<V: StateValue> Frame<V> {
     }
 
     /// Questions that wait for an answer.
-    fn pending_interrupts(&self) -> Vec<InterruptId> {
+    fn pending_interrupts(&self) -> Vec<&Interrupt<V>> {
         let tasks = self.pending.iter().filter_map(|record| match record {
             PendingRecord::Task(task) if task.writes.is_none() => Some(task),
             _ => None,
         });
-        tasks.flat_map(|task| task.interrupts.iter().map(|interrupt| interrupt.id)).collect()
+        tasks.flat_map(|task| &task.interrupts).collect()
     }
 
     /// Goes on from the checkpoint with what a command brought, now or before.
@@ -229,6 +235,7 @@ impl<V: StateValue> Frame<V> {
         record.answers.retain(|(id, _)| new.answers.iter().all(|(other, _)| other != id));
         record.answers.extend(new.answers);
         record.bare = new.bare.or(record.bare);
+        record.lone = new.lone.or(record.lone);
         if let (true, true, false, Some(checkpoint)) = (news, self.saves, forks, self.checkpoint) {
             hub.effects.push_back(Effect::SaveWrites(SaveWrites {
                 namespace: self.namespace.clone(),
@@ -238,6 +245,7 @@ impl<V: StateValue> Frame<V> {
         }
         hub.answers.extend(record.answers);
         hub.bare = hub.bare.take().or(record.bare);
+        hub.lone = hub.lone.take().or(record.lone);
         let writes: Vec<Write<V>> =
             record.writes.iter().filter_map(|write| self.loaded_write(write)).collect();
         let plan = self.graph.0.clone();
@@ -282,6 +290,7 @@ impl<V: StateValue> Frame<V> {
                     continue;
                 }
                 self.tasks[number].answers.clone_from(&record.answers);
+                self.tasks[number].branch_answers.clone_from(&record.branch_answers);
                 let asked =
                     [&record.asked, &record.interrupts].into_iter().rfind(|a| !a.is_empty());
                 self.tasks[number].asked = asked.cloned().unwrap_or_default();

@@ -83,6 +83,9 @@ impl<V: StateValue> Frame<V> {
             Answer::Routes(routes) => routes,
             Answer::Value(value) => vec![Route::Key(value)],
             Answer::Failed(failure) => return self.attempt_failed(hub, number, failure),
+            Answer::Interrupted(values) if self.updates.is_none() => {
+                return self.branch_asked(hub, number, values);
+            }
             _ => return self.attempt_failed(hub, number, no_destination()),
         };
         let graph = self.graph.clone();
@@ -117,6 +120,18 @@ impl<V: StateValue> Frame<V> {
         } else {
             self.task_done(hub, number);
         }
+    }
+}
+
+impl<V: StateValue> Frame<V> {
+    /// A routing function reached a question: the task waits, and all of it runs
+    /// again once the answer is there.
+    fn branch_asked(&mut self, hub: &mut Hub<V>, number: usize, values: Vec<V>) {
+        let task = &mut self.tasks[number];
+        if task.branch_answers.len() <= task.branch {
+            task.branch_answers.resize(task.branch + 1, task.answers.len());
+        }
+        self.asked(hub, number, values);
     }
 }
 

@@ -5,11 +5,28 @@ use std::sync::Arc;
 use super::frame::Frame;
 use super::hub::Hub;
 use super::task::TaskState;
-use crate::channels::Write;
+use crate::channels::{Applied, Write};
+use crate::snapshot::task_snapshot;
 use crate::stream::{Chunk, StreamModes};
-use crate::value::{MessageRole, StateValue};
+use crate::value::StateValue;
 
 impl<V: StateValue> Frame<V> {
+    /// Whether anybody takes the frame's chunks of a mode.
+    pub fn streams(&self, hub: &Hub<V>, mode: StreamModes) -> bool {
+        hub.streams(mode, self.is_root()) || self.collects.has(mode)
+    }
+
+    /// Gives a chunk to those who take its mode.
+    pub fn emit(&self, hub: &mut Hub<V>, chunk: Chunk<V>) {
+        let mode = chunk.mode();
+        if self.collects.has(mode) {
+            hub.collected.entry(self.number).or_default().push(chunk.clone());
+        }
+        if hub.streams(mode, self.is_root()) {
+            hub.emit(&self.namespace, chunk);
+        }
+    }
+
     /// Tells the streams what starts, and what needs not.
     pub fn announce(&mut self, hub: &mut Hub<V>) {
         self.note_old_messages(hub);
@@ -23,6 +40,27 @@ impl<V: StateValue> Frame<V> {
                 self.emit_update(hub, number, true);
             }
         }
+    }
+
+    /// Tells the checkpoint that the next superstep starts from.
+    pub fn emit_checkpoint(&self, hub: &mut Hub<V>) {
+        let (true, Some(id)) = (self.saves, self.checkpoint) else { return };
+        if !self.streams(hub, StreamModes::CHECKPOINTS) {
+            return;
+        }
+        let tasks = self.tasks.iter().map(|task| {
+            let task = self.task_ref(task);
+            task_snapshot(&self.graph, &self.namespace, &self.pending, &task)
+        });
+        let chunk = Chunk::Checkpoint {
+            id,
+            parent: self.checkpoint_parent,
+            step: self.step - 1,
+            source: self.source,
+            values: self.view(&self.graph.0.all).to_value(),
+            tasks: tasks.collect(),
+        };
+        self.emit(hub, chunk);
     }
 
     pub fn emit_task_start(&self, hub: &mut Hub<V>, number: usize) {
@@ -44,35 +82,46 @@ impl<V: StateValue> Frame<V> {
             triggers,
             path: task.path,
         };
-        hub.emit(&self.namespace, chunk);
+        self.emit(hub, chunk);
     }
 
     /// Tells that a task asked.
     pub fn emit_interrupts(&self, hub: &mut Hub<V>, number: usize) {
         let interrupts = || self.tasks[number].interrupts.clone();
         if self.streams(hub, StreamModes::UPDATES) {
-            hub.emit(&self.namespace, Chunk::Interrupts(interrupts()));
+            self.emit(hub, Chunk::Interrupts(interrupts()));
         }
         if self.streams(hub, StreamModes::VALUES) {
-            let chunk = Chunk::Values { values: self.output(), interrupts: interrupts() };
-            hub.emit(&self.namespace, chunk);
+            let chunk = Chunk::Values { values: self.shown(), interrupts: interrupts() };
+            self.emit(hub, chunk);
         }
+    }
+
+    /// Whether what a step changed is something that the streams show.
+    pub fn is_shown(&self, applied: &Applied) -> bool {
+        if self.shows_all { applied.changed } else { applied.output_changed }
     }
 
     pub fn emit_values(&self, hub: &mut Hub<V>) {
         if self.streams(hub, StreamModes::VALUES) {
-            let chunk = Chunk::Values { values: self.output(), interrupts: Vec::new() };
-            hub.emit(&self.namespace, chunk);
+            let chunk = Chunk::Values { values: self.shown(), interrupts: Vec::new() };
+            self.emit(hub, chunk);
         }
     }
 
-    /// What a task wrote, as the streams show it.
-    fn written(&self, number: usize) -> Vec<(Arc<str>, V)> {
+    /// The state as the streams show it.
+    fn shown(&self) -> V {
+        let plan = &self.graph.0;
+        self.view(if self.shows_all { &plan.all } else { &plan.output }).to_value()
+    }
+
+    /// What a task wrote to output keys, or to all keys of the state.
+    fn written(&self, number: usize, all: bool) -> Vec<(Arc<str>, V)> {
         let plan = &self.graph.0;
         let writes = self.tasks[number].writes.iter();
         writes
             .filter_map(|write| match write {
-                Write::Set(key, value) if plan.is_output[*key as usize] => {
+                Write::Set(key, value) if all || plan.is_output[*key as usize] => {
                     Some((plan.keys[*key as usize].name.clone(), value.clone()))
                 }
                 _ => None,
@@ -87,13 +136,14 @@ impl<V: StateValue> Frame<V> {
         }
         let cached = cached || task.cached;
         // Those of a subgraph are no news for the graph above either, seen or not.
-        if hub.options.stream.has(StreamModes::MESSAGES) && !cached {
+        let messages = hub.options.stream.and(self.collects).has(StreamModes::MESSAGES);
+        if messages && !cached {
             self.emit_messages(hub, number);
         }
         if !self.streams(hub, StreamModes::UPDATES) {
             return;
         }
-        let fields = self.written(number);
+        let fields = self.written(number, self.shows_all);
         let twice = fields
             .iter()
             .enumerate()
@@ -106,7 +156,7 @@ impl<V: StateValue> Frame<V> {
             vec![V::from_fields(fields)]
         };
         let node = self.node_name(&self.tasks[number]);
-        hub.emit(&self.namespace, Chunk::Update { node, updates, cached });
+        self.emit(hub, Chunk::Update { node, updates, cached });
     }
 
     /// Messages that are in the state when a run starts or with its input are not
@@ -130,13 +180,10 @@ impl<V: StateValue> Frame<V> {
             let one = std::slice::from_ref(value);
             for message in value.items().unwrap_or(one) {
                 let Some(id) = message.message_id() else { continue };
-                if message.message_role() != Some(MessageRole::Message) {
-                    continue;
-                }
                 if hub.messages.insert(id) && self.streams(hub, StreamModes::MESSAGES) {
                     let node = self.node_name(task);
                     let chunk = Chunk::Message { message: message.clone(), node, step: self.step };
-                    hub.emit(&self.namespace, chunk);
+                    self.emit(hub, chunk);
                 }
             }
         }
@@ -147,15 +194,15 @@ impl<V: StateValue> Frame<V> {
         if !self.streams(hub, StreamModes::TASKS) || self.graph.0.nodes[task.node as usize].hidden {
             return;
         }
-        let failed = task.error.is_some();
+        let unfinished = task.error.is_some() || !task.interrupts.is_empty();
         let chunk = Chunk::TaskEnd {
             id: task.id,
             node: self.node_name(task),
             step: self.step,
-            result: if failed { Vec::new() } else { self.written(number) },
-            error: task.error.as_deref().cloned(),
+            result: if unfinished { Vec::new() } else { self.written(number, true) },
+            error: task.error.clone(),
             interrupts: task.interrupts.clone(),
         };
-        hub.emit(&self.namespace, chunk);
+        self.emit(hub, chunk);
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Parent {
     pub frame: usize,
     pub task: usize,
     pub call: Option<(CallId, u32)>,
+    /// Modes whose chunks the function that made the call is given.
+    pub collects: StreamModes,
 }
 
 /// One graph that is running.
@@ -37,6 +39,8 @@ pub(super) struct Frame<V: StateValue> {
     pub checkpoint: Option<CheckpointId>,
     /// That checkpoint's parent.
     pub checkpoint_parent: Option<CheckpointId>,
+    /// What made it.
+    pub source: Source,
     /// Checkpoints of the enclosing namespaces.
     pub parents: Vec<(Arc<str>, CheckpointId)>,
     /// Subgraphs with their own memory, and those that the next commit has to name.
@@ -49,6 +53,10 @@ pub(super) struct Frame<V: StateValue> {
     pub saves: bool,
     /// What the graph remembers, if it is a subgraph.
     pub persistence: Persistence,
+    /// Whether the streams show all keys of the state, not only those of the output.
+    pub shows_all: bool,
+    /// Modes whose chunks are kept for the function that invoked the graph.
+    pub collects: StreamModes,
     /// In the first superstep of a run that goes on from a checkpoint.
     pub resuming: bool,
     /// Finished tasks of the loaded checkpoint run again.
@@ -62,6 +70,8 @@ pub(super) struct Frame<V: StateValue> {
     pub announced: u32,
     /// What the tasks of the step that ends wrote to state, until it is committed.
     pub wrote: Vec<Option<Vec<(u32, V)>>>,
+    /// During an edit: the tasks that were open before it.
+    pub edited: Vec<TaskId>,
     /// Tasks that have not started, last first.
     pub queue: Vec<usize>,
     /// Tasks that have started and not ended.
@@ -105,6 +115,7 @@ impl<V: StateValue> Frame<V> {
             channels: Channels::empty(plan, saves),
             checkpoint: None,
             checkpoint_parent: None,
+            source: Source::Input,
             parents: Vec::new(),
             heads: BTreeMap::new(),
             moved_heads: BTreeMap::new(),
@@ -112,6 +123,8 @@ impl<V: StateValue> Frame<V> {
             stop: i64::from(hub.options.recursion_limit),
             saves,
             persistence: Persistence::Inherit,
+            shows_all: root && hub.options.stream_all_keys,
+            collects: StreamModes::NONE,
             resuming: false,
             replaying: false,
             pending: Vec::new(),
@@ -119,6 +132,7 @@ impl<V: StateValue> Frame<V> {
             entry_goto: Vec::new(),
             announced: 0,
             wrote: Vec::new(),
+            edited: Vec::new(),
             queue: Vec::new(),
             open: 0,
             in_step: false,
@@ -147,7 +161,12 @@ impl<V: StateValue> Frame<V> {
     ) -> Frame<V> {
         let task = &self.tasks[parent.task];
         let mut namespace = self.task_namespace(task);
-        if let Some((_, ordinal @ 1..)) = parent.call {
+        let ordinal = parent.call.map(|(call, ordinal)| match hub.calls.is_branch(call) {
+            // Apart from those that the task's body invoked.
+            true => ordinal + (task.branch as u32 + 1) * BRANCH_ORDINALS,
+            false => ordinal,
+        });
+        if let Some(ordinal @ 1..) = ordinal {
             namespace = format!("{namespace}|{ordinal}");
         }
         if persistence == Persistence::Own {
@@ -156,7 +175,9 @@ impl<V: StateValue> Frame<V> {
         let saves = self.saves && persistence != Persistence::Off;
         let mut frame = Frame::new(graph, namespace.into(), Some((number, parent)), saves, hub);
         frame.persistence = persistence;
-        let ordinal = parent.call.map_or(0, |(_, ordinal)| u64::from(ordinal) + 1);
+        frame.collects = parent.collects;
+        frame.shows_all = parent.collects != StreamModes::NONE;
+        let ordinal = ordinal.map_or(0, |ordinal| u64::from(ordinal) + 1);
         frame.message_salt = IdHasher::new(13).wide(self.message_seed(parent.task)).number(ordinal);
         frame.parents.reserve_exact(self.parents.len() + 1);
         frame.parents.extend_from_slice(&self.parents);
@@ -174,10 +195,6 @@ impl<V: StateValue> Frame<V> {
     /// The namespace below this one that belongs to a task.
     pub fn task_namespace(&self, task: &Task<V>) -> String {
         task_namespace(&self.namespace, &self.graph.0.nodes[task.node as usize].name, task.id)
-    }
-
-    pub fn streams(&self, hub: &Hub<V>, mode: StreamModes) -> bool {
-        hub.streams(mode, self.is_root())
     }
 
     /// The state as a view of some keys.
@@ -214,6 +231,7 @@ impl<V: StateValue> Frame<V> {
         let id = CheckpointId::next(now, floor, salt);
         self.floor = Some(id);
         self.checkpoint_parent = parent;
+        self.source = source;
         self.checkpoint = Some(id);
         let all = self.step < 0 || source != Source::Loop;
         self.prepare(all, self.step + 1);
@@ -241,17 +259,6 @@ impl<V: StateValue> Frame<V> {
                 next: self.tasks.iter().map(|task| self.task_ref(task)).collect(),
                 wrote,
             }));
-            if self.streams(hub, StreamModes::CHECKPOINTS) {
-                let chunk = Chunk::Checkpoint {
-                    id,
-                    parent,
-                    step: self.step,
-                    source,
-                    values: self.view(&self.graph.0.all).to_value(),
-                    next: self.tasks.iter().map(|task| self.node_name(task)).collect(),
-                };
-                hub.emit(&self.namespace, chunk);
-            }
         }
         self.step += 1;
     }
@@ -267,7 +274,12 @@ impl<V: StateValue> Frame<V> {
     /// Makes the tasks of a step: sends by index, then nodes by name.
     pub fn prepare(&mut self, all: bool, step: i64) {
         let plan = self.graph.0.clone();
-        let nodes = self.channels.triggered(&plan, all);
+        let mut nodes = self.channels.triggered(&plan, all);
+        if self.source == Source::Update {
+            // What an edit triggers is not told by channels that changed, but found by
+            // looking at all nodes.
+            nodes.sort_by_key(|node| plan.nodes[*node as usize].added);
+        }
         self.tasks.clear();
         // Room for just these: most steps have one task, and a task is large.
         self.tasks.reserve_exact(self.channels.sends.len() + nodes.len());
@@ -296,6 +308,7 @@ impl<V: StateValue> Frame<V> {
 
     /// Starts the next superstep, or ends the frame.
     pub fn tick(&mut self, hub: &mut Hub<V>) {
+        self.emit_checkpoint(hub);
         if self.step > self.stop {
             return self.end(hub, End::Failed(self.out_of_steps(hub)));
         }
@@ -331,7 +344,7 @@ impl<V: StateValue> Frame<V> {
 
     pub fn stop_at_breakpoint(&mut self, hub: &mut Hub<V>) {
         if self.is_root() && self.streams(hub, StreamModes::UPDATES) {
-            hub.emit(&self.namespace, Chunk::Interrupts(Vec::new()));
+            self.emit(hub, Chunk::Interrupts(Vec::new()));
         }
         let values = self.output();
         self.end(hub, End::Interrupted { interrupts: Vec::new(), values });
@@ -369,6 +382,9 @@ impl<V: StateValue> Frame<V> {
         count
     }
 }
+
+/// More graphs than a function invokes.
+const BRANCH_ORDINALS: u32 = 1 << 20;
 
 /// A namespace without what changes between calls: task ids and counters.
 pub fn stable_namespace(namespace: &str) -> String {

@@ -1,7 +1,7 @@
 //! [`Hub`]: what all frames of a run share.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use weaver_core::{Failure, FastMap, FastSet, Timestamp};
@@ -24,9 +24,13 @@ pub(super) struct Hub<V: StateValue> {
     pub timers: Timers,
     /// Answers by question, from the command that continued the run.
     pub answers: FastMap<InterruptId, V>,
+    /// Whose question a bare answer among them is for: the asking task's namespace.
+    pub lone: Option<(Arc<str>, InterruptId)>,
     /// An answer for whichever question comes first.
     pub bare: Option<V>,
     pub draining: bool,
+    /// Chunks of graphs that functions stream, by frame.
+    pub collected: HashMap<usize, Vec<Chunk<V>>>,
     /// Messages that were emitted or seen.
     pub messages: FastSet<Arc<str>>,
     serials: u64,
@@ -63,8 +67,10 @@ impl<V: StateValue> Hub<V> {
             calls: Calls::default(),
             timers: Timers::default(),
             answers: FastMap::default(),
+            lone: None,
             bare: None,
             draining: false,
+            collected: HashMap::new(),
             messages: FastSet::default(),
             serials: 0,
         }
@@ -153,15 +159,23 @@ impl Calls {
         Some(call)
     }
 
-    /// Frame and task of a running node call.
+    /// Frame and task of a running call that may invoke graphs.
     pub fn task(&self, id: CallId) -> Option<(usize, usize)> {
         let (generation, slot) = self.places.get(id.0 as u32 as usize)?;
         match slot {
-            Some((frame, CallRole::Node(task))) if u64::from(*generation) == id.0 >> 32 => {
+            Some((frame, CallRole::Node(task) | CallRole::Branch(task)))
+                if u64::from(*generation) == id.0 >> 32 =>
+            {
                 Some((*frame, *task))
             }
             _ => None,
         }
+    }
+
+    /// Whether a call is one of a routing function.
+    pub fn is_branch(&self, id: CallId) -> bool {
+        let slot = self.places.get(id.0 as u32 as usize).and_then(|(_, slot)| *slot);
+        matches!(slot, Some((_, CallRole::Branch(_))))
     }
 
     fn of(&self, frame: impl Fn(usize) -> bool) -> Vec<CallId> {

@@ -24,6 +24,7 @@ use weaver_core::{Failure, FailureKind, Timestamp};
 use crate::effect::{Answer, CallId, Effect, Happened, Invoked, NodeOutput, Outcome};
 use crate::graph::{Graph, Persistence};
 use crate::input::{Input, Origin, RunOptions};
+use crate::stream::StreamModes;
 use crate::value::StateValue;
 pub use frame::stable_namespace;
 use frame::{Frame, Parent};
@@ -110,8 +111,8 @@ impl<V: StateValue> Run<V> {
                     frame.cache_answered(&mut self.hub, task, writes);
                 }
             }
-            Happened::Invoke { call, ordinal, graph, input } => {
-                self.invoke(call, ordinal, graph, input)
+            Happened::Invoke { call, ordinal, graph, input, stream } => {
+                self.invoke(call, ordinal, graph, input, stream)
             }
             Happened::Timeout => {}
         }
@@ -198,11 +199,18 @@ impl<V: StateValue> Run<V> {
     }
 
     /// A running node function invokes a graph.
-    fn invoke(&mut self, call: CallId, ordinal: u32, graph: Graph<V>, input: V) {
+    fn invoke(
+        &mut self,
+        call: CallId,
+        ordinal: u32,
+        graph: Graph<V>,
+        input: V,
+        collects: StreamModes,
+    ) {
         let Some((frame, task)) = self.hub.calls.task(call) else { return };
         let Some(above) = self.frames[frame].as_ref() else { return };
         let resuming = above.resuming || above.tasks[task].attempt > 1;
-        let parent = Parent { frame, task, call: Some((call, ordinal)) };
+        let parent = Parent { frame, task, call: Some((call, ordinal)), collects };
         let persistence = graph.0.persistence;
         self.hub.work.push_back(Work::Child { parent, graph, persistence, input, resuming });
     }
@@ -213,6 +221,7 @@ impl<V: StateValue> Run<V> {
             return self.root_ended(end);
         };
         self.freed.push(number);
+        let chunks = self.hub.collected.remove(&number).unwrap_or_default();
         if !matches!(end, End::Done { .. }) {
             self.hub.stop_calls_of(number);
         }
@@ -241,7 +250,7 @@ impl<V: StateValue> Run<V> {
                 if end.is_some() {
                     self.hub.calls.take(call);
                 }
-                self.hub.effects.push_back(Effect::Invoked { call, ordinal, result });
+                self.hub.effects.push_back(Effect::Invoked { call, ordinal, result, chunks });
                 if let Some(end) = end {
                     above.child_ended(&mut self.hub, parent.task, end);
                 }
@@ -276,6 +285,7 @@ impl<V: StateValue> Run<V> {
     fn abort(&mut self, number: usize) {
         let Some(frame) = self.frames.get_mut(number).and_then(Option::take) else { return };
         self.freed.push(number);
+        self.hub.collected.remove(&number);
         for task in &frame.tasks {
             task.children.iter().for_each(|child| self.hub.work.push_back(Work::Abort(*child)));
         }

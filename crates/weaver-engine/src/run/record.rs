@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::frame::Frame;
 use super::hub::Hub;
-use super::task::TaskState;
+use super::task::{Task, TaskState};
 use crate::channels::Write;
 use crate::channels::saved::{Changes, saved_send};
 use crate::checkpoint::{PendingRecord, SavedWrite, TaskRecord};
 use crate::effect::{Effect, SaveWrites};
 use crate::graph::Plan;
+use crate::hash::TaskId;
 use crate::value::StateValue;
 use crate::wrote::{Wrote, tell};
 
@@ -25,6 +26,7 @@ impl<V: StateValue> Frame<V> {
             writes: done
                 .then(|| task.writes.iter().filter_map(|write| self.saved_write(write)).collect()),
             answers: task.answers.clone(),
+            branch_answers: task.branch_answers.clone(),
             interrupts: if done { Vec::new() } else { task.interrupts.clone() },
             asked: task.asked.clone(),
             error: failure.map(|failure| (**failure).clone()),
@@ -63,15 +65,23 @@ impl<V: StateValue> Frame<V> {
 
     /// What the tasks write, before it is applied: for the history.
     pub fn note_wrote(&mut self) {
-        let tasks = self.tasks.iter().filter(|task| task.handles.is_none());
-        let wrote = tasks.map(|task| {
+        let state_writes = |task: &Task<V>| {
             let state = task.writes.iter().filter_map(|write| match write {
                 Write::Set(key, value) => Some((*key, value.clone())),
                 _ => None,
             });
             (task.state == TaskState::Done).then(|| state.collect())
-        });
-        self.wrote = wrote.collect();
+        };
+        self.wrote = match self.updates {
+            None => {
+                let tasks = self.tasks.iter().filter(|task| task.handles.is_none());
+                tasks.map(state_writes).collect()
+            }
+            Some(_) => {
+                let edit = |id: &TaskId| self.tasks.iter().find(|task| task.id == *id);
+                self.edited.iter().map(|id| edit(id).and_then(state_writes)).collect()
+            }
+        };
     }
 
     /// What the tasks wrote, told by the changes of the commit where possible.

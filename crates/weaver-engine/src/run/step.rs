@@ -54,17 +54,15 @@ impl<V: StateValue> Frame<V> {
     /// values, though not in the checkpoint.
     fn wait_for_answers(&mut self, hub: &mut Hub<V>, order: &[usize]) {
         let mut interrupts = Vec::new();
-        for number in order {
-            if self.tasks[*number].state == TaskState::Interrupted {
-                interrupts.append(&mut self.tasks[*number].interrupts);
-            }
+        for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Interrupted) {
+            interrupts.append(&mut task.interrupts);
         }
         if self.is_root() {
             let mut folds = Vec::new();
             let kept = self.channels.values.clone();
             if self.write_all(order, &mut folds).is_err() || !folds.is_empty() {
                 self.channels.values = kept;
-            } else if self.channels.output_changed() {
+            } else if self.is_shown(&self.channels.applied()) {
                 self.emit_values(hub);
             }
         }
@@ -144,7 +142,7 @@ impl<V: StateValue> Frame<V> {
         if self.updates.is_some() {
             return self.update_applied(hub);
         }
-        if applied.output_changed {
+        if self.is_shown(&applied) {
             self.emit_values(hub);
         }
         self.pending.clear();

@@ -13,6 +13,8 @@ use crate::effect::{
 };
 use crate::graph::{Body, Graph};
 use crate::hash::{CheckpointId, InterruptId, TaskId};
+use crate::input::Siblings;
+use crate::stream::StreamModes;
 use crate::value::StateValue;
 use crate::view::CallInput;
 
@@ -52,6 +54,9 @@ pub(super) struct Task<V: StateValue> {
     pub heads: Vec<(Arc<str>, CheckpointId)>,
     pub writes: Vec<Write<V>>,
     pub answers: Vec<V>,
+    /// How many answers had come when each branch that asks first asked: the body
+    /// takes those before the first, each branch those up to the next.
+    pub branch_answers: Vec<usize>,
     pub interrupts: Vec<Interrupt<V>>,
     /// Questions that were answered since.
     pub asked: Vec<Interrupt<V>>,
@@ -89,6 +94,7 @@ impl<V: StateValue> Task<V> {
             heads: Vec::new(),
             writes: Vec::new(),
             answers: Vec::new(),
+            branch_answers: Vec::new(),
             interrupts: Vec::new(),
             asked: Vec::new(),
             error: None,
@@ -103,6 +109,22 @@ impl<V: StateValue> Task<V> {
             policy: 0,
             last_sign: Timestamp(0),
             cached: false,
+        }
+    }
+}
+
+impl<V: StateValue> Task<V> {
+    /// The answers that the body or one of the branches takes: questions of a task
+    /// are counted through, and after an answer all of it runs again.
+    fn answers_of(&self, branch: Option<usize>) -> &[V] {
+        let bound = |part: usize| self.branch_answers.get(part).copied();
+        let until = |part| bound(part).unwrap_or(self.answers.len()).min(self.answers.len());
+        match branch {
+            None => &self.answers[..until(0)],
+            Some(branch) => match bound(branch) {
+                Some(from) => &self.answers[from.min(until(branch + 1))..until(branch + 1)],
+                None => &[],
+            },
         }
     }
 }
@@ -194,7 +216,8 @@ impl<V: StateValue> Frame<V> {
             Body::Subgraph(below, persistence) => {
                 let input = self.task_input(&self.tasks[number]).to_value();
                 let resuming = self.resuming || self.tasks[number].attempt > 1;
-                let parent = Parent { frame: self.number, task: number, call: None };
+                let collects = StreamModes::NONE;
+                let parent = Parent { frame: self.number, task: number, call: None, collects };
                 let (graph, persistence) = (below.clone(), *persistence);
                 hub.work.push_back(Work::Child { parent, graph, persistence, input, resuming });
             }
@@ -246,7 +269,8 @@ impl<V: StateValue> Frame<V> {
             _ => node.schema.clone(),
         };
         let answers = match kind {
-            CallKind::Node | CallKind::ErrorHandler => task.answers.clone(),
+            CallKind::Node | CallKind::ErrorHandler => task.answers_of(None).to_vec(),
+            CallKind::Branch => task.answers_of(Some(task.branch)).to_vec(),
             _ => Vec::new(),
         };
         let info = self.task_info(number);
@@ -326,9 +350,9 @@ impl<V: StateValue> Frame<V> {
     }
 
     /// The function reached questions without an answer.
-    fn asked(&mut self, hub: &mut Hub<V>, number: usize, values: Vec<V>) {
+    pub fn asked(&mut self, hub: &mut Hub<V>, number: usize, values: Vec<V>) {
         self.channels.undo_early();
-        if let Some(answer) = hub.bare.take() {
+        if let Some(answer) = hub.bare.take().or_else(|| self.answer_left(hub)) {
             let task = &mut self.tasks[number];
             task.answers.push(answer);
             task.attempt -= 1;
@@ -345,6 +369,15 @@ impl<V: StateValue> Frame<V> {
         });
         let interrupts = interrupts.collect();
         self.interrupted(hub, number, interrupts);
+    }
+
+    /// A bare answer whose question is gone: an edit inside the waiting subgraph has put
+    /// other tasks in the place of the one that asked. The next to ask there takes it.
+    fn answer_left(&self, hub: &mut Hub<V>) -> Option<V> {
+        let (asked_by, id) = hub.lone.as_ref()?;
+        let graph = asked_by.rsplit_once('|').map_or("", |(graph, _)| graph);
+        let gone = self.tasks.iter().all(|task| self.task_namespace(task) != **asked_by);
+        (gone && graph == &*self.namespace).then(|| hub.answers.remove(id)).flatten()
     }
 
     fn interrupted(&mut self, hub: &mut Hub<V>, number: usize, interrupts: Vec<Interrupt<V>>) {
@@ -384,7 +417,7 @@ impl<V: StateValue> Frame<V> {
         task.serial = hub.serial();
         (task.extra, task.overlay) = (Vec::new(), Vec::new());
         self.open -= 1;
-        if state == TaskState::Failed {
+        if state == TaskState::Failed && hub.options.siblings != Siblings::RunAll {
             self.queue.clear();
         }
         self.start_tasks(hub);

@@ -105,6 +105,10 @@ impl<V: StateValue> Frame<V> {
     fn update_as_nodes(&mut self, hub: &mut Hub<V>, updates: Vec<StateUpdate<V>>) {
         let plan = self.graph.0.clone();
         let several = updates.len() > 1;
+        // An edit stands for the task of its node, where one is open: the history
+        // shows it as what that task wrote.
+        self.prepare(true, self.step);
+        let open: Vec<(TaskId, u32)> = self.tasks.iter().map(|task| (task.id, task.node)).collect();
         self.tasks.clear();
         let mut outputs = Vec::with_capacity(updates.len());
         for (index, update) in updates.into_iter().enumerate() {
@@ -127,10 +131,14 @@ impl<V: StateValue> Frame<V> {
                 return self.refuse(hub, "unknown_node", &format!("Node {name} does not exist"));
             };
             let path = TaskPath::Update(index as u32);
-            let id = update.task.unwrap_or_else(|| self.task_id(self.step, node, path));
-            self.tasks.push(Task::new(TaskId(id.0), node, path));
+            let taken = |id: &TaskId| self.tasks.iter().any(|task| task.id == *id);
+            let of_node = |(id, other): &&(TaskId, u32)| *other == node && !taken(id);
+            let id = update.task.or_else(|| open.iter().find(of_node).map(|(id, _)| *id));
+            let id = id.unwrap_or_else(|| self.task_id(self.step, node, path));
+            self.tasks.push(Task::new(id, node, path));
             outputs.push(update.values.map_or(NodeOutput::Nothing, NodeOutput::Update));
         }
+        self.edited = open.into_iter().map(|(id, _)| id).collect();
         self.pending.clear();
         self.in_step = true;
         self.open = self.tasks.len();

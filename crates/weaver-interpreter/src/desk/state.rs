@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use weaver_core::Hash;
 
 use crate::lease::{Lease, Parked, Role};
 use crate::process::Worker;
@@ -47,6 +48,8 @@ pub(super) struct Modules {
     pub(super) computing: usize,
     /// Calls in the queue.
     pub(super) waiting: usize,
+    /// Its program, where a module of it that others have used is as good as a new one.
+    pub(super) program: Option<Hash>,
     /// When the session last got a worker that had to make its module.
     pub(super) grown: Instant,
 }
@@ -137,8 +140,8 @@ impl State {
         (self.used.len() > USED_KEPT).then(|| self.used.remove(0))
     }
 
-    /// An idle worker that has the session's module.
-    pub(super) fn live(&mut self, session: u64) -> Option<(Worker, Role)> {
+    /// An idle worker that has the session's module, or one that is as good.
+    pub(super) fn live(&mut self, session: u64, tenant: &str) -> Option<(Worker, Role)> {
         let modules = self.sessions.get_mut(&session)?;
         if matches!(modules.main, Main::Idle(..))
             && let Main::Idle(worker, at) = std::mem::replace(&mut modules.main, Main::InUse)
@@ -147,9 +150,22 @@ impl State {
             self.idle.remove(&at);
             return Some((*worker, Role::Main));
         }
-        let at = self.used.iter().position(|worker| worker.holds == Some(session))?;
+        let own = self.used.iter().position(|worker| worker.holds == Some(session));
+        let same = |worker: &Worker| {
+            worker.reusable.is_some()
+                && worker.reusable == modules.program
+                && worker.tenant.as_deref() == Some(tenant)
+        };
+        let at = own.or_else(|| self.used.iter().position(same))?;
         modules.computing += 1;
-        Some((self.used.swap_remove(at), Role::Copy))
+        let role = match modules.main {
+            Main::Nowhere => Role::Main,
+            _ => Role::Copy,
+        };
+        if role == Role::Main {
+            modules.main = Main::InUse;
+        }
+        Some((self.used.swap_remove(at), role))
     }
 
     /// A worker that this tenant may have, or the right to start one.
@@ -162,6 +178,7 @@ impl State {
         if let Some(mut worker) = worker {
             worker.tenant = Some(tenant.to_owned());
             worker.holds = None;
+            worker.reusable = None;
             return Found::Worker(worker);
         }
         if *starting > 0 {

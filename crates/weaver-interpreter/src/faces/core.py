@@ -5,6 +5,7 @@ MARK = "\x1e"
 makers = {}
 schemas = {}
 tool_specs = {}
+named_tools = {}
 live_errors = []
 
 
@@ -19,6 +20,26 @@ def repair(repairs):
         make = makers.get(value["$type"])
         if make is not None:
             container[key] = make(value)
+
+
+kept = {}
+
+
+def keep(changes):
+    # Parts of the state that earlier calls were given: kept.rs.
+    forget, uses = changes
+    if forget:
+        kept.clear()
+    for container, key, slot, what, box in uses:
+        if what == "keep":
+            kept[slot] = box[0]
+        elif what == "more":
+            value = kept[slot]
+            if type(value) is list:
+                value.extend(box[0])
+            else:
+                value.update(box[0])
+        container[key] = kept[slot]
 
 
 def host(name, args, kwargs):
@@ -83,6 +104,7 @@ BUILTIN_ERRORS = {
 }
 UNICODE_ERRORS = (UnicodeDecodeError, UnicodeEncodeError)
 error_classes = {}
+made_errors = {}
 
 
 def error_class(name, bases=()):
@@ -174,6 +196,29 @@ def raised(x):
     return make_error(x)
 
 
+def error_maker(cls):
+    # A builtin class that is called with more than the interpreter takes.
+    def make(*args):
+        if len(args) == 0 or len(args) == 1 and type(args[0]) is str:
+            return cls(*args)
+        name = [name for name in BUILTIN_ERRORS if BUILTIN_ERRORS[name] is cls][0]
+        if name not in made_errors:
+            made = {}
+            exec("class " + name + ":\n    pass\n", made)
+            define_error(made[name], name, [], [], None)
+            # It is caught as itself.
+            made[name]._error = (name, [name])
+            if name == "KeyError":
+                made[name].__str__ = key_error_str
+            made_errors[name] = made[name]
+        return made_errors[name](*args)
+    return make
+
+
+def key_error_str(self):
+    return repr(self.args[0]) if len(self.args) == 1 else str(self.args)
+
+
 def caught(error):
     # The caught name: the user's own instance where there is one.
     text = error.args[0] if isinstance(error, BaseException) and error.args else None
@@ -226,10 +271,12 @@ def catches(wanted):
 
 def is_instance(x, classes):
     # `isinstance` that knows the exceptions which are none to the interpreter.
+    if type(x) is Member and type(classes) is not tuple and x._cls is classes:
+        return True
     info = error_info(type(x))
     if info is None:
         if type(classes) is not tuple and error_info(classes) is None:
-            return isinstance(x, classes)
+            return isinstance(x, classes) or builds_on(type(x), classes)
         if isinstance(x, UNICODE_ERRORS):
             info = (type(x).__name__, ["UnicodeError", "ValueError"])
     for cls in classes if type(classes) is tuple else (classes,):
@@ -242,7 +289,7 @@ def is_instance(x, classes):
                 return True
         elif info is not None and type(cls).__name__ == "type" and error_is_a(info, cls):
             return True
-        elif isinstance(x, cls):
+        elif isinstance(x, cls) or builds_on(type(x), cls):
             return True
     return False
 

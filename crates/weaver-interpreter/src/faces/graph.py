@@ -171,6 +171,21 @@ class Record:
         return "(" + ", ".join([key + "=" + repr(getattr(self, key)) for key in self._names]) + ")"
 
 
+class Document:
+    _names = ["id", "metadata", "page_content"]
+
+    def __init__(self, page_content, metadata=None, id=None, **kw):
+        self.id = id
+        self.metadata = metadata or {}
+        self.page_content = page_content
+
+    def __eq__(self, other):
+        return type(other) is Document and fields_of(self) == fields_of(other)
+
+    def __repr__(self):
+        return "Document(metadata=" + repr(self.metadata) + ", page_content=" + repr(self.page_content) + ")"
+
+
 class Runtime:
     def __init__(self, context=None, store=None, stream_writer=None, previous=None, execution_info=None, server_info=None, **kw):
         self.context = context

@@ -33,7 +33,8 @@ class ChatPrompt:
         self.values = values or {}
 
     def format_messages(self, **values):
-        values = {**self.values, **values}
+        given = {key: value() if is_function(value) else value for key, value in self.values.items()}
+        values = {**given, **values}
         out = []
         for m in self.messages:
             if type(m) is MessagesPlaceholder or (type(m) in (tuple, list) and m[0] == "placeholder"):

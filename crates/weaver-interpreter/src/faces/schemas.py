@@ -97,15 +97,24 @@ def fill(self, name, args, values):
             raise TypeError(name + "() takes " + str(len(fields)) + " positional arguments but " + str(len(args)) + " were given")
         values[fields[index][0]] = value
     problems = []
+    checks = spec.get("checks", ())
+    for check in checks:
+        if check[1][0] == "model" and check[1][2] == "before":
+            try:
+                values = dict(run_check(check, type(self), values, {}, None))
+            except (ValueError, AssertionError) as error:
+                problems.append("  Value error, " + caught_text(error))
     for field, annotation, required, has_default, default in fields:
         if field in values:
             value = values.pop(field)
             if checked:
                 try:
+                    value = checked_field(self, checks, "before", field, value)
                     value = coerce(annotation, value)
                     check_limits(spec["schema"], field, value)
-                except (ValueError, TypeError) as error:
-                    problems.append(field + "\n  " + str(error))
+                    value = checked_field(self, checks, "after", field, value)
+                except (ValueError, TypeError, AssertionError) as error:
+                    problems.append(field + "\n  " + caught_text(error))
         elif required:
             problems.append(field + "\n  Field required [type=missing]")
             continue
@@ -120,8 +129,31 @@ def fill(self, name, args, values):
     if problems:
         missing = [p.split("\n")[0] for p in problems]
         raise TypeError(name + ".__init__() missing " + str(len(missing)) + " required positional argument" + ("s" if len(missing) > 1 else "") + ": " + " and ".join(["'" + m + "'" for m in missing]))
-    if hasattr(self, "__post_init__"):
-        self.__post_init__()
+    for check in checks:
+        if check[1][0] == "model" and check[1][2] == "after":
+            try:
+                getattr(self, check[0])()
+            except (ValueError, AssertionError) as error:
+                raise_named("ValidationError", ["ValueError"], "1 validation error for " + name + "\n  Value error, " + caught_text(error))
+    for hook in ("__post_init__", "model_post_init"):
+        if hasattr(self, hook):
+            if hook == "__post_init__":
+                self.__post_init__()
+            else:
+                self.model_post_init(None)
+
+
+def checked_field(self, checks, mode, field, value):
+    # A value as the validators of its field leave it.
+    for check in checks:
+        kind, names, when = check[1]
+        if kind == "field" and when == mode and (field in names or "*" in names):
+            data = {key: getattr(self, key) for key in type(self)._names if hasattr(self, key)}
+            try:
+                value = run_check(check, type(self), value, data, field)
+            except (ValueError, AssertionError) as error:
+                raise ValueError("Value error, " + caught_text(error))
+    return value
 
 
 def check_limits(schema, field, value):
@@ -148,6 +180,8 @@ def check_limits(schema, field, value):
 
 def fresh(annotation, has_default, default):
     if has_default:
+        if type(default) is FieldInfo:
+            return default.factory()
         if type(default) is list:
             return list(default)
         if type(default) is dict:
@@ -347,12 +381,31 @@ class Member:
         return "<" + function_name(self._cls) + "." + self.name + ": " + repr(self.value) + ">"
 
 
-def define_enum(cls, name, members):
+# `class Route(str, Enum)`: members have the methods of text.
+Member.upper = lambda self: self.value.upper()
+Member.lower = lambda self: self.value.lower()
+Member.title = lambda self: self.value.title()
+Member.capitalize = lambda self: self.value.capitalize()
+Member.replace = lambda self, *args: self.value.replace(*args)
+Member.split = lambda self, *args: self.value.split(*args)
+Member.startswith = lambda self, *args: self.value.startswith(*args)
+Member.endswith = lambda self, *args: self.value.endswith(*args)
+
+
+def bound(method, member):
+    pair = (method, member)
+    return lambda *args, **kw: pair[0](pair[1], *args, **kw)
+
+
+def define_enum(cls, name, members, methods=()):
     made = []
     for key in members:
         value = getattr(cls, key)
         member = Member(cls, key, value)
         setattr(cls, key, member)
+        for method in methods:
+            if not method.startswith("_"):
+                setattr(member, method, bound(getattr(cls, method), member))
         made.append(member)
     cls._members = made
     cls.__members__ = {m.name: m for m in made}
@@ -366,7 +419,10 @@ def enum_member(cls, value):
     raise ValueError("Input should be " + " or ".join([repr(m.value) for m in cls._members]))
 
 
-def Field(default=None, default_factory=None, **kw):
-    if default_factory is not None:
-        return default_factory()
-    return None if default is ... else default
+def named_member(cls, name):
+    for member in cls._members:
+        if member.name == name:
+            return member
+    raise KeyError(name)
+
+

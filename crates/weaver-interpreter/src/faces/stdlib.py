@@ -274,7 +274,7 @@ def is_subclass(cls, parents):
     info = error_info(cls)
     for parent in parents if type(parents) is tuple else (parents,):
         wanted = error_info(parent)
-        if cls is parent or parent is object:
+        if cls is parent or parent is object or builds_on(cls, parent):
             return True
         if info is not None:
             if wanted is not None and wanted[0] in info[1]:
@@ -365,7 +365,7 @@ STDLIB = {
 EXTRA = {
     ("functools", "wraps"): wraps, ("dataclasses", "asdict"): asdict, ("dataclasses", "replace"): replace,
     ("dataclasses", "astuple"): astuple, ("dataclasses", "fields"): fields, ("collections", "OrderedDict"): copy_dict,
-    ("asyncio", "create_task"): same, ("pydantic", "field_validator"): lambda *a, **k: same,
+    ("asyncio", "create_task"): same,
     ("langchain", "hub"): AnyType("hub"),
 }
 START = "__start__"
@@ -429,6 +429,8 @@ FACES = {
     "get_buffer_string": get_buffer_string, "convert_to_messages": convert_to_messages, "merge_message_runs": merge_message_runs,
     "messages_to_dict": messages_to_dict, "count_tokens_approximately": count_tokens_approximately,
     "add_messages": add_messages, "REMOVE_ALL_MESSAGES": REMOVE_ALL_MESSAGES, "MessageLikeRepresentation": AnyType("Message"),
+    "_agent_messages": agent_messages, "_agent_turn": agent_turn, "_agent_after_model": agent_after_model,
+    "_agent_after_tools": agent_after_tools, "_tools_or_fallbacks": ToolsOrFallbacks,
     "Send": Send, "Command": Command, "Overwrite": Overwrite, "Interrupt": Interrupt, "interrupt": interrupt,
     "RetryPolicy": RetryPolicy, "CachePolicy": CachePolicy, "TimeoutPolicy": TimeoutPolicy, "InMemoryCache": InMemoryCache,
     "get_stream_writer": get_stream_writer, "StreamWriter": StreamWriter, "get_store": get_store, "BaseStore": BaseStore,
@@ -444,7 +446,8 @@ FACES = {
     "SystemMessagePromptTemplate": SystemMessagePromptTemplate, "HumanMessagePromptTemplate": HumanMessagePromptTemplate,
     "AIMessagePromptTemplate": AIMessagePromptTemplate,
     "TYPE_CHECKING": False, "NodeError": NodeError, "tool": tool, "Tool": Tool, "BaseTool": Tool, "StructuredTool": StructuredTool, "ToolNode": ToolNode,
-    "tools_condition": tools_condition, "Field": Field, "Document": Record,
+    "tools_condition": tools_condition, "Field": Field, "Document": Document,
+    "field_validator": field_validator, "model_validator": model_validator, "validator": validator,
 }
 
 # One instance of each class tells the outside what the class is.
@@ -453,5 +456,6 @@ classes = {
     "send": [Send("", None)], "command": [Command()], "overwrite": [Overwrite(None)], "interrupt": [Interrupt()],
     "value": [Member(None, "", "")],
     "refused": [ChatModel(""), Tool(host), ToolNode([]), Runtime(), the_store, Sequence([]), Runnable(None), Graph("")],
-    "schema": [],
+    "schema": [Document("")],
 }
+user_classes["Document"] = Document

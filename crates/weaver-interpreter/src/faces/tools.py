@@ -3,7 +3,7 @@
 class Tool:
     def __init__(self, function, name=None, description=None, args_schema=None, return_direct=False, response_format="content"):
         own = function_name(function)
-        spec = tool_specs.get(own)
+        spec = named_tools.get(name) if name else tool_specs.get(own)
         self.func = function
         self.coroutine = None
         self._known = spec is not None
@@ -30,10 +30,12 @@ class Tool:
 
     def invoke(self, input, config=None, **kw):
         call, args = tool_input(input)
+        args = from_host(self, args)
         return self._output(call, self.func(**args) if type(args) is dict else self.func(args))
 
     async def ainvoke(self, input, config=None, **kw):
         call, args = tool_input(input)
+        args = from_host(self, args)
         out = self.func(**args) if type(args) is dict else self.func(args)
         if type(out) is coroutine:
             out = await out
@@ -59,14 +61,27 @@ def tool_input(input):
 injected = {}
 
 
+def from_host(tool, args):
+    # What a tool is given that neither the model nor the state has.
+    if type(args) is not dict:
+        return args
+    given = {}
+    for name, what, field in injected.get(function_name(tool.func), ()):
+        if what == "store":
+            given[name] = the_store
+        elif what == "config":
+            given[name] = get_config()
+        elif what == "runtime":
+            given[name] = get_runtime()
+    return {**given, **args}
+
+
 def filled(tool, call, input, messages_key):
     args = dict(call["args"])
     for name, what, field in injected.get(function_name(tool.func), ()):
         if what == "id":
             args[name] = call["id"]
-        elif what == "store":
-            args[name] = the_store
-        else:
+        elif what == "state":
             state = {messages_key: input} if type(input) is list else input
             args[name] = state if field is None else (state[field] if type(state) is dict else getattr(state, field))
     return {**call, "args": args, "type": "tool_call"}

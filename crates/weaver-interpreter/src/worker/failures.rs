@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use monty_types::{ExcType, MontyException, StackFrame};
+use weaver_core::failure::python_quoted;
 use weaver_core::{Failure, FailureKind, Frame};
 
 use crate::session::Limits;
@@ -171,7 +172,11 @@ fn class_and_message(error: &MontyException) -> (String, Vec<String>, String) {
     (
         class.rsplit('.').next().unwrap_or(class).to_owned(),
         bases_of(builtin, false),
-        message.to_owned(),
+        match builtin {
+            // The text of a `KeyError` is its key as Python writes it.
+            ExcType::KeyError if error.message().is_some() => python_quoted(message),
+            _ => message.to_owned(),
+        },
     )
 }
 

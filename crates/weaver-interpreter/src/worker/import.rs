@@ -22,6 +22,7 @@ pub(super) struct Importer {
     texts: HashMap<String, NodeId>,
     messages: Vec<NodeId>,
     repairs: Vec<NodeId>,
+    changes: Vec<NodeId>,
 }
 
 /// What becomes of an imported value.
@@ -32,6 +33,8 @@ enum Child {
     Tagged,
     /// It is nothing yet: type, content, id, name and the rest of a message.
     Message([NodeId; 5]),
+    /// It is kept: slot, what to do with it, and a list of what that needs.
+    Kept([NodeId; 3]),
 }
 
 /// Texts up to this long are worth looking up.
@@ -157,12 +160,45 @@ impl Importer {
         self.graph.push(MontyNode::Tuple(lists.to_vec()))
     }
 
+    /// What Python has still to do with what it keeps: whether it forgets it first,
+    /// and a list of `(container, key, slot, what, [value])`; or `None`.
+    pub(super) fn changes(&mut self, forget: bool) -> NodeId {
+        if self.changes.is_empty() && !forget {
+            return self.graph.push(MontyNode::None);
+        }
+        let forget = self.graph.push(MontyNode::Bool(forget));
+        let changes = std::mem::take(&mut self.changes);
+        let changes = self.graph.push(MontyNode::List(changes));
+        self.graph.push(MontyNode::Tuple(vec![forget, changes]))
+    }
+
+    fn kept(
+        &mut self,
+        r: &mut Reader<'_>,
+        depth: usize,
+        what: &str,
+    ) -> Result<(NodeId, Child), Malformed> {
+        let slot = i64::try_from(r.uint()?).map_err(|_| Malformed)?;
+        let slot = self.graph.push(MontyNode::Int(slot));
+        let value = match what {
+            "kept" => self.graph.push(MontyNode::None),
+            _ => self.list(r, 1, depth)?,
+        };
+        let what = self.text(what);
+        Ok((self.graph.push(MontyNode::None), Child::Kept([slot, what, value])))
+    }
+
     fn repair(&mut self, container: NodeId, key: NodeId, id: NodeId, child: Child) {
         match child {
             Child::Done => {}
             Child::Tagged => {
                 let triple = self.graph.push(MontyNode::Tuple(vec![container, key, id]));
                 self.repairs.push(triple);
+            }
+            Child::Kept(parts) => {
+                let all = [container, key].into_iter().chain(parts).collect();
+                let tuple = self.graph.push(MontyNode::Tuple(all));
+                self.changes.push(tuple);
             }
             Child::Message(parts) => {
                 let all = [container, key].into_iter().chain(parts).collect();
@@ -188,6 +224,9 @@ impl Importer {
                 return Ok((self.list(r, n, depth)?, Child::Done));
             }
             wire::MAP => return self.map(r, depth),
+            wire::KEEP => return self.kept(r, depth, "keep"),
+            wire::KEPT => return self.kept(r, depth, "kept"),
+            wire::MORE => return self.kept(r, depth, "more"),
             _ => return Err(Malformed),
         };
         Ok((self.graph.push(node), Child::Done))

@@ -175,11 +175,13 @@ impl Machine {
             "" => importer.graph.push(MontyNode::None),
             class => importer.text(class),
         };
+        let forget = r.u8()? == 1;
         let n = r.count()?;
         let args = importer.list(r, n, 0)?;
         let kwargs = importer.dict(r, 0)?;
         let repairs = importer.repairs();
-        let parts = vec![function, args, kwargs, repairs, input_class];
+        let changes = importer.changes(forget);
+        let parts = vec![function, args, kwargs, repairs, input_class, changes];
         let root = importer.graph.push(MontyNode::Tuple(parts));
         let order = unstable::object_from_graph(importer.graph, root).map_err(|_| Malformed)?;
         *progress.tracker_mut() = tracker(&self.limits);
@@ -204,6 +206,7 @@ impl Machine {
             MontyObject::string("_aw_class_table"),
             MontyObject::list([]),
             MontyObject::dict([]),
+            MontyObject::none(),
             MontyObject::none(),
             MontyObject::none(),
         ]);

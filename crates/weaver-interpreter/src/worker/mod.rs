@@ -13,9 +13,10 @@ mod saved;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem::ManuallyDrop;
-use std::os::fd::FromRawFd;
+use std::os::fd::{AsFd, FromRawFd};
 use std::process::ExitCode;
 
+use crate::patience::Patience;
 use crate::protocol::{request, write};
 use crate::wire::Reader;
 use machine::Machine;
@@ -55,17 +56,23 @@ pub fn worker_main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Read at once; most requests are smaller.
+const READ_BYTES: usize = 4 << 10;
+
 /// The socket on standard input: written to as well as read from.
 pub(crate) struct Link {
     // Never closed by us: the process ends with it.
     socket: ManuallyDrop<File>,
+    buffer: Vec<u8>,
+    patience: Patience,
 }
 
 impl Link {
     fn new() -> Self {
         // SAFETY: descriptor 0 is the pool's socket for the whole life of the
         // process, and nothing else in a worker uses standard input.
-        Link { socket: ManuallyDrop::new(unsafe { File::from_raw_fd(0) }) }
+        let socket = ManuallyDrop::new(unsafe { File::from_raw_fd(0) });
+        Link { socket, buffer: Vec::new(), patience: Patience::default() }
     }
 
     /// Writes a finished frame. A pool that has gone away ends the process.
@@ -77,10 +84,29 @@ impl Link {
 
     /// The next frame's bytes, or nothing when the pool has closed.
     fn receive(&mut self) -> Option<Vec<u8>> {
-        let mut head = [0; 4];
-        self.socket.read_exact(&mut head).ok()?;
-        let mut frame = vec![0; u32::from_le_bytes(head) as usize];
-        self.socket.read_exact(&mut frame).ok()?;
-        Some(frame)
+        loop {
+            let wanted = match self.buffer.first_chunk::<4>() {
+                Some(head) => 4 + u32::from_le_bytes(*head) as usize,
+                None => 4,
+            };
+            if wanted > 4 && self.buffer.len() >= wanted {
+                let rest = self.buffer.split_off(wanted);
+                let mut frame = std::mem::replace(&mut self.buffer, rest);
+                frame.drain(..4);
+                return Some(frame);
+            }
+            let len = self.buffer.len();
+            self.buffer.resize(wanted.max(len + READ_BYTES), 0);
+            let read = match self.patience.look(self.socket.as_fd(), &mut self.buffer[len..]) {
+                Some(read) => read,
+                None => self.socket.read(&mut self.buffer[len..]),
+            };
+            let read = match read {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => 0,
+                Ok(0) | Err(_) => return None,
+                Ok(read) => read,
+            };
+            self.buffer.truncate(len + read);
+        }
     }
 }

@@ -1,42 +1,107 @@
 //! Data that fits a JSON Schema, made without a model: the smallest instance that
 //! makes sense, with words and numbers of the request where they fit.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value, json};
+
+use super::builtin::first_sentence;
+use super::reading;
 
 /// Depth at which optional members are left out, so that a schema that contains
 /// itself comes to an end.
 const DEPTH_OF_OPTIONAL: usize = 4;
 /// Depth at which nothing more is made.
 const DEPTH_MAX: usize = 32;
+/// Items of a list when nothing says how many.
+const ITEMS: usize = 3;
+/// Names of numbers that point into a list.
+const INDEXES: [&str; 7] = ["id", "index", "idx", "position", "rank", "offset", "page"];
+/// Names of texts that take the whole request.
+const WHOLE: [&str; 10] = [
+    "query",
+    "question",
+    "text",
+    "input",
+    "message",
+    "content",
+    "prompt",
+    "task",
+    "request",
+    "description",
+];
 
-/// Which members of an object are made.
+/// What data is made for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Members {
-    /// All of them: an answer should be full.
-    All,
-    /// Those that the schema requires: arguments that have defaults keep them.
-    Required,
+pub(super) enum Purpose {
+    /// An answer: all members, lists with several items.
+    Answer,
+    /// Arguments of a tool: what is required; members that have defaults keep them.
+    Arguments,
 }
 
-/// An instance of a schema. `text` is what the request is about.
-pub(super) fn instance(schema: &Value, text: &str, members: Members) -> Value {
-    Maker { root: schema, text, members }.make(schema, "", 0)
+/// What data is made from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Subject {
+    /// What it is about: the request, or what tools answered to it.
+    pub text: String,
+    /// All that was said, for how many items are wanted.
+    pub all: String,
+    /// Numbers to take before those of the text.
+    pub numbers: Vec<f64>,
+    /// The conversation went on since the request: a choice may end it.
+    pub went_on: bool,
+}
+
+/// An instance of a schema.
+pub(super) fn instance(schema: &Value, subject: &Subject, purpose: Purpose) -> Value {
+    let numbers = subject.numbers.iter().copied().chain(reading::numbers(&subject.text));
+    let maker = Maker {
+        root: schema,
+        subject,
+        purpose,
+        numbers: numbers.collect(),
+        taken: Cell::new(0),
+        quotes: reading::quoted(&subject.text),
+        quoted: Cell::new(0),
+    };
+    maker.make(schema, &Place::default())
+}
+
+/// Where in the data a value is.
+#[derive(Clone, Default)]
+struct Place<'a> {
+    name: &'a str,
+    depth: usize,
+    /// In an item of a list: the list's name and the item's number from 1.
+    item: Option<(&'a str, usize)>,
+}
+
+impl<'a> Place<'a> {
+    fn down(&self) -> Place<'a> {
+        Place { depth: self.depth + 1, ..self.clone() }
+    }
 }
 
 struct Maker<'a> {
     root: &'a Value,
-    text: &'a str,
-    members: Members,
+    subject: &'a Subject,
+    purpose: Purpose,
+    numbers: Vec<f64>,
+    /// How many of the numbers are used up.
+    taken: Cell<usize>,
+    quotes: Vec<String>,
+    quoted: Cell<usize>,
 }
 
 impl Maker<'_> {
-    fn make(&self, schema: &Value, name: &str, depth: usize) -> Value {
-        if depth > DEPTH_MAX {
+    fn make(&self, schema: &Value, place: &Place<'_>) -> Value {
+        if place.depth > DEPTH_MAX {
             return Value::Null;
         }
         if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
             let target = self.root.pointer(target.trim_start_matches('#'));
-            return target.map_or(Value::Null, |target| self.make(target, name, depth + 1));
+            return target.map_or(Value::Null, |target| self.make(target, &place.down()));
         }
         if let Some(value) = schema.get("const") {
             return value.clone();
@@ -50,56 +115,99 @@ impl Maker<'_> {
         for key in ["anyOf", "oneOf"] {
             if let Some(options) = schema.get(key).and_then(Value::as_array) {
                 let real = options.iter().find(|option| option["type"] != "null");
-                return real.map_or(Value::Null, |option| self.make(option, name, depth + 1));
+                return real.map_or(Value::Null, |option| self.make(option, &place.down()));
             }
         }
         if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
-            return self.make(&merged(schema, parts, self.root), name, depth + 1);
+            return self.make(&merged(schema, parts, self.root), &place.down());
         }
         match type_of(schema) {
-            "object" => self.object(schema, depth),
-            "array" => self.array(schema, name, depth),
-            "integer" => json!(self.number(schema).round() as i64),
-            "number" => json!(self.number(schema)),
+            "object" => self.object(schema, place),
+            "array" => self.array(schema, place),
+            "integer" => json!(self.number(schema, place).round() as i64),
+            "number" => json!(self.number(schema, place)),
             // A loop that waits for `approved` or `done` should end.
             "boolean" => json!(true),
             "null" => Value::Null,
-            _ => Value::String(self.string(schema, name)),
+            _ => Value::String(self.string(schema, place)),
         }
     }
 
-    fn object(&self, schema: &Value, depth: usize) -> Value {
+    fn object(&self, schema: &Value, place: &Place<'_>) -> Value {
         let required: Vec<&str> = schema["required"]
             .as_array()
             .map(|names| names.iter().filter_map(Value::as_str).collect())
             .unwrap_or_default();
-        let all = self.members == Members::All && depth < DEPTH_OF_OPTIONAL;
+        let all = self.purpose == Purpose::Answer && place.depth < DEPTH_OF_OPTIONAL;
         let mut object = Map::new();
         for (name, member) in schema["properties"].as_object().into_iter().flatten() {
             if all || required.contains(&name.as_str()) {
-                object.insert(name.clone(), self.make(member, name, depth + 1));
+                let place = Place { name, ..place.down() };
+                object.insert(name.clone(), self.make(member, &place));
             }
         }
         Value::Object(object)
     }
 
-    fn array(&self, schema: &Value, name: &str, depth: usize) -> Value {
+    fn array(&self, schema: &Value, place: &Place<'_>) -> Value {
         let least = schema["minItems"].as_u64().unwrap_or(0) as usize;
         let most = schema["maxItems"].as_u64().map_or(usize::MAX, |most| most as usize);
-        let count = if depth < DEPTH_OF_OPTIONAL { least.max(1) } else { least };
         let item = schema.get("items").cloned().unwrap_or(json!({"type": "string"}));
-        let items = (0..count.min(most).min(1000)).map(|_| self.make(&item, name, depth + 1));
+        let listed = match type_of(&item) {
+            "string" if item.get("enum").is_none() => reading::listed(&self.subject.text),
+            _ => Vec::new(),
+        };
+        let wanted = match self.purpose {
+            _ if place.depth >= DEPTH_OF_OPTIONAL => least,
+            _ if !listed.is_empty() => listed.len(),
+            Purpose::Answer if place.item.is_none() => self.asked_for(place.name).unwrap_or(ITEMS),
+            Purpose::Answer => 2,
+            Purpose::Arguments => 1,
+        };
+        let count = wanted.max(least).min(most).min(1000);
+        let items = (0..count).map(|i| match listed.get(i) {
+            Some(text) => Value::String(limited(text.clone(), &item)),
+            None => {
+                let item_place = match self.purpose {
+                    Purpose::Answer => Some((place.name, i + 1)),
+                    Purpose::Arguments => place.item,
+                };
+                self.make(&item, &Place { item: item_place, ..place.down() })
+            }
+        });
         Value::Array(items.collect())
     }
 
-    /// An option that the text mentions, else the first.
+    /// How many of something the request names: `3 analysts`.
+    fn asked_for(&self, name: &str) -> Option<usize> {
+        let tokens: Vec<&str> = self.subject.all.split_whitespace().collect();
+        let counts = tokens.iter().enumerate().filter_map(|(at, token)| {
+            let count: usize = token.parse().ok().filter(|n| (1..=20).contains(n))?;
+            let words = reading::words(
+                &tokens[at + 1..].iter().take(3).copied().collect::<Vec<_>>().join(" "),
+            );
+            words.iter().any(|word| reading::alike(word, &name.to_lowercase())).then_some(count)
+        });
+        counts.into_iter().next()
+    }
+
+    /// An option that the text mentions, else the first; the one that ends a
+    /// conversation once it went on.
     fn choose(&self, options: &[Value]) -> Value {
-        let text = self.text.to_lowercase();
+        const ENDS: [&str; 7] = ["finish", "end", "done", "__end__", "stop", "final", "complete"];
+        let ending = options.iter().find(|option| {
+            option.as_str().is_some_and(|word| ENDS.contains(&word.to_lowercase().as_str()))
+        });
+        if let Some(ending) = ending.filter(|_| self.subject.went_on) {
+            return ending.clone();
+        }
+        let text = self.subject.text.to_lowercase();
+        let said = reading::words(&text);
         let mentioned = options.iter().filter_map(|option| {
-            let words = option.as_str()?.to_lowercase().replace(['_', '-'], " ");
-            let at = text.find(&words).filter(|_| !words.is_empty());
-            let share = words.split(' ').filter(|w| w.len() > 3 && text.contains(w)).count();
-            (at.is_some() || share > 0).then_some((at.is_some(), share, option))
+            let name = option.as_str()?.to_lowercase().replace(['_', '-'], " ");
+            let whole = text.contains(&name) && !name.is_empty();
+            let share = reading::shared(&reading::words(&name), &said);
+            (whole || share > 0).then_some((whole, share, option))
         });
         let best = mentioned.reduce(
             |best, next| {
@@ -109,9 +217,10 @@ impl Maker<'_> {
         best.map(|(_, _, option)| option).or(options.first()).cloned().unwrap_or_default()
     }
 
-    /// A number of the text that lies within the bounds; else the upper bound
-    /// (a score that ends a loop), else the lower one, else 1.
-    fn number(&self, schema: &Value) -> f64 {
+    /// The next number of the text that lies within the bounds; else the upper bound
+    /// (a score that ends a loop), else the lower one, else 1. What points into a
+    /// list points at its first item.
+    fn number(&self, schema: &Value, place: &Place<'_>) -> f64 {
         let bound = |inclusive: &str, exclusive: &str, step: f64| {
             let exclusive = schema[exclusive].as_f64().map(|limit| limit + step);
             schema[inclusive].as_f64().or(exclusive)
@@ -119,11 +228,26 @@ impl Maker<'_> {
         let step = if type_of(schema) == "integer" { 1.0 } else { 0.001 };
         let low = bound("minimum", "exclusiveMinimum", step);
         let high = bound("maximum", "exclusiveMaximum", -step);
+        if self.purpose == Purpose::Answer && points(schema, place.name) {
+            return low.unwrap_or(0.0);
+        }
         let fits = |n: &f64| low.is_none_or(|low| *n >= low) && high.is_none_or(|high| *n <= high);
-        numbers(self.text).find(fits).or(high).or(low).unwrap_or(1.0)
+        let rest = self.numbers.iter().enumerate().skip(self.taken.get());
+        let next = rest.map(|(at, number)| (at, *number)).find(|(_, number)| fits(number));
+        match next {
+            Some((at, number)) => {
+                self.taken.set(at + 1);
+                number
+            }
+            None => {
+                let last = self.numbers.iter().rev().copied().find(fits);
+                let again = last.filter(|_| self.purpose == Purpose::Arguments);
+                again.or(high).or(low).unwrap_or(1.0)
+            }
+        }
     }
 
-    fn string(&self, schema: &Value, name: &str) -> String {
+    fn string(&self, schema: &Value, place: &Place<'_>) -> String {
         let fixed = match schema["format"].as_str() {
             Some("date") => Some("2000-01-01"),
             Some("date-time") => Some("2000-01-01T00:00:00Z"),
@@ -136,20 +260,110 @@ impl Maker<'_> {
         if let Some(fixed) = fixed {
             return fixed.into();
         }
-        let whole = ["query", "question", "text", "input", "message", "content", "prompt"];
-        let limit = if whole.contains(&name) { 400 } else { 120 };
-        let mut text = super::builtin::first_sentence(self.text, limit);
-        if text.is_empty() {
-            text = if name.is_empty() { "text".into() } else { name.into() };
+        // `Field(description="'yes' or 'no'")` is a choice in all but name.
+        let options = reading::quoted(schema["description"].as_str().unwrap_or_default());
+        if options.len() > 1 && options.iter().all(|option| option.len() <= 24) {
+            let options: Vec<Value> = options.into_iter().map(Value::String).collect();
+            return self.choose(&options).as_str().unwrap_or_default().into();
         }
-        let least = schema["minLength"].as_u64().unwrap_or(0).min(10_000) as usize;
-        while text.chars().count() < least {
-            text.push('.');
-        }
-        match schema["maxLength"].as_u64() {
-            Some(most) => text.chars().take(most as usize).collect(),
+        let text = match self.purpose {
+            Purpose::Arguments => self.argument(place.name),
+            Purpose::Answer => None,
+        };
+        limited(text.unwrap_or_else(|| self.sentence(place)), schema)
+    }
+
+    /// The first sentence of the request, numbered in a list.
+    fn sentence(&self, place: &Place<'_>) -> String {
+        let whole = WHOLE.contains(&place.name);
+        let text = first_sentence(&self.subject.text, if whole { 400 } else { 120 });
+        let label = |name: &str| name.replace('_', " ");
+        match place.item {
+            Some((list, number)) if list == place.name || place.name.is_empty() => {
+                format!("{} {number}: {text}", singular(&label(list)))
+            }
+            Some((_, number)) => format!("{} {number}: {text}", label(place.name)),
+            None if text.is_empty() && place.name.is_empty() => "text".into(),
+            None if text.is_empty() => place.name.into(),
             None => text,
         }
+    }
+
+    /// The piece of the request that an argument's name asks for.
+    fn argument(&self, name: &str) -> Option<String> {
+        let text = self.subject.text.as_str();
+        let name = name.to_lowercase();
+        let says = |parts: &[&str]| name.split('_').any(|part| parts.contains(&part));
+        let token = |fits: &dyn Fn(&str) -> bool| {
+            let bare =
+                |word: &str| word.trim_matches([',', '.', '?', '!', ';', '"', '\'']).to_string();
+            text.split_whitespace().find(|word| fits(word)).map(bare)
+        };
+        if WHOLE.contains(&name.as_str()) {
+            return None;
+        }
+        if says(&["expression", "formula", "equation"]) {
+            return reading::expression(text);
+        }
+        if let Some(quote) = self.quotes.get(self.quoted.get()) {
+            self.quoted.set(self.quoted.get() + 1);
+            return Some(quote.clone());
+        }
+        if says(&["email", "mail"]) {
+            return token(&|word| word.contains('@'));
+        }
+        if says(&["url", "link", "address"])
+            && let Some(url) = token(&|word| word.starts_with("http"))
+        {
+            return Some(url);
+        }
+        if says(&["id", "number", "no", "code"]) {
+            return token(&|word| word.contains(|c: char| c.is_ascii_digit()));
+        }
+        let prepositions: &[&str] = if says(&["from", "origin", "source", "departure"]) {
+            &["from"]
+        } else if says(&["to", "destination", "target", "arrival", "recipient"]) {
+            &["to"]
+        } else if says(&["city", "location", "place", "country", "region", "town", "airport"]) {
+            &["in", "for", "at", "near", "of", "from", "to"]
+        } else if says(&["date", "day", "time", "when"]) {
+            &["on", "at", "by", "until"]
+        } else if says(&["topic", "subject", "keyword", "term"]) {
+            &["about", "on", "of", "for"]
+        } else if says(&["name", "title", "person", "user", "company"]) {
+            return reading::phrase_after(text, &["named", "called"])
+                .or_else(|| reading::proper_name(text));
+        } else {
+            return None;
+        };
+        reading::phrase_after(text, prepositions).or_else(|| reading::proper_name(text))
+    }
+}
+
+/// Whether a number points into a list, as its name or description says.
+fn points(schema: &Value, name: &str) -> bool {
+    let description = schema["description"].as_str().unwrap_or_default().to_lowercase();
+    name.to_lowercase().split('_').any(|part| INDEXES.contains(&part))
+        || description.starts_with("index ")
+        || description.starts_with("the index ")
+}
+
+/// A text within the schema's limits of length.
+fn limited(mut text: String, schema: &Value) -> String {
+    let least = schema["minLength"].as_u64().unwrap_or(0).min(10_000) as usize;
+    while text.chars().count() < least {
+        text.push('.');
+    }
+    match schema["maxLength"].as_u64() {
+        Some(most) => text.chars().take(most as usize).collect(),
+        None => text,
+    }
+}
+
+fn singular(name: &str) -> String {
+    match name.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => name.strip_suffix('s').filter(|stem| !stem.ends_with('s')).unwrap_or(name).into(),
     }
 }
 
@@ -183,10 +397,4 @@ fn merged(schema: &Value, parts: &[Value], root: &Value) -> Value {
         }
     }
     merged
-}
-
-/// The numbers written in a text, in order.
-fn numbers(text: &str) -> impl Iterator<Item = f64> {
-    text.split(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-'))
-        .filter_map(|word| word.trim_end_matches('.').parse().ok())
 }

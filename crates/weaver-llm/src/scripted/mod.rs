@@ -7,6 +7,7 @@ mod builtin;
 mod facts;
 mod instance;
 mod matching;
+mod reading;
 mod script;
 mod template;
 

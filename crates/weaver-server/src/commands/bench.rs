@@ -37,13 +37,15 @@ pub async fn run(args: &BenchArgs) -> Result<(), CliError> {
     let house = House::new(&Settings::default(), &workflow, Some("scripted"), random_key())?;
     let mut total = Total::default();
     let one_thread = thread::new_thread_id();
+    let mut conversation = None;
     for round in 0..=args.repeat {
         let thread = if args.one_thread { one_thread.clone() } else { thread::new_thread_id() };
-        let mut request = RunRequest::new(
-            thread.clone(),
-            workflow.plan.graph.clone(),
-            Input::Value(input.clone()),
-        );
+        let given = match &conversation {
+            Some(state) => appended(state, &input),
+            None => input.clone(),
+        };
+        let graph = workflow.plan.graph.clone();
+        let mut request = RunRequest::new(thread.clone(), graph, Input::Value(given));
         request.durability = durability;
         let host = Arc::new(house.host(&workflow, &workflow.plan, &thread));
         // The first round starts the interpreter and is not counted; a
@@ -54,7 +56,9 @@ pub async fn run(args: &BenchArgs) -> Result<(), CliError> {
             }
             continue;
         }
-        total.run(store.clone(), host, request).await?;
+        let output = total.run(store.clone(), host, request).await?;
+        // Without a store the caller carries the conversation along.
+        conversation = (args.one_thread && store.is_none()).then_some(output);
     }
     drop(store);
     let bytes = directory_bytes(&data);
@@ -80,17 +84,30 @@ impl Total {
         store: Option<Store>,
         host: Arc<weaver_agent::Host>,
         request: RunRequest,
-    ) -> Result<(), CliError> {
+    ) -> Result<Value, CliError> {
         let began = Instant::now();
         let report = drive(store, host, request).await?;
         self.seconds += began.elapsed().as_secs_f64();
         self.steps += report.steps;
         match report.outcome {
-            Outcome::Done { .. } => Ok(()),
+            Outcome::Done { output } => Ok(output),
             Outcome::Failed(failure) => Err(CliError::failed(failure.to_string())),
             other => Err(CliError::failed(format!("the run did not end: {other:?}"))),
         }
     }
+}
+
+/// The input behind what the lists of a state have already.
+fn appended(state: &Value, input: &Value) -> Value {
+    let entries = input.as_map().into_iter().flatten().map(|(key, value)| {
+        let before = state.get(key).and_then(Value::as_list);
+        let value = match (before, value.as_list()) {
+            (Some(before), Some(new)) => Value::list(before.iter().chain(new).cloned()),
+            _ => value.clone(),
+        };
+        (key.clone(), value)
+    });
+    Value::map(entries)
 }
 
 fn directory_bytes(dir: &std::path::Path) -> u64 {

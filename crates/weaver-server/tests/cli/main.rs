@@ -15,6 +15,7 @@ mod limits;
 mod nodes_agent;
 mod nodes_logic;
 mod nodes_tool;
+mod quick_starts;
 mod resume;
 mod run;
 mod settings;

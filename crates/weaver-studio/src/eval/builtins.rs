@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use ruff_python_ast::name::Name;
 use weaver_core::Value;
-use weaver_core::spec::ToolErrors;
 
 use super::value::{Abs, CallArgs, PartialArguments, Val};
 use super::{ROUNDS_MAX, expr};
@@ -183,13 +182,4 @@ pub(super) fn partial<'a>(
         text,
     };
     Abs::Partial(Rc::new(function.clone()), Rc::new(given))
-}
-
-/// `handle_tool_errors=`; a class or a function is read as `True`.
-pub(super) fn tool_errors(value: &Val<'_>) -> ToolErrors {
-    match (value.as_bool(), value.as_str()) {
-        (Some(false), _) => ToolErrors::Raise,
-        (_, Some(text)) => ToolErrors::Text(text.to_string()),
-        _ => ToolErrors::All,
-    }
 }

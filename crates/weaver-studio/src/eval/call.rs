@@ -8,7 +8,7 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::{Arguments, Expr, Stmt};
 use weaver_core::{FastMap, Value};
 
-use super::builtins::{builtin, dict_method, partial, text_method, timedelta, tool_errors};
+use super::builtins::{builtin, dict_method, partial, text_method, timedelta};
 use super::value::{
     Abs, CallArgs, ClassRef, FunctionRef, Object, Scope, ScopeRef, ToolNodeRef, Val, snapshot,
 };
@@ -98,6 +98,11 @@ impl<'a> Evaluator<'a> {
 
     fn attribute(&mut self, object: &Val<'a>, name: &Name, span: Range<usize>) -> Val<'a> {
         let abs = match &object.abs {
+            Abs::Function(_) | Abs::Method(..) | Abs::Lambda(_) | Abs::Class(_)
+                if name.as_str() == "__name__" =>
+            {
+                self.name_of(object).map_or(Abs::Unknown, |name| Abs::Const(Value::from(name)))
+            }
             Abs::Import(path) | Abs::Made(path) if path.len() > PATH_MAX => Abs::Unknown,
             Abs::Import(path) => expr::constant_of(Abs::Import(format!("{path}.{name}").into())),
             Abs::Instance(instance) => {
@@ -238,16 +243,30 @@ impl<'a> Evaluator<'a> {
         let tools = args.get(0, "tools").and_then(Val::items).unwrap_or_default();
         self.remember_tools(&tools);
         let tools = tools.iter().filter_map(|tool| match &tool.abs {
-            Abs::Function(function) => Some(function.path.to_string()),
+            Abs::Function(function) => Some(function.id().to_string()),
             _ => None,
         });
-        let handle = args.keyword("handle_tool_errors").map(tool_errors).unwrap_or_default();
+        let handle = args.keyword("handle_tool_errors").cloned();
+        let handle = handle.map(|value| self.tool_errors(&value)).unwrap_or_default();
         let key = args.keyword("messages_key").and_then(Val::as_str).unwrap_or("messages");
         Abs::ToolNode(Rc::new(ToolNodeRef {
             tools: tools.collect(),
+            text: args.get(0, "tools").and_then(|tools| self.value_text(tools)),
             messages_key: key.to_string(),
             handle_errors: handle,
         }))
+    }
+
+    /// `ToolNode(tools).with_fallbacks([handler], exception_key="error")`, which runs
+    /// in Python as it is written.
+    fn tool_node_with_fallbacks(&self, node: &Abs<'a>, args: &CallArgs<'a>) -> Abs<'a> {
+        let Abs::ToolNode(node) = node else { return Abs::Unknown };
+        let fallbacks = args.get(0, "fallbacks").and_then(|list| self.value_text(list));
+        let key = args.keyword("exception_key").and_then(|key| self.value_text(key));
+        let (Some(tools), Some(fallbacks)) = (&node.text, fallbacks) else { return Abs::Unknown };
+        let key = key.unwrap_or_else(|| "None".into());
+        let text = format!("_tools_or_fallbacks({tools}, {fallbacks}, {key})");
+        Abs::Text(text.into(), "tools")
     }
 
     fn remember_tools(&mut self, tools: &[Val<'a>]) {
@@ -268,6 +287,11 @@ impl<'a> Evaluator<'a> {
     ) -> Val<'a> {
         match &object.abs {
             Abs::Builder(index) => self.builder_method(*index, name, &args, span, scope),
+            Abs::ToolNode(_) if name.as_str() == "with_fallbacks" => {
+                Val { abs: self.tool_node_with_fallbacks(&object.abs, &args), span }
+            }
+            // A failed call of a tool is the business of the node's own settings.
+            Abs::ToolNode(_) if name.starts_with("with_") => Val { abs: object.abs.clone(), span },
             // `.with_config(…)` and its kind give the same graph.
             Abs::Compiled(..) if name.starts_with("with_") => {
                 self.touched = true;
@@ -418,6 +442,10 @@ impl<'a> Evaluator<'a> {
             class: class.clone(),
             fields: RefCell::new(FastMap::default()),
             variable: RefCell::new(None),
+            text: match class.scope {
+                None => self.call_text(class.class.name.as_str(), args),
+                Some(_) => None,
+            },
         });
         self.objects.push(object.clone());
         let init = class.class.body.iter().find_map(|stmt| match stmt {

@@ -44,8 +44,13 @@ pub(crate) enum Callable<'a> {
         given_names: Vec<String>,
     },
     Lambda(LambdaRef<'a>),
-    /// The node of a prebuilt agent that calls the model, by its name.
-    Prebuilt(&'static str),
+    /// A part of a prebuilt agent.
+    Prebuilt {
+        /// What LangGraph calls it.
+        name: &'static str,
+        /// What it is given beside the state.
+        fills: Vec<String>,
+    },
 }
 
 impl<'a> Callable<'a> {
@@ -54,7 +59,7 @@ impl<'a> Callable<'a> {
         match self {
             Callable::Def { function, .. } => function.def.name.to_string(),
             Callable::Lambda(_) => "condition".into(),
-            Callable::Prebuilt(name) => (*name).into(),
+            Callable::Prebuilt { name, .. } => (*name).into(),
         }
     }
 
@@ -63,7 +68,7 @@ impl<'a> Callable<'a> {
         match self {
             Callable::Def { function, .. } => function.base,
             Callable::Lambda(lambda) => lambda.base,
-            Callable::Prebuilt(_) => 0,
+            Callable::Prebuilt { .. } => 0,
         }
     }
 
@@ -71,7 +76,7 @@ impl<'a> Callable<'a> {
         match self {
             Callable::Def { function, .. } => function.scope.as_ref(),
             Callable::Lambda(lambda) => lambda.scope.as_ref(),
-            Callable::Prebuilt(_) => None,
+            Callable::Prebuilt { .. } => None,
         }
     }
 
@@ -83,7 +88,7 @@ impl<'a> Callable<'a> {
         match self {
             Callable::Def { function, .. } => syntax::docstring(&function.def.body)
                 .and_then(|doc| doc.lines().next().map(String::from)),
-            Callable::Lambda(_) | Callable::Prebuilt(_) => None,
+            Callable::Lambda(_) | Callable::Prebuilt { .. } => None,
         }
     }
 
@@ -95,18 +100,20 @@ impl<'a> Callable<'a> {
                 Some(parameters) => (&**parameters, lambda.base),
                 None => return Vec::new(),
             },
-            Callable::Prebuilt(_) => {
-                return vec![ParameterSpec {
-                    name: "state".into(),
+            Callable::Prebuilt { fills, .. } => {
+                let names = std::iter::once("state").chain(fills.iter().map(String::as_str));
+                let parameter = |name: &str| ParameterSpec {
+                    name: name.into(),
                     annotation: None,
                     has_default: false,
                     keyword_only: false,
-                }];
+                };
+                return names.map(parameter).collect();
             }
         };
         let (skip, given): (usize, &[String]) = match self {
             Callable::Def { given, given_names, .. } => (*given, given_names),
-            Callable::Lambda(_) | Callable::Prebuilt(_) => (0, &[]),
+            Callable::Lambda(_) | Callable::Prebuilt { .. } => (0, &[]),
         };
         let all = parameter_specs(parameters, base, text);
         let positional = parameters.posonlyargs.len() + parameters.args.len();
@@ -155,12 +162,17 @@ pub(crate) fn parameter_specs(
 impl<'a> Evaluator<'a> {
     /// Remembers a function and gives its id, or says why it cannot run here.
     pub fn register(&mut self, value: &Val<'a>) -> Result<(String, Callable<'a>), String> {
-        let mut draft = self.draft(value)?;
+        let draft = self.draft(value)?;
+        Ok(self.remember(draft))
+    }
+
+    /// Gives a draft its id: that of a known function that is the same.
+    pub(super) fn remember(&mut self, mut draft: FunctionDraft<'a>) -> (String, Callable<'a>) {
         let wanted = draft.id.clone();
         let mut count = 1;
         while let Some(known) = self.function_ids.get(&draft.id) {
             if same_expression(&self.functions[*known].expression, &draft.expression) {
-                return Ok((draft.id, draft.callable));
+                return (draft.id, draft.callable);
             }
             // The same place in another round of a loop, or a method of another object.
             count += 1;
@@ -169,7 +181,7 @@ impl<'a> Evaluator<'a> {
         let (id, callable) = (draft.id.clone(), draft.callable.clone());
         self.function_ids.insert(id.clone(), self.functions.len());
         self.functions.push(draft);
-        Ok((id, callable))
+        (id, callable)
     }
 
     /// Remembers the lambda at an offset of the text as a reducer.
@@ -236,6 +248,12 @@ impl<'a> Evaluator<'a> {
                     expression: Some(FunctionExpression::Text(text)),
                 })
             }
+            Abs::Text(text, name) => Ok(FunctionDraft {
+                id: self.place_id(name, value.span.start),
+                callable: Callable::Prebuilt { name, fills: Vec::new() },
+                span: value.span.clone(),
+                expression: Some(FunctionExpression::Text(text.to_string())),
+            }),
             Abs::Import(path) if path.starts_with("builtins.") => {
                 Err(format!("`{}` is not defined in this file", &path["builtins.".len()..]))
             }
@@ -341,18 +359,39 @@ impl<'a> Evaluator<'a> {
         Some(format!("{path}({})", parts.join(", ")))
     }
 
-    fn value_text(&self, value: &Val<'a>) -> Option<String> {
+    pub(super) fn value_text(&self, value: &Val<'a>) -> Option<String> {
         match &value.abs {
             Abs::Function(function) if function.scope.is_none() => Some(function.path.to_string()),
+            Abs::Function(function) => function.made_by.as_ref().map(|call| call.to_string()),
             Abs::Class(class) => Some(class.class.name.to_string()),
+            Abs::Instance(object) if object.text.is_some() => match &*object.variable.borrow() {
+                Some(variable) => Some(variable.to_string()),
+                None => object.text.clone(),
+            },
             Abs::Made(_) | Abs::Instance(_) | Abs::Import(_) => {
                 let written = self.source(&value.span);
                 let known = self.final_value(written)?;
                 matches!(known.abs, Abs::Made(_) | Abs::Instance(_) | Abs::Import(_))
                     .then(|| written.to_string())
             }
+            Abs::Text(text, _) => Some(text.to_string()),
+            Abs::Unknown if self.calls == 0 => self.module_variable(self.source(&value.span)),
+            Abs::List(items) => {
+                let items: Option<Vec<String>> =
+                    items.borrow().iter().map(|item| self.value_text(item)).collect();
+                Some(format!("[{}]", items?.join(", ")))
+            }
             _ => python_literal(&value.to_value()?),
         }
+    }
+
+    /// A name that the module gives one value only.
+    fn module_variable(&self, written: &str) -> Option<String> {
+        self.final_value(written)?;
+        let assigns = |line: &str| {
+            line.strip_prefix(written).is_some_and(|rest| rest.trim_start().starts_with(['=', ':']))
+        };
+        (self.text.lines().filter(|line| assigns(line)).count() == 1).then(|| written.to_string())
     }
 
     /// The class that an annotation names.

@@ -1,5 +1,6 @@
 //! Graph builders: what `StateGraph` and its methods add.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -21,6 +22,8 @@ pub(crate) struct Builder<'a> {
     /// The function, method or class that makes it.
     pub maker: Option<Rc<str>>,
     pub state: Option<String>,
+    /// Keys of the state beyond its schema.
+    pub more_keys: Vec<&'static str>,
     pub input_schema: Option<String>,
     pub output_schema: Option<String>,
     pub context_schema: Option<String>,
@@ -30,10 +33,21 @@ pub(crate) struct Builder<'a> {
     /// Variables that hold the compiled graph.
     pub compiled: Vec<String>,
     pub compile: Option<CompileSpec>,
+    /// Those of them that are compiled with other arguments than the first.
+    pub variants: BTreeMap<String, CompileSpec>,
     pub node_defaults: NodePolicies,
     /// What cannot be known, and where.
-    pub dynamic: Vec<(Range<usize>, String)>,
+    pub dynamic: Vec<DynamicDraft>,
     joins: u32,
+}
+
+/// Something that cannot be known without running.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DynamicDraft {
+    pub place: Range<usize>,
+    pub reason: String,
+    /// Something of the graph is missing because of it.
+    pub lost: bool,
 }
 
 /// A node as it is added.
@@ -134,11 +148,13 @@ impl<'a> Evaluator<'a> {
             output_schema: schema(usize::MAX, &["output_schema", "output"]),
             context_schema: schema(1, &["context_schema", "config_schema"]),
             state,
+            more_keys: Vec::new(),
             nodes: Vec::new(),
             edges: Vec::new(),
             branches: Vec::new(),
             compiled: Vec::new(),
             compile: None,
+            variants: BTreeMap::new(),
             node_defaults: NodePolicies::default(),
             dynamic: Vec::new(),
             joins: 0,
@@ -248,7 +264,7 @@ impl<'a> Evaluator<'a> {
         for key in ["interrupt_before", "interrupt_after"] {
             let value = args.keyword(key);
             if value.is_some_and(|v| v.as_str().is_none() && v.items().is_none() && !v.is_none()) {
-                self.dynamic(index, span.clone(), &format!("`{key}` is only known when it runs"));
+                self.lost(index, span.clone(), &format!("`{key}` is only known when it runs"));
             }
         }
         let builder = &mut self.builders[index];
@@ -288,11 +304,7 @@ impl<'a> Evaluator<'a> {
         };
         let (Some(from), Some(to)) = (source.as_str(), target.as_str()) else {
             let place = if source.as_str().is_none() { source } else { target };
-            self.dynamic(
-                index,
-                place.span.clone(),
-                "an end of the edge is only known when it runs",
-            );
+            self.lost(index, place.span.clone(), "an end of the edge is only known when it runs");
             return;
         };
         self.builders[index].edges.push(EdgeDraft {
@@ -308,7 +320,7 @@ impl<'a> Evaluator<'a> {
 
     fn add_sequence(&mut self, index: usize, args: &CallArgs<'a>, span: &Range<usize>) {
         let Some(items) = args.get(0, "nodes").and_then(Val::items) else {
-            self.dynamic(index, span.clone(), "the sequence is only known when it runs");
+            self.lost(index, span.clone(), "the sequence is only known when it runs");
             return;
         };
         let mut last: Option<Val<'a>> = None;
@@ -318,11 +330,7 @@ impl<'a> Evaluator<'a> {
                 _ => (self.name_of(&item), item.clone()),
             };
             let Some(name) = name else {
-                self.dynamic(
-                    index,
-                    item.span.clone(),
-                    "the node's name is only known when it runs",
-                );
+                self.lost(index, item.span.clone(), "the node's name is only known when it runs");
                 last = None;
                 continue;
             };
@@ -348,7 +356,7 @@ impl<'a> Evaluator<'a> {
             return;
         };
         let Some(from) = source.as_str() else {
-            self.dynamic(index, source.span.clone(), "the source is only known when it runs");
+            self.lost(index, source.span.clone(), "the source is only known when it runs");
             return;
         };
         let decider = match path.import_of("langgraph") {
@@ -368,7 +376,7 @@ impl<'a> Evaluator<'a> {
         let routes = path_map.filter(|map| !map.is_none());
         let known = routes.and_then(routes_of);
         if let (Some(map), None) = (routes, &known) {
-            self.dynamic(index, map.span.clone(), "the routes are only known when it runs");
+            self.lost(index, map.span.clone(), "the routes are only known when it runs");
         }
         let wanted = match &decider {
             DeciderDraft::Function { callable, .. } => callable.name(),
@@ -394,9 +402,18 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn dynamic(&mut self, index: usize, place: Range<usize>, reason: &str) {
+        self.note_dynamic(index, DynamicDraft { place, reason: reason.into(), lost: false });
+    }
+
+    /// Something that the built graph would have and this one lacks.
+    pub(super) fn lost(&mut self, index: usize, place: Range<usize>, reason: &str) {
+        self.note_dynamic(index, DynamicDraft { place, reason: reason.into(), lost: true });
+    }
+
+    fn note_dynamic(&mut self, index: usize, draft: DynamicDraft) {
         let dynamic = &mut self.builders[index].dynamic;
-        if !dynamic.iter().any(|(known, why)| *known == place && why == reason) {
-            dynamic.push((place, reason.to_string()));
+        if !dynamic.contains(&draft) {
+            dynamic.push(draft);
         }
     }
 

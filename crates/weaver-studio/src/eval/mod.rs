@@ -28,7 +28,7 @@ use weaver_core::{FastMap, FastSet, LineIndex};
 
 use crate::problem::Problems;
 pub(crate) use function::{Callable, FunctionDraft, FunctionExpression};
-pub(crate) use graph::{BranchDraft, Builder, DeciderDraft, NodeAction, NodeDraft};
+pub(crate) use graph::{BranchDraft, Builder, DeciderDraft, DynamicDraft, NodeAction, NodeDraft};
 use value::{Abs, ClassRef, FunctionRef, Object, Scope, ScopeRef, Val, dispose, snapshot};
 
 /// Most statements and expressions that are read for one text.
@@ -378,11 +378,14 @@ impl<'a> Evaluator<'a> {
             Abs::Builder(index) => {
                 self.builders[*index].variable.get_or_insert_with(|| name.to_string());
             }
-            Abs::Compiled(index, _) => {
+            Abs::Compiled(index, spec) => {
                 let builder = &mut self.builders[*index];
                 let named = in_module || builder.maker.is_some();
                 if named && !builder.compiled.iter().any(|known| known == name.as_str()) {
                     builder.compiled.push(name.to_string());
+                }
+                if named && !builder.compile.as_ref().is_some_and(|first| first.is_same(spec)) {
+                    builder.variants.insert(name.to_string(), (**spec).clone());
                 }
             }
             Abs::Instance(object) if in_module => {

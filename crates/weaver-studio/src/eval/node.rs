@@ -30,7 +30,7 @@ impl<'a> Evaluator<'a> {
             (None, None) => (self.name_of(&first), first.span.clone(), first),
         };
         let Some(name) = name else {
-            self.dynamic(index, name_span, "the node's name is only known when it runs");
+            self.lost(index, name_span, "the node's name is only known when it runs");
             return;
         };
         self.put_node(index, name, name_span, action, args, span);
@@ -76,7 +76,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// What a value does as a node.
-    fn action(&mut self, value: &Val<'a>) -> NodeAction<'a> {
+    pub(super) fn action(&mut self, value: &Val<'a>) -> NodeAction<'a> {
         match &value.abs {
             Abs::Typed(node) => NodeAction::Typed(node.clone()),
             Abs::ToolNode(node) => NodeAction::ToolNode(node.clone()),
@@ -104,6 +104,7 @@ impl<'a> Evaluator<'a> {
             Abs::Function(function) | Abs::Method(_, function) => {
                 Some(function.def.name.to_string())
             }
+            Abs::Class(class) => Some(class.class.name.to_string()),
             Abs::Lambda(_) => Some("<lambda>".into()),
             Abs::ToolNode(_) => Some("tools".into()),
             Abs::Compiled(_, spec) => Some(spec.name.clone().unwrap_or_else(|| "LangGraph".into())),

@@ -59,7 +59,7 @@ impl<'a> Evaluator<'a> {
         let scope = callable.scope().cloned().unwrap_or_else(|| self.module.clone());
         let base = std::mem::replace(&mut self.base, callable.base());
         match callable {
-            Callable::Prebuilt(_) => {}
+            Callable::Prebuilt { .. } => {}
             Callable::Lambda(lambda) => {
                 answer.outcomes.sole_update = matches!(&*lambda.lambda.body, Expr::Dict(_));
                 self.answer(&lambda.lambda.body, &scope, &mut answer, 0);

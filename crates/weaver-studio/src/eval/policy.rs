@@ -1,7 +1,7 @@
 //! Policies of nodes: retry, timeout, cache, error handler.
 
 use weaver_core::Value;
-use weaver_core::spec::{CacheSpec, NodePolicies, RetryOn, RetrySpec, TimeoutSpec};
+use weaver_core::spec::{CacheSpec, NodePolicies, RetryOn, RetrySpec, TimeoutSpec, ToolErrors};
 
 use super::Evaluator;
 use super::value::{Abs, CallArgs, Val};
@@ -51,21 +51,29 @@ impl<'a> Evaluator<'a> {
     }
 
     fn retry_on(&mut self, value: &Val<'a>) -> Option<RetryOn> {
-        let exception = |value: &Val<'a>| match &value.abs {
-            Abs::Import(path) if path.rsplit('.').next().is_some_and(starts_upper) => {
-                path.rsplit('.').next().map(String::from)
-            }
-            Abs::Class(class) => Some(class.class.name.to_string()),
-            _ => None,
-        };
-        if let Some(name) = exception(value) {
-            return Some(RetryOn::Exceptions(vec![name]));
-        }
-        if let Some(items) = value.items() {
-            return Some(RetryOn::Exceptions(items.iter().filter_map(exception).collect()));
+        if let Some(classes) = exceptions(value) {
+            return Some(RetryOn::Exceptions(classes));
         }
         // `default_retry_on` is what holds without an answer.
         self.register(value).ok().map(|(id, _)| RetryOn::Function(id))
+    }
+
+    /// `handle_tool_errors=`.
+    pub(super) fn tool_errors(&mut self, value: &Val<'a>) -> ToolErrors {
+        match (value.as_bool(), value.as_str()) {
+            (Some(true), _) => return ToolErrors::All,
+            (Some(false), _) => return ToolErrors::Raise,
+            (_, Some(text)) => return ToolErrors::Text(text.to_string()),
+            _ => {}
+        }
+        if let Some(classes) = exceptions(value) {
+            return ToolErrors::Classes(classes);
+        }
+        let Ok((id, callable)) = self.register(value) else { return ToolErrors::All };
+        let parameters = callable.parameters(self.text);
+        let error = parameters.iter().find(|parameter| parameter.name != "self");
+        let annotation = error.and_then(|parameter| parameter.annotation.as_deref());
+        ToolErrors::Function { id, classes: annotation.map(class_names).unwrap_or_default() }
     }
 
     pub(super) fn timeout_policy(&mut self, args: &CallArgs<'a>) -> TimeoutSpec {
@@ -82,6 +90,28 @@ impl<'a> Evaluator<'a> {
             ttl: args.get(1, "ttl").and_then(seconds),
         }
     }
+}
+
+/// A class or a tuple of classes, by name.
+fn exceptions(value: &Val<'_>) -> Option<Vec<String>> {
+    let exception = |value: &Val<'_>| match &value.abs {
+        Abs::Import(path) if path.rsplit('.').next().is_some_and(starts_upper) => {
+            path.rsplit('.').next().map(String::from)
+        }
+        Abs::Class(class) => Some(class.class.name.to_string()),
+        _ => None,
+    };
+    match value.items() {
+        Some(items) => Some(items.iter().filter_map(exception).collect()),
+        None => Some(vec![exception(value)?]),
+    }
+}
+
+/// The classes of `A | B` or `Union[A, B]`, without their modules.
+fn class_names(annotation: &str) -> Vec<String> {
+    let words = annotation.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.')));
+    let names = words.filter_map(|word| word.rsplit('.').next());
+    names.filter(|name| starts_upper(name) && *name != "Union").map(String::from).collect()
 }
 
 /// A number, or `timedelta(seconds=…)` written as a number of seconds.

@@ -48,6 +48,8 @@ pub(crate) enum Abs<'a> {
     Cache(CacheSpec),
     /// The result of a call of something imported (`ChatOpenAI(…)`), by that path.
     Made(Rc<str>),
+    /// Something that the module can make at its end, by that text, with a name.
+    Text(Rc<str>, &'static str),
     /// A subscripted type (`Literal["a", "b"]`), to be read as an annotation.
     Type(Placed<'a>),
 }
@@ -64,6 +66,13 @@ pub(crate) struct FunctionRef<'a> {
     pub scope: Option<ScopeRef<'a>>,
     /// The call of the module whose result it is, when a function made it.
     pub made_by: Option<Rc<str>>,
+}
+
+impl FunctionRef<'_> {
+    /// What it is known by: a factory makes several functions of one path.
+    pub fn id(&self) -> &Rc<str> {
+        self.made_by.as_ref().unwrap_or(&self.path)
+    }
 }
 
 /// A lambda with where it stands.
@@ -89,6 +98,8 @@ pub(crate) struct Object<'a> {
     pub fields: RefCell<FastMap<Name, Val<'a>>>,
     /// The module variable that holds it.
     pub variable: RefCell<Option<Name>>,
+    /// The call that makes it, where that means the same at the end of the module.
+    pub text: Option<String>,
 }
 
 /// What a partial gives.
@@ -106,6 +117,8 @@ pub(crate) struct PartialArguments {
 #[derive(Clone, Debug)]
 pub(crate) struct ToolNodeRef {
     pub tools: Vec<String>,
+    /// The list of tools at the end of the module.
+    pub text: Option<String>,
     pub messages_key: String,
     pub handle_errors: weaver_core::spec::ToolErrors,
 }
@@ -236,7 +249,7 @@ impl<'a> Val<'a> {
                 .collect::<Option<Vec<_>>>()
                 .map(Value::map),
             Abs::Class(class) => Some(reference(class.class.name.as_str())),
-            Abs::Function(function) => Some(reference(&function.path)),
+            Abs::Function(function) => Some(reference(function.id())),
             Abs::Import(path) => Some(reference(path)),
             _ => None,
         }

@@ -404,6 +404,18 @@ pub(crate) fn messages_field() -> FieldSpec {
     }
 }
 
+/// A key that takes any value and need not be given.
+pub(crate) fn plain_field(name: &str) -> FieldSpec {
+    FieldSpec {
+        name: name.into(),
+        annotation: "Any".into(),
+        reducer: None,
+        initial: None,
+        required: false,
+        ..messages_field()
+    }
+}
+
 /// What a name or attribute path stands for.
 pub(crate) fn resolve<'a>(
     expr: &Expr,

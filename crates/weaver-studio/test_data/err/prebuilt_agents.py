@@ -1,3 +1,4 @@
+from langchain.agents import create_agent
 from langchain_openai import ChatOpenAI
 from langgraph.prebuilt import create_react_agent
 
@@ -7,15 +8,16 @@ def search(query: str) -> str:
     return query
 
 
-def choose(state, runtime):
-    return ChatOpenAI()
+def prompt(state, tone):
+    return [("system", tone)] + state["messages"]
 
 
-one = create_react_agent(choose, [search])
-two = create_react_agent(ChatOpenAI(), [search], response_format={"a": 1})
+one = create_react_agent(load_model(), [search])
+two = create_react_agent(ChatOpenAI(), [search], response_format=load_schema())
 three = create_react_agent(ChatOpenAI(), load_tools())
-four = create_react_agent(ChatOpenAI(), [search], prompt=lambda state: [])
+four = create_react_agent(ChatOpenAI(), [search], prompt=prompt)
+five = create_agent(ChatOpenAI(), [search], middleware=[Summary()])
 
 
-def make():
-    return create_react_agent(ChatOpenAI(), [search])
+def make(model):
+    return create_react_agent(model, [search])

@@ -77,7 +77,7 @@ fn of_field(schema: &SchemaSpec, field: &FieldSpec, value: &Value) -> Vec<String
     let instance = serde_json::Value::from(value);
     let errors = validator.iter_errors(&instance);
     let refused = errors.filter(|error| match validated {
-        true => !is_coerced(error) && !(value.is_null() && !field.required),
+        true => !(is_coerced(error) || value.is_null() && !field.required),
         false => is_of_other_type(error),
     });
     refused.map(|error| sentence(field, &error)).collect()

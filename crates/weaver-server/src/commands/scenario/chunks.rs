@@ -147,20 +147,26 @@ fn task_data(chunk: &Chunk<Value>) -> Json {
             "name": **node,
             "result": values::result(result),
             "interrupts": values::interrupts(interrupts),
-            "error": error.as_ref().map(values::error_text),
+            "error": error.as_deref().map(values::error_text),
         }),
         _ => Json::Null,
     }
 }
 
 fn checkpoint_data(chunk: &Chunk<Value>) -> Json {
-    let Chunk::Checkpoint { step, source, values, next, .. } = chunk else { return Json::Null };
-    let tasks = next.iter().map(|node| json!({"name": **node, "interrupts": []}));
+    let Chunk::Checkpoint { step, source, values, tasks, .. } = chunk else { return Json::Null };
+    let shown = tasks.iter().map(|task| {
+        let mut shown = values::task(task);
+        // The mode leaves out what says nothing.
+        shown
+            .retain(|key, told| key != "result" || told.as_object().is_some_and(|t| !t.is_empty()));
+        shown
+    });
     json!({
         "values": values::value(values),
-        "next": next.iter().map(|node| &**node).collect::<Vec<_>>(),
+        "next": tasks.iter().map(|task| &*task.node).collect::<Vec<_>>(),
         "source": source,
         "step": step,
-        "tasks": tasks.collect::<Vec<_>>(),
+        "tasks": shown.collect::<Vec<_>>(),
     })
 }

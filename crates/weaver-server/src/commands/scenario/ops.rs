@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json, json};
 use weaver_agent::{convert, plan};
 use weaver_core::{Failure, Value};
 use weaver_engine::{
-    Input, InputCommand, InterruptId, Outcome, Resume, Snapshot, StateUpdate, TaskSnapshot,
+    Input, InputCommand, InterruptId, Outcome, Resume, Siblings, Snapshot, StateUpdate,
+    TaskSnapshot,
 };
 use weaver_runtime::{Durability, RunRequest, drive, now, thread};
 use weaver_store::{Batch, Filter, Item, ItemKey, ItemSearch, NamespaceSearch, Record, Store};
@@ -371,7 +372,9 @@ fn below(place: &Place, task: &TaskSnapshot<Value>) -> Option<Place> {
 fn set_options(request: &mut RunRequest, op: &Op) {
     // Tasks of a superstep run one after another, as in the recordings.
     request.options.max_concurrency = Some(1);
+    request.options.siblings = Siblings::RunAll;
     request.options.stream_subgraphs = truth(op.get("subgraphs"));
+    request.options.stream_all_keys = true;
     if let Some(config) = op.get("config") {
         request.config = config.clone();
         if let Some(limit) = config.get("recursion_limit").and_then(Value::as_int) {

@@ -137,13 +137,7 @@ pub fn error(failure: &Failure) -> Json {
 
 /// `Class('message')`.
 pub fn error_text(failure: &Failure) -> String {
-    let class = class(failure);
-    match class {
-        // The text of a KeyError is written as Python writes its key.
-        "KeyError" => format!("{class}({})", failure.message),
-        _ if failure.message.is_empty() => format!("{class}()"),
-        _ => format!("{class}({})", quoted(&failure.message)),
-    }
+    failure.python_repr(class(failure))
 }
 
 /// The exception class that LangGraph raises for it.
@@ -165,24 +159,6 @@ fn class(failure: &Failure) -> &str {
     }
 }
 
-/// Text as Python's `repr` writes it.
-fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut out = String::from(quote);
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == quote => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out.push(quote);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,13 +174,5 @@ mod tests {
                 "s": {"$type": "set", "items": [1, 3]},
             })
         );
-    }
-
-    #[test]
-    fn errors_read_as_in_python() {
-        let text = |class, message: &str| error_text(&Failure::exception(class, message));
-        assert_eq!(text("ValueError", "it's"), "ValueError(\"it's\")");
-        assert_eq!(text("KeyError", "'x'"), "KeyError('x')");
-        assert_eq!(text("RuntimeError", ""), "RuntimeError()");
     }
 }

@@ -1,8 +1,12 @@
 //! Lowering: what the interpreter cannot parse, said in what it can.
 //!
-//! Custom exceptions, `del`, enums, inheritance among the file's own classes and
-//! imports that a function makes are rewritten in place. Lines never move; an
-//! edit's columns are taken back in tracebacks by [`Lowered::original_column`].
+//! Custom exceptions, `del`, enums, inheritance among the file's own classes,
+//! decorated methods, generators and imports that a function makes are rewritten in
+//! place. Lines of ours may come between the user's; [`Lowered::original`] takes the
+//! places of tracebacks back.
+
+mod class;
+mod generator;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, ExceptHandler, Expr, ExprContext, Stmt};
@@ -10,16 +14,22 @@ use ruff_text_size::{Ranged, TextRange};
 use weaver_core::LineIndex;
 use weaver_core::embedded::{NATIVE_MODULES, is_host_module};
 
-use crate::names::{BUILTIN_ERRORS, LACKING, LACKING_ERRORS};
+use crate::names::{BUILTIN_ERRORS, LACKING};
+use class::{Class, Inside};
 
 /// A lowered source.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lowered {
-    /// The source to run, with the lines of the original.
+    /// The source to run.
     pub(crate) source: String,
     /// What must run after it, not the user's.
     pub(crate) epilogue: String,
+    /// Names of the properties that classes define: they are read through
+    /// `_aw_property_NAME`.
+    pub(crate) properties: Vec<String>,
     columns: Vec<ColumnEdit>,
+    /// Lines of the lowered source that are ours.
+    inserted: Vec<u32>,
 }
 
 /// On one line, at a column of the original, characters taken away and put in.
@@ -31,20 +41,54 @@ struct ColumnEdit {
     inserted: u32,
 }
 
-/// Lowers a module. What cannot be parsed stays as it is: the interpreter says what is wrong.
-pub(crate) fn lower(source: &str) -> Lowered {
+/// Names of classes that the host makes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HostClasses<'a> {
+    /// All but enums.
+    pub(crate) schemas: &'a [&'a str],
+    pub(crate) enums: &'a [&'a str],
+}
+
+/// Lowers a module. What cannot be parsed stays as it is: the interpreter says what is
+/// wrong.
+pub(crate) fn lower(source: &str, classes: HostClasses<'_>) -> Lowered {
     let Ok(parsed) = ruff_python_parser::parse_module(source) else {
         return Lowered { source: source.into(), ..Lowered::default() };
     };
     let module = parsed.syntax();
-    let mut lowering =
-        Lowering { source, edits: Vec::new(), epilogue: String::new(), classes: Vec::new() };
+    let properties = class::properties(&module.body);
+    let mut lowering = Lowering::new(source, classes, properties);
     lowering.visit_body(&module.body);
     lowering.finish()
 }
 
+/// Lowers an expression that a module with such classes and properties evaluates at
+/// its end.
+pub(crate) fn lower_expression(
+    source: &str,
+    classes: HostClasses<'_>,
+    properties: &[String],
+) -> String {
+    let Ok(parsed) = ruff_python_parser::parse_expression(source) else { return source.into() };
+    let mut lowering = Lowering::new(source, classes, properties.to_vec());
+    lowering.visit_expr(&parsed.syntax().body);
+    lowering.finish().source
+}
+
 impl Lowered {
-    /// The column, from 1, that the original has at a place of the lowered source.
+    /// The line of the original that a line of the lowered source is.
+    pub(crate) fn original_line(&self, line: u32) -> u32 {
+        let ours = self.inserted.iter().filter(|inserted| **inserted < line).count();
+        line.saturating_sub(ours as u32).max(1)
+    }
+
+    /// The line of the lowered source that a line of the original has become.
+    pub(crate) fn lowered_line(&self, line: u32) -> u32 {
+        self.inserted.iter().fold(line, |line, inserted| line + u32::from(*inserted <= line))
+    }
+
+    /// The column, from 1, that the original has at a place of the lowered source;
+    /// `line` is that of the original.
     pub(crate) fn original_column(&self, line: u32, column: u32) -> u32 {
         let mut shift: i64 = 0;
         let column = i64::from(column);
@@ -64,24 +108,29 @@ struct Lowering<'a> {
     edits: Vec<(TextRange, String)>,
     epilogue: String,
     classes: Vec<Class>,
+    host: HostClasses<'a>,
+    properties: Vec<String>,
+    /// The classes around the place.
+    inside: Vec<Inside>,
+    /// For each function around the place, whether it is a generator.
+    generators: Vec<bool>,
 }
 
-/// A class of the file that others may build on.
-struct Class {
-    name: String,
-    kind: ClassKind,
-    methods: Vec<String>,
-}
+impl<'s> Lowering<'s> {
+    fn new(source: &'s str, host: HostClasses<'s>, properties: Vec<String>) -> Self {
+        Lowering {
+            source,
+            edits: Vec::new(),
+            epilogue: String::new(),
+            classes: Vec::new(),
+            host,
+            properties,
+            inside: Vec::new(),
+            generators: Vec::new(),
+        }
+    }
 
-#[derive(Clone, PartialEq)]
-enum ClassKind {
-    Plain,
-    /// Names of its bases, nearest first.
-    Error(Vec<String>),
-}
-
-impl Lowering<'_> {
-    fn text(&self, node: impl Ranged) -> &str {
+    fn text(&self, node: impl Ranged) -> &'s str {
         &self.source[node.range()]
     }
 
@@ -92,61 +141,6 @@ impl Lowering<'_> {
     fn wrap(&mut self, range: TextRange, call: &str) {
         self.replace(TextRange::empty(range.start()), format!("{call}("));
         self.replace(TextRange::empty(range.end()), ")");
-    }
-
-    /// A class with bases: the bases are blanked, what they mean comes after the module.
-    fn class(&mut self, class: &ast::StmtClassDef) {
-        let name = class.name.as_str();
-        let methods = methods_of(class);
-        let Some(arguments) = &class.arguments else {
-            self.classes.push(Class { name: name.into(), kind: ClassKind::Plain, methods });
-            return;
-        };
-        let bases: Vec<String> = arguments.args.iter().map(last_name).collect();
-        let blank = self
-            .text(&**arguments)
-            .chars()
-            .map(|c| if c == '\n' { "\\\n".into() } else { " ".repeat(c.len_utf8()) });
-        let blank: String = blank.collect();
-        self.replace(arguments.range(), blank);
-        let known = |name: &String| self.classes.iter().find(|class| class.name == *name);
-        let is_error = |name: &String| {
-            matches!(known(name), Some(Class { kind: ClassKind::Error(_), .. }))
-                || ["Error", "Exception", "Warning"].iter().any(|end| name.ends_with(end))
-                || BUILTIN_ERRORS.contains(&name.as_str())
-                || LACKING_ERRORS.iter().any(|(lacking, _)| lacking == name)
-        };
-        let kind = if bases.iter().any(is_error) {
-            let mut all = Vec::new();
-            for base in &bases {
-                all.push(base.clone());
-                if let Some(Class { kind: ClassKind::Error(more), .. }) = known(base) {
-                    all.extend(more.iter().cloned());
-                }
-            }
-            let parent = bases.iter().find(|base| known(base).is_some());
-            let line = format!(
-                "_aw['define_error']({name}, {name:?}, {all:?}, {methods:?}, {})\n",
-                parent.map_or("None", String::as_str)
-            );
-            self.epilogue.push_str(&line);
-            ClassKind::Error(all)
-        } else if bases.iter().any(|base| base.ends_with("Enum")) {
-            let members = members_of(class);
-            self.epilogue.push_str(&format!("_aw['define_enum']({name}, {name:?}, {members:?})\n"));
-            ClassKind::Plain
-        } else {
-            let mut inherited = String::new();
-            for base in bases.iter().filter_map(known) {
-                let taken = base.methods.iter().filter(|method| !methods.contains(method));
-                for method in taken {
-                    inherited.push_str(&format!("{name}.{method} = {}.{method}\n", base.name));
-                }
-            }
-            self.epilogue.push_str(&inherited);
-            ClassKind::Plain
-        };
-        self.classes.push(Class { name: name.into(), kind, methods });
     }
 
     /// Parameters that a tool gets from the state and not from the model.
@@ -160,6 +154,10 @@ impl Lowering<'_> {
                 ("id", None)
             } else if text.contains("InjectedStore") {
                 ("store", None)
+            } else if text.contains("RunnableConfig") {
+                ("config", None)
+            } else if text.contains("ToolRuntime") {
+                ("runtime", None)
             } else {
                 continue;
             };
@@ -171,28 +169,40 @@ impl Lowering<'_> {
         }
     }
 
-    /// `message.text`, which is a property and a method; objects here have no properties.
-    fn text_property(&mut self, attribute: &ast::ExprAttribute) {
-        if attribute.attr.as_str() == "text" && attribute.ctx == ExprContext::Load {
-            let value = attribute.value.range();
-            self.replace(TextRange::empty(value.start()), "_aw_text(");
-            self.replace(TextRange::new(value.end(), attribute.end()), ")");
+    /// `message.text`, which is a property and a method, and properties of the file's
+    /// classes; objects here have no properties.
+    fn property(&mut self, attribute: &ast::ExprAttribute) {
+        let name = attribute.attr.as_str();
+        let read = match name {
+            _ if attribute.ctx != ExprContext::Load => return,
+            _ if self.properties.iter().any(|known| known == name) => {
+                format!("_aw_property_{name}(")
+            }
+            "text" => "_aw_text(".to_string(),
+            _ => return,
+        };
+        let value = attribute.value.range();
+        // Before the brackets of the value, which its range leaves out.
+        self.replace(TextRange::empty(attribute.start()), read);
+        self.replace(TextRange::new(value.end(), attribute.end()), self.closing(value, attribute));
+    }
+
+    /// `datetime.now` that is not called: the interpreter only knows the call.
+    fn clock(&mut self, attribute: &ast::ExprAttribute) {
+        let text = self.text(attribute);
+        let is_class = |name: &str| matches!(name, "datetime" | "date");
+        if matches!(attribute.attr.as_str(), "now" | "today")
+            && is_class(&last_name(&attribute.value))
+        {
+            self.replace(attribute.range(), format!("(lambda *given: {text}(*given))"));
         }
     }
 
-    /// `super().__init__(...)` of an exception class.
-    fn super_call(&mut self, call: &ast::ExprCall) -> bool {
-        let Expr::Attribute(attribute) = &*call.func else { return false };
-        let Expr::Call(inner) = &*attribute.value else { return false };
-        let is_super = matches!(&*inner.func, Expr::Name(name) if name.id == "super");
-        if !is_super || attribute.attr.as_str() != "__init__" {
-            return false;
-        }
-        self.replace(call.func.range(), "_aw_super");
-        let open = TextRange::at(call.arguments.start(), 1.into());
-        let no_arguments = call.arguments.args.is_empty() && call.arguments.keywords.is_empty();
-        self.replace(open, if no_arguments { "(self" } else { "(self, " });
-        true
+    /// Closes the call around a value: brackets that stand behind it stay.
+    fn closing(&self, value: TextRange, attribute: &ast::ExprAttribute) -> String {
+        let between = &self.source[TextRange::new(value.end(), attribute.attr.start())];
+        let brackets = between.chars().filter(|c| matches!(c, ')' | '\n'));
+        brackets.chain([')']).collect()
     }
 
     fn import_from(&mut self, import: &ast::StmtImportFrom) {
@@ -266,7 +276,8 @@ impl Lowering<'_> {
     fn finish(mut self) -> Lowered {
         self.edits.sort_by_key(|(range, _)| (range.start(), range.end()));
         let index = LineIndex::new(self.source);
-        let mut lowered = Lowered { epilogue: self.epilogue, ..Lowered::default() };
+        let mut lowered =
+            Lowered { epilogue: self.epilogue, properties: self.properties, ..Lowered::default() };
         let mut at = 0;
         for (range, text) in &self.edits {
             let (start, end) = (range.start().to_usize(), range.end().to_usize());
@@ -275,6 +286,15 @@ impl Lowering<'_> {
                 continue;
             }
             lowered.source.push_str(&self.source[at..start]);
+            if start == end && text.ends_with('\n') {
+                let line = lowered.source.matches('\n').count() as u32 + 1;
+                let count = text.matches('\n').count() as u32;
+                let first = line + u32::from(text.starts_with('\n'));
+                lowered.inserted.extend(first..line + count);
+                lowered.source.push_str(text);
+                at = end;
+                continue;
+            }
             lowered.source.push_str(text);
             at = end;
             let removed = &self.source[start..end];
@@ -297,30 +317,77 @@ impl Lowering<'_> {
 impl<'a> Visitor<'a> for Lowering<'_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
-            Stmt::ClassDef(class) => self.class(class),
-            Stmt::FunctionDef(function) => self.injected(function),
+            Stmt::ClassDef(class) => {
+                for part in &class.body {
+                    match part {
+                        Stmt::FunctionDef(def) => {
+                            self.enter(class, def);
+                            self.visit_stmt(part);
+                            self.inside.pop();
+                        }
+                        _ => self.visit_stmt(part),
+                    }
+                }
+                return self.class(class);
+            }
+            Stmt::FunctionDef(function) => {
+                self.injected(function);
+                self.generators.push(generator::is_generator(function));
+                visitor::walk_stmt(self, stmt);
+                if self.generators.pop() == Some(true) {
+                    self.generator(function);
+                }
+                return;
+            }
             Stmt::ImportFrom(import) => self.import_from(import),
             Stmt::Import(import) => self.import(import),
             Stmt::Delete(delete) => self.delete(delete),
+            Stmt::For(repeat) if self.is_enum(&repeat.iter) => self.enum_members(&repeat.iter),
+            Stmt::For(repeat) if repeat.is_async => self.async_for(repeat.start(), &repeat.iter),
             Stmt::Raise(ast::StmtRaise { exc: Some(exc), .. }) if !is_builtin_error(exc) => {
                 self.wrap(exc.range(), "_aw_raised");
+            }
+            Stmt::Expr(_) | Stmt::Return(_) if self.generators.last() == Some(&true) => {
+                self.generator_statement(stmt);
             }
             _ => {}
         }
         visitor::walk_stmt(self, stmt);
     }
 
+    fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
+        self.enum_members(&comprehension.iter);
+        if comprehension.is_async {
+            self.async_for(comprehension.start(), &comprehension.iter);
+        }
+        visitor::walk_comprehension(self, comprehension);
+    }
+
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
             Expr::Call(call) => {
                 self.super_call(call);
+                if is_builtin_error(&call.func) && !is_plain_error(call) {
+                    self.wrap(call.func.range(), "_aw_error");
+                }
+                self.enum_member(&call.func, call.arguments.range(), "_aw_member");
+                if !self.is_enum(&call.func) {
+                    call.arguments.args.iter().for_each(|argument| self.enum_members(argument));
+                }
                 if let Expr::Attribute(method) = &*call.func {
                     // A method is called as it is.
                     self.visit_expr(&method.value);
                     return self.visit_arguments(&call.arguments);
                 }
             }
-            Expr::Attribute(attribute) => self.text_property(attribute),
+            Expr::Subscript(part) => {
+                let brackets = TextRange::new(part.value.end(), part.end());
+                self.enum_member(&part.value, brackets, "_aw_member_named");
+            }
+            Expr::Attribute(attribute) => {
+                self.property(attribute);
+                self.clock(attribute);
+            }
             _ => {}
         }
         visitor::walk_expr(self, expr);
@@ -375,8 +442,18 @@ impl<'a> Visitor<'a> for Uses<'_> {
 fn is_builtin_error(expr: &Expr) -> bool {
     match expr {
         Expr::Name(name) => BUILTIN_ERRORS.contains(&name.id.as_str()),
-        Expr::Call(call) => is_builtin_error(&call.func),
+        Expr::Call(call) => is_builtin_error(&call.func) && is_plain_error(call),
         Expr::Tuple(tuple) => tuple.elts.iter().all(is_builtin_error),
+        _ => false,
+    }
+}
+
+/// Whether an exception is made with nothing or one text: the interpreter takes no more.
+fn is_plain_error(call: &ast::ExprCall) -> bool {
+    let text = |expr: &Expr| matches!(expr, Expr::StringLiteral(_) | Expr::FString(_));
+    match &*call.arguments.args {
+        [] => true,
+        [only] => text(only),
         _ => false,
     }
 }
@@ -389,30 +466,6 @@ fn last_name(expr: &Expr) -> String {
         Expr::Subscript(part) => last_name(&part.value),
         _ => String::new(),
     }
-}
-
-fn methods_of(class: &ast::StmtClassDef) -> Vec<String> {
-    let name = |stmt: &Stmt| match stmt {
-        Stmt::FunctionDef(function) => Some(function.name.to_string()),
-        Stmt::Assign(assign) => match assign.targets.as_slice() {
-            [Expr::Name(name)] => Some(name.id.to_string()),
-            _ => None,
-        },
-        _ => None,
-    };
-    class.body.iter().filter_map(name).collect()
-}
-
-/// Names that an enum assigns, in order.
-fn members_of(class: &ast::StmtClassDef) -> Vec<String> {
-    let name = |stmt: &Stmt| match stmt {
-        Stmt::Assign(assign) => match assign.targets.as_slice() {
-            [Expr::Name(name)] if !name.id.starts_with('_') => Some(name.id.to_string()),
-            _ => None,
-        },
-        _ => None,
-    };
-    class.body.iter().filter_map(name).collect()
 }
 
 /// A slice in a subscript as an expression of its own.
@@ -435,9 +488,10 @@ mod tests {
     #[test]
     fn lines_stay_and_columns_are_found_again() {
         let source = "class A(Exception):\n    pass\n\n\ndef f(d):\n    try:\n        raise A('x')\n    except A as e:\n        del d['k']; return str(e) + g()\n";
-        let lowered = lower(source);
-        assert_eq!(lowered.source.lines().count(), source.lines().count());
-        let line = lowered.source.lines().nth(8).unwrap();
+        let lowered = lower(source, HostClasses::default());
+        let line = lowered.source.lines().nth(9).unwrap();
+        assert_eq!((lowered.original_line(10), lowered.lowered_line(9)), (9, 10));
+        assert_eq!((lowered.original_line(1), lowered.lowered_line(1)), (1, 1));
         assert_eq!(line, "        _aw_delete(d, 'k'); return str(_aw_caught(e)) + g()");
         let column = line.find("g()").unwrap() as u32 + 1;
         let original = source.lines().nth(8).unwrap().find("g()").unwrap() as u32 + 1;
@@ -448,7 +502,7 @@ mod tests {
     #[test]
     fn imports_of_several_lines_keep_them() {
         let source = "from typing import (\n    Any,\n    Optional as O,\n)\nx = 1\n";
-        let lowered = lower(source);
+        let lowered = lower(source, HostClasses::default());
         assert_eq!(lowered.source.lines().nth(4), Some("x = 1"));
         assert!(lowered.source.starts_with("(Any, O,) = (\n\n\n_aw_find(\"typing\", \"Any\")"));
     }

@@ -1,0 +1,90 @@
+//! Files as people bring them from LangGraph: nothing to change, no key needed.
+
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+
+/// Checks a file, runs it offline, and gives its final state.
+fn state_of(name: &str, text: &str, input: Value) -> Value {
+    let desk = Desk::with(name, text);
+    let checked = desk.run(["check", name]);
+    assert_eq!(checked.code, 0, "{name}: {}{}", checked.out, checked.err);
+    let input = input.to_string();
+    let ran = desk.run(["run", name, "--model", "scripted", "--json", "--input", &input]);
+    assert_eq!(ran.code, 0, "{name}: {}{}", ran.out, ran.err);
+    let events = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let done = events.filter(|event| event["kind"] == "done").last().expect("the run ends");
+    done["data"]["values"].clone()
+}
+
+/// What was said, without the offline model's notice.
+fn said(state: &Value) -> Vec<String> {
+    let messages = state["messages"].as_array().expect("the state has messages");
+    let text = |message: &Value| {
+        let text = message["content"].as_str().unwrap_or_default();
+        text.replace("[scripted offline model, no real model was asked] ", "")
+    };
+    messages.iter().map(text).collect()
+}
+
+#[test]
+fn tools_of_a_factory_hand_over_to_another_agent() {
+    let asked =
+        json!({"messages": [{"role": "user", "content": "Pass to sums: add up 20 and 22."}]});
+    let state = state_of("hand_off.py", include_str!("../quick_starts/hand_off.py"), asked);
+    let said = said(&state);
+    assert_eq!(
+        said[2..],
+        ["passed on", "", "42", "pass_to_sums answered: passed on\nplus answered: 42"]
+    );
+    assert_eq!(state["messages"][5]["name"], "sums");
+}
+
+#[test]
+fn a_prebuilt_agent_takes_state_prompt_hooks_and_a_response_format() {
+    let asked = json!({"messages": [["user", "What is the forecast for Bern?"]], "reader": "Ann"});
+    let text = include_str!("../quick_starts/structured_agent.py");
+    let state = state_of("structured_agent.py", text, asked);
+    let answer = &state["structured_response"];
+    let answer = answer.get("fields").unwrap_or(answer);
+    assert_eq!(answer["summary"], "Bern will be mild, 17 degrees.");
+    assert_eq!(answer["degrees"], 17);
+    assert_eq!(answer["advice"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn classes_do_what_they_do_in_python() {
+    let text = include_str!("../quick_starts/classes.py");
+    let state = state_of("classes.py", text, json!({"text": "Big News", "lines": []}));
+    let lines = [
+        "loud/big-news",
+        "['a', 'b'] ['new'] True",
+        "LOUD CALM ['calm', 'loud']",
+        "|*   'hi'|",
+        "****** abab True",
+        "[('a', 'b'), ('c', 'd'), ('the', 'end')] []",
+    ];
+    assert_eq!(state["lines"], json!(lines));
+    let problem = state["problem"].as_str().unwrap();
+    assert!(problem.contains("title") && problem.contains("a note needs a title"), "{problem}");
+}
+
+#[test]
+fn objects_fallbacks_and_streams_are_nodes_like_any_other() {
+    let asked =
+        json!({"messages": [{"role": "user", "content": "How many 'lamps' are in stock?"}]});
+    let state = state_of("callables.py", include_str!("../quick_starts/callables.py"), asked);
+    let said = said(&state);
+    assert_eq!(said[2], "sorry: RuntimeError");
+    assert_eq!(state["messages"][1]["tool_calls"][0]["args"], json!({"item": "lamps"}));
+    assert!(state["closing"].as_str().unwrap().ends_with("opening hours"));
+}
+
+#[test]
+fn a_missing_key_keeps_its_code_in_a_python_node() {
+    let desk = Desk::with("callables.py", include_str!("../quick_starts/callables.py"));
+    let input = r#"{"messages": [{"role": "user", "content": "hello"}]}"#;
+    let ran = desk.run(["run", "callables.py", "--input", input]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.err.contains("error[model_key_missing]"), "{}", ran.err);
+}
