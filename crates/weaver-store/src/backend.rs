@@ -11,8 +11,8 @@ use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
-use crate::record::{Effect, Entry, Execution, Interrupt, PendingWrite, WorkflowVersion};
-use crate::{CheckpointId, ExecutionId, Lane, Result, Ticket};
+use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
+use crate::{CheckpointId, ExecutionId, Lane, Result, TenantId, Ticket};
 
 /// An answer that may have to be waited for. Needs no particular runtime.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -20,8 +20,21 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 /// One kind of store. Reads see what is durable: a batch is visible to all of
 /// them once its ticket has said `Ok`, whole.
 pub trait Backend: Send + Sync {
-    /// Hands a batch over to be written. Never waits; the order of calls is the
-    /// order on disk. Once this returns, the batch is on its way whatever happens
+    /// The same store as another tenant sees it. They share what is behind it,
+    /// and nothing else.
+    fn for_tenant(&self, tenant: TenantId) -> Arc<dyn Backend>;
+
+    /// Whose handle this is.
+    fn tenant(&self) -> TenantId;
+
+    /// The tenants that have written, in no particular order. The only thing that
+    /// a handle says of others: for who runs the house, never for its guests.
+    fn tenants(&self) -> Pending<'_, Vec<TenantId>>;
+
+    /// Hands a batch over to be written. Never waits. Batches of one execution
+    /// become durable in the order of these calls; so do batches of no execution
+    /// among themselves. Between different ones a store may choose the order,
+    /// unless one was awaited before the other was handed over. Once this returns, the batch is on its way whatever happens
     /// to the ticket. Between batches await [`Backend::room`].
     fn append(&self, batch: Batch) -> Ticket;
 
@@ -39,6 +52,9 @@ pub trait Backend: Send + Sync {
 
     /// One execution.
     fn execution(&self, id: ExecutionId) -> Pending<'_, Option<Execution>>;
+
+    /// Who drives an execution; nothing when there is no such execution.
+    fn lease(&self, id: ExecutionId) -> Pending<'_, Option<Lease>>;
 
     /// Executions, newest first.
     fn executions(&self, query: ExecutionQuery) -> Pending<'_, Vec<Execution>>;
@@ -107,9 +123,10 @@ pub trait Backend: Send + Sync {
     /// What the node cache holds for a key, unless its time is over at `now`.
     fn cached(&self, key: Hash, now: Timestamp) -> Pending<'_, Option<Vec<u8>>>;
 
-    /// Frees what nothing names and what is over at `now`.
+    /// Frees what nothing of this tenant names and what is over at `now`.
     fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage>;
 
-    /// Checks everything: the file, every hash chain, every blob. Slow.
+    /// Checks everything of this tenant: every hash chain, every blob; and the
+    /// file, where there is one. Slow.
     fn verify(&self) -> Pending<'_, Verification>;
 }

@@ -6,8 +6,8 @@ use weaver_core::Timestamp;
 
 use crate::item::{Item, ItemKey};
 use crate::record::{
-    CacheEntry, Checkpoint, Effect, Entry, Execution, ExecutionChange, Interrupt, PendingWrite,
-    State, WorkflowVersion,
+    CacheEntry, Checkpoint, Effect, Entry, Execution, ExecutionChange, Interrupt, LeaseChange,
+    PendingWrite, State, WorkflowVersion,
 };
 use crate::{CheckpointId, ExecutionId, Lane};
 
@@ -18,6 +18,10 @@ pub struct Batch {
     /// that execution fail as well, until [`crate::Backend::recover`]. A batch of
     /// no execution stands alone.
     pub execution: Option<ExecutionId>,
+    /// The fence of the batch's writer, if it drives the execution under a lease:
+    /// when the execution has another by now, the batch is refused with
+    /// [`crate::Error::Fenced`].
+    pub fence: Option<u64>,
     /// What to write.
     pub records: Vec<Record>,
 }
@@ -31,6 +35,8 @@ pub enum Record {
     Execution(Execution),
     /// An execution stands otherwise now.
     ExecutionChange(ExecutionChange),
+    /// An execution is taken, kept or let go by who drives it.
+    Lease(LeaseChange),
     /// A line of an execution's log.
     Entry(Entry),
     /// A checkpoint.
@@ -69,12 +75,18 @@ pub enum Record {
 impl Batch {
     /// A batch of an execution.
     pub fn of(execution: ExecutionId) -> Self {
-        Batch { execution: Some(execution), records: Vec::new() }
+        Batch { execution: Some(execution), ..Batch::default() }
     }
 
     /// A batch that belongs to no execution.
     pub fn standalone() -> Self {
         Batch::default()
+    }
+
+    /// The same, from a writer that holds the execution with this fence.
+    pub fn fenced(mut self, fence: u64) -> Self {
+        self.fence = Some(fence);
+        self
     }
 
     /// Adds a record.
@@ -120,6 +132,7 @@ impl Record {
             Record::Item(item) => item.value.approximate_size(),
             Record::Cache(entry) => entry.payload.len(),
             Record::DropPendingWrites(..)
+            | Record::Lease(_)
             | Record::ForgetItem(_)
             | Record::ClearCache
             | Record::ForgetThread(_) => 0,
@@ -143,6 +156,12 @@ record_from! { Execution, ExecutionChange, Entry, Checkpoint, PendingWrite, Effe
 impl From<WorkflowVersion> for Record {
     fn from(version: WorkflowVersion) -> Self {
         Record::Version(version)
+    }
+}
+
+impl From<LeaseChange> for Record {
+    fn from(change: LeaseChange) -> Self {
+        Record::Lease(change)
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::ExecutionId;
+
 /// Why the store could not do what it was asked. Cloned to every ticket that
 /// shares a failed transaction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +73,18 @@ pub enum Error {
     /// same execution.
     #[error("{0}")]
     Conflict(String),
+    /// Somebody else has taken the execution over since this batch's holder did:
+    /// its fence is not the execution's. Nothing of the batch was saved; the
+    /// holder must stop.
+    #[error("execution {execution} was taken over: its fence is {found}, not {held}")]
+    Fenced {
+        /// Which execution.
+        execution: ExecutionId,
+        /// The fence that the batch came with.
+        held: u64,
+        /// The fence that counts.
+        found: u64,
+    },
     /// The request itself makes no sense; nothing was tried.
     #[error("{0}")]
     Invalid(String),
@@ -116,6 +130,11 @@ impl Error {
         }
     }
 
+    /// Whether the batch itself is to blame, so that others beside it may succeed.
+    pub(crate) fn is_of_batch(&self) -> bool {
+        matches!(self, Error::Conflict(_) | Error::Fenced { .. } | Error::Invalid(_))
+    }
+
     /// Whether the same call may be made again as it is, with hope. Before a batch
     /// of an execution is appended again, [`crate::Backend::recover`] it.
     pub fn is_retryable(&self) -> bool {
@@ -126,9 +145,11 @@ impl Error {
     /// be opened again.
     pub fn is_fatal(&self) -> bool {
         match self {
-            Error::Conflict(_) | Error::Invalid(_) | Error::Full { .. } | Error::Locked { .. } => {
-                false
-            }
+            Error::Conflict(_)
+            | Error::Fenced { .. }
+            | Error::Invalid(_)
+            | Error::Full { .. }
+            | Error::Locked { .. } => false,
             Error::Aborted { cause } => cause.is_fatal(),
             _ => true,
         }
@@ -145,6 +166,7 @@ impl Error {
             Error::Corrupt { .. } => "store_corrupt",
             Error::Full { .. } => "store_full",
             Error::Conflict(_) => "store_conflict",
+            Error::Fenced { .. } => "store_fenced",
             Error::Invalid(_) => "store_invalid",
             Error::Aborted { .. } => "store_aborted",
             Error::UnknownCommit { .. } => "store_unknown_commit",
@@ -178,6 +200,7 @@ impl Error {
             }
             Error::Aborted { cause } => return cause.help(),
             Error::UnknownCommit { .. } => "run again: the log is read first, nothing is doubled",
+            Error::Fenced { .. } => "nothing: the new holder goes on with the execution",
             Error::Conflict(_) | Error::Invalid(_) | Error::Closed | Error::Io { .. } => {
                 return None;
             }

@@ -12,6 +12,7 @@
 //!   execution fails too, so what is kept never has a hole.
 //! - Entries of an execution are numbered from 1 without gaps and chained by
 //!   hash; checkpoints are chained to their parents by hash and never changed.
+//! - A handle is that of one tenant, and nothing of another's can be named with it.
 //! - All SQL of the product is in this crate.
 
 mod backend;
@@ -34,7 +35,7 @@ pub use backend::{Backend, Pending};
 pub use batch::{Batch, Record};
 pub use error::Error;
 pub use faulty::Faults;
-pub use id::{CheckpointId, ExecutionId, Lane};
+pub use id::{CheckpointId, ExecutionId, Lane, TenantId};
 pub use item::{Condition, Filter, Item, ItemKey, ItemSearch, NamespaceSearch, Operator};
 pub use meter::SnapshotMeter;
 pub use query::{
@@ -42,7 +43,8 @@ pub use query::{
 };
 pub use record::{
     CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange,
-    ExecutionStatus, Interrupt, PendingWrite, Source, State, Totals, WorkflowVersion,
+    ExecutionStatus, Interrupt, Lease, LeaseChange, PendingWrite, Source, State, Totals,
+    WorkflowVersion,
 };
 pub use store::{OpenOptions, Store};
 pub use ticket::{Ticket, block_on};

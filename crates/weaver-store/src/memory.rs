@@ -15,22 +15,39 @@ use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch, cut_namespaces, pa
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
-use crate::record::{Effect, Entry, Execution, Interrupt, PendingWrite, WorkflowVersion};
-use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, Result, Ticket};
+use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
+use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, Result, TenantId, Ticket};
 
-/// A store that is gone when dropped.
-#[derive(Default)]
+/// A store that is gone when dropped, as one tenant sees it.
 pub(crate) struct Memory {
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
+    tenants: Arc<Mutex<Tenants>>,
+    tenant: TenantId,
 }
+
+/// What each tenant has is apart from the start.
+type Tenants = HashMap<TenantId, Arc<Mutex<Inner>>>;
 
 #[derive(Default)]
 struct Inner {
     tables: Tables,
     failed: HashMap<ExecutionId, Arc<Error>>,
+    written: bool,
 }
 
 impl Memory {
+    /// An empty store.
+    pub(crate) fn open() -> Arc<dyn Backend> {
+        Memory::handle(Arc::default(), TenantId::LOCAL)
+    }
+
+    fn handle(tenants: Arc<Mutex<Tenants>>, tenant: TenantId) -> Arc<dyn Backend> {
+        let mut all = tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = all.entry(tenant).or_default().clone();
+        drop(all);
+        Arc::new(Memory { inner, tenants, tenant })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -51,6 +68,7 @@ impl Inner {
             return Err(Error::Aborted { cause: cause.clone() });
         }
         let execution = batch.execution;
+        self.written = true;
         self.tables.apply(batch).inspect_err(|error| {
             if let Some(id) = execution {
                 self.failed.insert(id, Arc::new(error.clone()));
@@ -60,6 +78,23 @@ impl Inner {
 }
 
 impl Backend for Memory {
+    fn for_tenant(&self, tenant: TenantId) -> Arc<dyn Backend> {
+        Memory::handle(self.tenants.clone(), tenant)
+    }
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn tenants(&self) -> Pending<'_, Vec<TenantId>> {
+        let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_written = |inner: &Arc<Mutex<Inner>>| {
+            inner.lock().unwrap_or_else(PoisonError::into_inner).written
+        };
+        let written = tenants.iter().filter(|(_, inner)| has_written(inner));
+        ready(Ok(written.map(|(tenant, _)| *tenant).collect()))
+    }
+
     fn append(&self, batch: Batch) -> Ticket {
         Ticket::ready(self.lock().append(batch))
     }
@@ -79,6 +114,13 @@ impl Backend for Memory {
 
     fn execution(&self, id: ExecutionId) -> Pending<'_, Option<Execution>> {
         self.read(|tables| tables.executions.get(&id).cloned())
+    }
+
+    fn lease(&self, id: ExecutionId) -> Pending<'_, Option<Lease>> {
+        self.read(|tables| {
+            tables.executions.get(&id)?;
+            Some(tables.leases.get(&id).cloned().unwrap_or_default())
+        })
     }
 
     fn executions(&self, query: ExecutionQuery) -> Pending<'_, Vec<Execution>> {

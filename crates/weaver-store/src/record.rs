@@ -106,6 +106,43 @@ pub struct ExecutionChange {
     pub totals: Totals,
 }
 
+/// Who drives an execution. `default()` for nobody, ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lease {
+    /// The holder; nobody when it is free.
+    pub owner: Option<Arc<str>>,
+    /// From when on another may take it.
+    pub until: Option<Timestamp>,
+    /// Which holder this is: one more with each taking, and never less. A batch
+    /// with another fence ([`crate::Batch::fence`]) is refused.
+    pub fence: u64,
+}
+
+/// An execution is taken (a fence one above the stored one), or kept or let go by
+/// its holder (the stored fence). An older fence is refused with
+/// [`crate::Error::Fenced`], a newer one is a conflict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseChange {
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// How it is held from now on.
+    pub lease: Lease,
+}
+
+impl LeaseChange {
+    /// Whether the change may follow a stored fence.
+    pub(crate) fn check(&self, found: u64) -> crate::Result<()> {
+        let (execution, held) = (self.execution, self.lease.fence);
+        match held.checked_sub(found) {
+            None => Err(crate::Error::Fenced { execution, held, found }),
+            Some(0 | 1) => Ok(()),
+            Some(_) => Err(crate::Error::Conflict(format!(
+                "execution {execution} cannot be taken with fence {held}: its fence is {found}"
+            ))),
+        }
+    }
+}
+
 /// One line of an execution's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

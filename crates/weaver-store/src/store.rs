@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::memory::Memory;
 use crate::sqlite::Sqlite;
-use crate::{Backend, Result};
+use crate::{Backend, Result, TenantId};
 
 /// A handle to a store of any kind; clones share it. What it can do is
 /// documented at [`Backend`], to which it dereferences.
@@ -48,7 +48,13 @@ impl Store {
 
     /// A store that is gone with its last handle.
     pub fn in_memory() -> Self {
-        Store::from_backend(Memory::default())
+        Store(Memory::open())
+    }
+
+    /// The same store as another tenant sees it; a store is opened as
+    /// [`crate::TenantId::LOCAL`].
+    pub fn for_tenant(&self, tenant: TenantId) -> Self {
+        Store(self.0.for_tenant(tenant))
     }
 
     /// Any other kind of store.

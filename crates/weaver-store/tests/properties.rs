@@ -121,7 +121,9 @@ fn record() -> impl Strategy<Value = Record> {
 
 fn action() -> impl Strategy<Value = Action> {
     let batch = (prop::option::of(0..EXECUTIONS), prop::collection::vec(record(), 0..4)).prop_map(
-        |(owner, records)| Action::Append(Batch { execution: owner.map(execution_of), records }),
+        |(owner, records)| {
+            Action::Append(Batch { execution: owner.map(execution_of), fence: None, records })
+        },
     );
     // What usually comes next, because random records alone rarely fit.
     let next = (0..EXECUTIONS).prop_map(|n| Action::Append(Batch::of(execution_of(n))));

@@ -10,8 +10,8 @@ use crate::hash::{self, CheckpointParts};
 use crate::item::{Item, path_text};
 use crate::query::CheckpointInfo;
 use crate::record::{
-    Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange, Interrupt, PendingWrite,
-    State,
+    Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange, Interrupt, LeaseChange,
+    PendingWrite, State,
 };
 use crate::{CheckpointId, Error, ExecutionId, Lane, Result};
 
@@ -29,6 +29,12 @@ fn conflict<T>(message: String) -> Result<T> {
 impl Tables {
     /// Applies a batch, or nothing of it.
     pub(super) fn apply(&mut self, batch: Batch) -> Result<()> {
+        if let (Some(execution), Some(held)) = (batch.execution, batch.fence) {
+            let found = self.fence(execution)?;
+            if found != held {
+                return Err(Error::Fenced { execution, held, found });
+            }
+        }
         let mut done: Vec<Undo> = Vec::with_capacity(batch.records.len());
         for record in batch.records {
             match self.record(record) {
@@ -52,6 +58,7 @@ impl Tables {
             }
             Record::Execution(execution) => self.execution_begins(execution)?,
             Record::ExecutionChange(change) => self.execution_changes(change)?,
+            Record::Lease(change) => self.lease(change)?,
             Record::Entry(entry) => self.entry(entry)?,
             Record::Checkpoint(checkpoint) => self.new_checkpoint(checkpoint)?,
             Record::PendingWrite(write) => self.pending_write(write),
@@ -107,6 +114,21 @@ impl Tables {
         execution.error = change.error;
         execution.totals = change.totals;
         Ok(Box::new(move |t| drop(t.executions.insert(old.id, old))))
+    }
+
+    fn fence(&self, id: ExecutionId) -> Result<u64> {
+        self.thread_of(id)?;
+        Ok(self.leases.get(&id).map_or(0, |lease| lease.fence))
+    }
+
+    fn lease(&mut self, change: LeaseChange) -> Result<Undo> {
+        let id = change.execution;
+        change.check(self.fence(id)?)?;
+        let old = self.leases.insert(id, change.lease);
+        Ok(Box::new(move |t| match old {
+            Some(old) => drop(t.leases.insert(id, old)),
+            None => drop(t.leases.remove(&id)),
+        }))
     }
 
     fn thread_of(&self, id: ExecutionId) -> Result<&Arc<str>> {
@@ -281,6 +303,7 @@ impl Tables {
         self.executions.retain(|_, execution| &*execution.thread != thread);
         let executions = &self.executions;
         self.execution_order.retain(|id| executions.contains_key(id));
+        self.leases.retain(|id, _| executions.contains_key(id));
         self.entries.retain(|id, _| executions.contains_key(id));
         Box::new(move |t| *t = before)
     }

@@ -10,7 +10,7 @@ use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
 use crate::record::{
-    CacheEntry, Effect, EffectStatus, Entry, Execution, Interrupt, PendingWrite, State,
+    CacheEntry, Effect, EffectStatus, Entry, Execution, Interrupt, Lease, PendingWrite, State,
     WorkflowVersion,
 };
 use crate::{CheckpointId, ExecutionId, Lane, hash};
@@ -19,6 +19,8 @@ use crate::{CheckpointId, ExecutionId, Lane, hash};
 pub(super) struct Tables {
     pub(super) versions: HashMap<Hash, WorkflowVersion>,
     pub(super) executions: HashMap<ExecutionId, Execution>,
+    /// Of the executions that were ever taken.
+    pub(super) leases: HashMap<ExecutionId, Lease>,
     /// In the order of their beginning.
     pub(super) execution_order: Vec<ExecutionId>,
     /// Each entry with its hash.

@@ -8,8 +8,9 @@ use tokio::runtime::Handle;
 
 use super::fault::Fault;
 use super::open::BUSY_TIMEOUT;
+use super::rows::Db;
 use crate::backend::Pending;
-use crate::{Error, Result};
+use crate::{Error, Result, TenantId};
 
 /// How many idle connections are kept.
 const IDLE_MAX: usize = 8;
@@ -29,19 +30,31 @@ impl Readers {
     /// tokio runtime, because a disk may be slow, and at once elsewhere.
     pub(super) fn read<T: Send + 'static>(
         readers: &Arc<Self>,
-        query: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        tenant: TenantId,
+        query: impl FnOnce(Db<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Pending<'static, T> {
         let readers = readers.clone();
         Box::pin(async move {
             match Handle::try_current() {
-                Ok(runtime) => match runtime.spawn_blocking(move || readers.with(query)).await {
+                Ok(runtime) => match runtime
+                    .spawn_blocking(move || readers.with_tenant(tenant, query))
+                    .await
+                {
                     Ok(result) => result,
                     Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                     Err(_) => Err(Error::Closed),
                 },
-                Err(_) => readers.with(query),
+                Err(_) => readers.with_tenant(tenant, query),
             }
         })
+    }
+
+    fn with_tenant<T>(
+        &self,
+        tenant: TenantId,
+        query: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T> {
+        self.with(|connection| query(Db::of(connection, tenant)?))
     }
 
     /// Runs a query in one read transaction on this thread.

@@ -14,8 +14,9 @@ use weaver_core::Timestamp;
 use super::apply::Applier;
 use super::fault::{Fault, commit_error};
 use super::maintain;
+use super::rows::Db;
 use crate::query::Garbage;
-use crate::{Batch, Error, ExecutionId, Result, Ticket, crash_point};
+use crate::{Batch, Error, ExecutionId, Result, TenantId, Ticket, crash_point};
 
 /// How many batches one transaction takes at most: at some 10 µs each, well
 /// below the time people notice.
@@ -24,6 +25,9 @@ const GROUP_BATCHES_MAX: usize = 2048;
 /// How many bytes one transaction takes at most, so that SQLite's log file stays
 /// small.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How many executions and lanes are remembered between transactions.
+const REMEMBERED_MAX: usize = 8192;
 
 /// The queue's sending side.
 #[derive(Clone)]
@@ -40,9 +44,9 @@ struct Load {
 }
 
 enum Job {
-    Append { batch: Batch, bytes: usize, done: oneshot::Sender<Result<()>> },
-    Recover { execution: ExecutionId, done: oneshot::Sender<Result<()>> },
-    Collect { now: Timestamp, done: oneshot::Sender<Result<Garbage>> },
+    Append { tenant: TenantId, batch: Batch, bytes: usize, done: oneshot::Sender<Result<()>> },
+    Recover { tenant: TenantId, execution: ExecutionId, done: oneshot::Sender<Result<()>> },
+    Collect { tenant: TenantId, now: Timestamp, done: oneshot::Sender<Result<Garbage>> },
 }
 
 impl Queue {
@@ -58,7 +62,7 @@ impl Queue {
         let writer = Writer {
             connection,
             path,
-            applier: Applier::default(),
+            appliers: HashMap::new(),
             load: load.clone(),
             failed: HashMap::new(),
             broken: None,
@@ -66,11 +70,11 @@ impl Queue {
         (Queue { sender, load }, move || writer.run(receiver))
     }
 
-    pub(super) fn append(&self, batch: Batch) -> Ticket {
+    pub(super) fn append(&self, tenant: TenantId, batch: Batch) -> Ticket {
         let bytes = batch.size();
         self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
         let (done, answer) = oneshot::channel();
-        match self.sender.send(Job::Append { batch, bytes, done }) {
+        match self.sender.send(Job::Append { tenant, batch, bytes, done }) {
             Ok(()) => Ticket::waiting(answer),
             Err(_) => Ticket::ready(Err(Error::Closed)),
         }
@@ -86,31 +90,39 @@ impl Queue {
         }
     }
 
-    pub(super) async fn recover(&self, execution: ExecutionId) -> Result<()> {
+    pub(super) async fn recover(&self, tenant: TenantId, execution: ExecutionId) -> Result<()> {
         let (done, answer) = oneshot::channel();
-        self.sender.send(Job::Recover { execution, done }).map_err(|_| Error::Closed)?;
+        self.sender.send(Job::Recover { tenant, execution, done }).map_err(|_| Error::Closed)?;
         answer.await.unwrap_or(Err(Error::Closed))
     }
 
-    pub(super) async fn collect(&self, now: Timestamp) -> Result<Garbage> {
+    pub(super) async fn collect(&self, tenant: TenantId, now: Timestamp) -> Result<Garbage> {
         let (done, answer) = oneshot::channel();
-        self.sender.send(Job::Collect { now, done }).map_err(|_| Error::Closed)?;
+        self.sender.send(Job::Collect { tenant, now, done }).map_err(|_| Error::Closed)?;
         answer.await.unwrap_or(Err(Error::Closed))
     }
 }
 
 struct Append {
+    tenant: TenantId,
     batch: Batch,
     done: oneshot::Sender<Result<()>>,
+}
+
+impl Append {
+    fn execution(&self) -> Option<(TenantId, ExecutionId)> {
+        Some((self.tenant, self.batch.execution?))
+    }
 }
 
 struct Writer {
     connection: Connection,
     path: PathBuf,
-    applier: Applier,
+    /// What is remembered for each tenant.
+    appliers: HashMap<TenantId, Applier>,
     load: Arc<Load>,
     /// Executions that had a failed batch; later ones are refused.
-    failed: HashMap<ExecutionId, Arc<Error>>,
+    failed: HashMap<(TenantId, ExecutionId), Arc<Error>>,
     /// Set when the file can no longer be trusted with writes.
     broken: Option<Arc<Error>>,
 }
@@ -120,17 +132,18 @@ impl Writer {
         let mut next = receiver.recv().ok();
         while let Some(job) = next.take() {
             match job {
-                Job::Append { batch, bytes, done } => {
-                    let (group, rest) = self.gather(Append { batch, done }, bytes, &receiver);
+                Job::Append { tenant, batch, bytes, done } => {
+                    let (group, rest) =
+                        self.gather(Append { tenant, batch, done }, bytes, &receiver);
                     self.write(group);
                     next = rest;
                 }
-                Job::Recover { execution, done } => {
-                    self.failed.remove(&execution);
+                Job::Recover { tenant, execution, done } => {
+                    self.failed.remove(&(tenant, execution));
                     let _ = done.send(self.usable());
                 }
-                Job::Collect { now, done } => {
-                    let _ = done.send(self.collect(now));
+                Job::Collect { tenant, now, done } => {
+                    let _ = done.send(self.collect(tenant, now));
                 }
             }
             next = next.or_else(|| receiver.recv().ok());
@@ -150,9 +163,9 @@ impl Writer {
         let (mut group, mut bytes, mut rest) = (vec![first], first_bytes, None);
         while group.len() < GROUP_BATCHES_MAX && bytes < GROUP_BYTES_MAX {
             match receiver.try_recv() {
-                Ok(Job::Append { batch, bytes: more, done }) => {
+                Ok(Job::Append { tenant, batch, bytes: more, done }) => {
                     bytes += more;
-                    group.push(Append { batch, done });
+                    group.push(Append { tenant, batch, done });
                 }
                 Ok(job) => {
                     rest = Some(job);
@@ -178,24 +191,28 @@ impl Writer {
                 group.into_iter().for_each(|append| answer(append, Ok(())));
             }
             // One of them is refused: find out which, and write the others.
-            Err(Error::Conflict(_) | Error::Invalid(_)) => self.write_apart(group),
+            Err(error) if error.is_of_batch() => self.write_apart(group),
             Err(error) => self.refuse(group, error),
         }
     }
 
     /// One transaction without a thought about single failures: the usual case.
     fn write_together(&mut self, group: &[Append]) -> Result<()> {
-        if group.iter().any(|append| self.refusal(&append.batch).is_some()) {
+        if group.iter().any(|append| self.refusal(append).is_some()) {
             return Err(Error::Conflict("an execution in the group has failed".into()));
         }
         if group.iter().all(|append| append.batch.is_empty()) {
             return Ok(());
         }
-        self.transaction(|applier, connection| {
+        self.transaction(|appliers, connection| {
             for append in group {
-                applier.apply(connection, &append.batch)?;
+                let db = Db::made_for(connection, append.tenant)?;
+                appliers.entry(append.tenant).or_default().apply(db, &append.batch)?;
             }
-            applier.flush(connection)
+            for (tenant, applier) in appliers {
+                applier.flush(Db::made_for(connection, *tenant)?)?;
+            }
+            Ok(())
         })
     }
 
@@ -204,18 +221,19 @@ impl Writer {
         let mut failed = self.failed.clone();
         let mut results = Vec::with_capacity(group.len());
         let path = self.path.clone();
-        let outcome = self.transaction(|applier, connection| {
+        let outcome = self.transaction(|appliers, connection| {
             for append in &group {
-                let execution = append.batch.execution;
+                let execution = append.execution();
                 let cause = execution.and_then(|id| failed.get(&id));
                 if let Some(cause) = cause {
                     results.push(Err(Error::Aborted { cause: cause.clone() }));
                     continue;
                 }
-                let result = savepoint(applier, connection, &append.batch);
+                let applier = appliers.entry(append.tenant).or_default();
+                let result = savepoint(applier, connection, append);
                 if let Err(fault) = result {
                     let error = fault.into_error(&path);
-                    if !matches!(error, Error::Conflict(_) | Error::Invalid(_)) {
+                    if !error.is_of_batch() {
                         return Err(Fault::Store(error));
                     }
                     if let Some(id) = execution {
@@ -240,14 +258,16 @@ impl Writer {
 
     fn transaction(
         &mut self,
-        work: impl FnOnce(&mut Applier, &Connection) -> Result<(), Fault>,
+        work: impl FnOnce(&mut HashMap<TenantId, Applier>, &Connection) -> Result<(), Fault>,
     ) -> Result<()> {
-        self.applier.trim();
+        if self.appliers.values().map(Applier::remembered).sum::<usize>() > REMEMBERED_MAX {
+            self.appliers.clear();
+        }
         let result = self
             .connection
             .execute_batch("BEGIN IMMEDIATE")
             .map_err(Fault::from)
-            .and_then(|()| work(&mut self.applier, &self.connection))
+            .and_then(|()| work(&mut self.appliers, &self.connection))
             .map_err(|fault| fault.into_error(&self.path))
             .and_then(|()| {
                 crash_point!("during_commit");
@@ -256,7 +276,7 @@ impl Writer {
                     .map_err(|error| commit_error(error, &self.path))
             });
         if result.is_err() {
-            self.applier.forget();
+            self.appliers.clear();
             if !self.connection.is_autocommit() {
                 // Fails only if SQLite has rolled back by itself.
                 let _ = self.connection.execute_batch("ROLLBACK");
@@ -274,15 +294,15 @@ impl Writer {
             self.broken = Some(cause.clone());
         }
         for append in group {
-            if let Some(id) = append.batch.execution {
+            if let Some(id) = append.execution() {
                 self.failed.entry(id).or_insert_with(|| cause.clone());
             }
             answer(append, Err(error.clone()));
         }
     }
 
-    fn refusal(&self, batch: &Batch) -> Option<&Arc<Error>> {
-        self.failed.get(&batch.execution?)
+    fn refusal(&self, append: &Append) -> Option<&Arc<Error>> {
+        self.failed.get(&append.execution()?)
     }
 
     fn usable(&self) -> Result<()> {
@@ -292,11 +312,11 @@ impl Writer {
         }
     }
 
-    fn collect(&mut self, now: Timestamp) -> Result<Garbage> {
+    fn collect(&mut self, tenant: TenantId, now: Timestamp) -> Result<Garbage> {
         self.usable()?;
         let mut garbage = Garbage::default();
         self.transaction(|_, connection| {
-            garbage = maintain::collect(connection, now)?;
+            garbage = maintain::collect(Db::of(connection, tenant)?, now)?;
             Ok(())
         })?;
         Ok(garbage)
@@ -308,9 +328,10 @@ fn answer(append: Append, result: Result<()>) {
     let _ = append.done.send(result);
 }
 
-fn savepoint(applier: &mut Applier, connection: &Connection, batch: &Batch) -> Result<(), Fault> {
+fn savepoint(applier: &mut Applier, connection: &Connection, append: &Append) -> Result<(), Fault> {
+    let db = Db::made_for(connection, append.tenant)?;
     connection.execute_batch("SAVEPOINT batch")?;
-    let result = applier.apply(connection, batch).and_then(|()| applier.flush(connection));
+    let result = applier.apply(db, &append.batch).and_then(|()| applier.flush(db));
     if result.is_err() {
         applier.forget();
         if !connection.is_autocommit() {

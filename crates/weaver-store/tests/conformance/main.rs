@@ -7,6 +7,7 @@ mod checkpoints;
 mod items;
 mod log;
 mod tasks;
+mod tenants;
 
 use support::*;
 use weaver_core::Value;
@@ -52,6 +53,9 @@ conformance! {
     tasks::interrupts_wait_for_one_answer,
     items::items_are_found_by_path_filter_and_time,
     items::the_cache_forgets_in_time,
+    tenants::nothing_of_one_is_seen_or_changed_by_another,
+    tenants::a_blob_is_shared_within_a_tenant_only,
+    tenants::a_superseded_holder_changes_nothing,
 }
 
 /// A store with one execution of thread `t`.
