@@ -106,6 +106,14 @@ impl Batch {
         self.records.is_empty()
     }
 
+    /// Refuses names that not every kind of store can keep.
+    pub(crate) fn check(&self) -> crate::Result<()> {
+        match self.records.iter().flat_map(Record::names).find(|name| name.contains('\0')) {
+            None => Ok(()),
+            Some(name) => Err(crate::Error::Invalid(format!("{name:?} holds a NUL character"))),
+        }
+    }
+
     /// Roughly how many bytes the batch takes in memory.
     pub fn size(&self) -> usize {
         64 + self.records.iter().map(Record::size).sum::<usize>()
@@ -113,6 +121,38 @@ impl Batch {
 }
 
 impl Record {
+    /// What the record is found by, and other short texts.
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Record::Execution(execution) => vec![&*execution.thread],
+            Record::Entry(entry) => vec![&*entry.namespace, &*entry.kind],
+            Record::Checkpoint(Checkpoint { lane, .. }) | Record::DropPendingWrites(lane, _) => {
+                vec![&*lane.thread, &*lane.namespace]
+            }
+            Record::PendingWrite(write) => {
+                vec![&*write.lane.thread, &*write.lane.namespace, &*write.task]
+            }
+            Record::Effect(Effect { lane, task, kind, key, .. }) => {
+                vec![&*lane.thread, &*lane.namespace, &**task, &**kind, &**key]
+            }
+            Record::Interrupt(Interrupt { lane, id, task, .. }) => {
+                vec![&*lane.thread, &*lane.namespace, &**id, &**task]
+            }
+            Record::Answer { lane, interrupt, .. } => {
+                vec![&*lane.thread, &*lane.namespace, &**interrupt]
+            }
+            Record::Item(Item { key, .. }) | Record::ForgetItem(key) => {
+                key.namespace.iter().map(String::as_str).chain([&*key.key]).collect()
+            }
+            Record::Lease(change) => change.lease.owner.as_deref().into_iter().collect(),
+            Record::ForgetThread(thread) => vec![&**thread],
+            Record::Version(_)
+            | Record::ExecutionChange(_)
+            | Record::Cache(_)
+            | Record::ClearCache => Vec::new(),
+        }
+    }
+
     fn size(&self) -> usize {
         let payload = match self {
             Record::Version(version) => version.source.len(),

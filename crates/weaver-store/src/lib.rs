@@ -18,6 +18,7 @@
 mod backend;
 mod batch;
 pub mod crash;
+mod encode;
 mod error;
 mod faulty;
 mod hash;
@@ -25,6 +26,8 @@ mod id;
 mod item;
 mod memory;
 mod meter;
+mod pack;
+mod postgres;
 mod query;
 mod record;
 mod sqlite;
@@ -38,6 +41,7 @@ pub use faulty::Faults;
 pub use id::{CheckpointId, ExecutionId, Lane, TenantId};
 pub use item::{Condition, Filter, Item, ItemKey, ItemSearch, NamespaceSearch, Operator};
 pub use meter::SnapshotMeter;
+pub use postgres::PostgresOptions;
 pub use query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Problem, ThreadInfo, Verification,
 };

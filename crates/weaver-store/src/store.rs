@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::memory::Memory;
+use crate::postgres::{Postgres, PostgresOptions};
 use crate::sqlite::Sqlite;
 use crate::{Backend, Result, TenantId};
 
@@ -44,6 +45,14 @@ impl Store {
     /// open for writing. Appending fails.
     pub fn open_sqlite_read_only(dir: impl AsRef<Path>) -> Result<Self> {
         Ok(Store(Sqlite::open_read_only(dir.as_ref())?))
+    }
+
+    /// Opens the store in a PostgreSQL database (`postgres://user@host/name`). Its
+    /// tables are in the schema `agentweaver`, or the one of `?schema=…`; the
+    /// connection is encrypted if the URL asks for it (`?sslmode=require`), and then
+    /// the server's certificate is checked. Any number of processes may have it open.
+    pub fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self> {
+        Ok(Store(Postgres::open(url, options)?))
     }
 
     /// A store that is gone with its last handle.

@@ -29,6 +29,7 @@ fn conflict<T>(message: String) -> Result<T> {
 impl Tables {
     /// Applies a batch, or nothing of it.
     pub(super) fn apply(&mut self, batch: Batch) -> Result<()> {
+        batch.check()?;
         if let (Some(execution), Some(held)) = (batch.execution, batch.fence) {
             let found = self.fence(execution)?;
             if found != held {

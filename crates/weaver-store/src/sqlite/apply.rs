@@ -7,13 +7,13 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 use weaver_core::Hash;
 
-use super::encode::encode;
 use super::fault::Fault;
-use super::pack::{PACK_BYTES_MAX, Pack};
 use super::rows::{Db, Stored, blob, execute, optional_payload, payload, uuid_bytes};
 use crate::batch::{Batch, Record};
+use crate::encode::encode;
 use crate::hash::{self, CheckpointParts};
 use crate::item::path_text;
+use crate::pack::{PACK_BYTES_MAX, Pack};
 use crate::record::{Checkpoint, Effect, EffectStatus, Entry, Interrupt, PendingWrite, State};
 use crate::{BLOB_BYTES_MIN, CheckpointId, Error, ExecutionId, Lane, crash_point};
 
@@ -52,6 +52,7 @@ struct LaneState {
 impl Applier {
     /// Writes a batch. Entries and pending writes wait for [`Applier::flush`].
     pub(super) fn apply(&mut self, db: Db<'_>, batch: &Batch) -> Outcome {
+        batch.check()?;
         if let (Some(execution), Some(held)) = (batch.execution, batch.fence) {
             check_fence(db, execution, held)?;
         }

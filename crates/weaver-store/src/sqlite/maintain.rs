@@ -7,10 +7,10 @@ use uuid::Uuid;
 use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
-use super::pack::{self, Packed};
 use super::read::payload_sql;
 use super::rows::{Db, payload_at, word};
 use crate::hash::{self, CheckpointParts};
+use crate::pack::{self, Packed};
 use crate::query::{Garbage, Problem, Verification};
 use crate::record::Source;
 use crate::{CheckpointId, ExecutionId, Lane};

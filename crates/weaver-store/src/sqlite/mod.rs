@@ -1,12 +1,10 @@
 //! The store in a SQLite file: one thread writes, any number of connections read.
 
 mod apply;
-mod encode;
 mod fault;
 mod lock;
 mod maintain;
 mod open;
-mod pack;
 mod read;
 mod read_tasks;
 mod readers;

@@ -8,8 +8,8 @@ use weaver_core::event::Usage;
 use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
-use super::pack::{self, Packed};
 use super::rows::{Db, limit_or, optional_payload_at, payload_at, uuid_bytes, word};
+use crate::pack::{self, Packed};
 use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, ThreadInfo};
 use crate::record::{Entry, Execution, ExecutionStatus, Lease, Source, Totals, WorkflowVersion};
 use crate::{CheckpointId, ExecutionId, Lane, TenantId, hash};

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 use weaver_core::Hash;
 
-use super::encode::{decode, encode};
 use super::fault::Fault;
+use crate::encode::{decode, encode};
 use crate::{BLOB_BYTES_MIN, TenantId, crash_point};
 
 /// A connection as one tenant uses it: what a statement names with

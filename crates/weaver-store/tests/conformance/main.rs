@@ -1,5 +1,7 @@
 //! What every kind of store promises, run on each of them.
 
+#[path = "../support/postgres.rs"]
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -31,6 +33,14 @@ macro_rules! conformance {
                 assert_eq!(verification.problems, []);
             })*
         }
+        mod postgres {
+            $(#[test] fn $scenario() {
+                let store = super::postgres().for_tenant(weaver_store::TenantId::generate());
+                crate::$module::$scenario(&store);
+                let verification = super::get(store.verify());
+                assert_eq!(verification.problems, []);
+            })*
+        }
     };
 }
 
@@ -56,6 +66,13 @@ conformance! {
     tenants::nothing_of_one_is_seen_or_changed_by_another,
     tenants::a_blob_is_shared_within_a_tenant_only,
     tenants::a_superseded_holder_changes_nothing,
+}
+
+/// One database for all scenarios: each is a tenant of its own.
+fn postgres() -> Store {
+    static STORE: std::sync::OnceLock<Store> = std::sync::OnceLock::new();
+    let open = || Store::open_postgres(&server::shared_url(), &PostgresOptions::default()).unwrap();
+    STORE.get_or_init(open).clone()
 }
 
 /// A store with one execution of thread `t`.

@@ -1,0 +1,278 @@
+//! One group of batches in one transaction, and what a writer's connection goes
+//! through: it is lost and made again, and a commit's answer may never come.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::PostgresOptions;
+use super::connection::Connection;
+use super::dsn::Dsn;
+use super::fault::{Fault, commit_fault};
+use super::load::{self, Known, Wanted};
+use super::pipeline::{Pipeline, both};
+use super::plan::{Plan, Stage};
+use super::pool::{Mode, begin, connect_patiently, set_tenant};
+use super::write::{self, Written};
+use super::writer::Append;
+use crate::batch::Record;
+use crate::record::{Checkpoint, Entry};
+use crate::{Batch, Error, Result, TenantId, crash, crash_point};
+
+/// A writer's connection and what it remembers.
+pub(super) struct Session {
+    dsn: Dsn,
+    options: PostgresOptions,
+    connection: Option<Connection>,
+    known: HashMap<TenantId, Known>,
+    /// Transactions whose commit was asked for and never answered.
+    unanswered: Vec<String>,
+}
+
+/// How much is remembered between transactions.
+const REMEMBERED_MAX: usize = 16 * 1024;
+
+/// How often a group is tried on what may be a passing trouble: a circle of waiting
+/// that the server broke, a connection that was lost before anything was asked to
+/// be final.
+const TRIES: usize = 3;
+
+/// Between two looks at a transaction that is still under way.
+const PAUSE: Duration = Duration::from_millis(20);
+
+type Batches<'a> = BTreeMap<TenantId, Vec<&'a Batch>>;
+type Stages<'a> = Vec<(TenantId, Vec<Stage<'a>>)>;
+
+impl Session {
+    pub(super) fn new(dsn: Dsn, options: PostgresOptions) -> Self {
+        let (known, unanswered) = (HashMap::new(), Vec::new());
+        Session { dsn, options, connection: None, known, unanswered }
+    }
+
+    /// Writes all batches of a group or none of them.
+    pub(super) async fn write(&mut self, group: &[Append]) -> Result<()> {
+        let mut batches = Batches::new();
+        for append in group.iter().filter(|append| !append.batch.is_empty()) {
+            batches.entry(append.tenant).or_default().push(&append.batch);
+        }
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let remembered = !self.known.is_empty();
+            let Err(fault) = self.attempt(&batches).await else { return Ok(()) };
+            self.known.clear();
+            let is_lost = fault.is_lost();
+            let error = match fault.duplicate() {
+                Some(table) => Error::Conflict(exists_already(table, &batches)),
+                None => fault.into_error(&self.dsn.server()),
+            };
+            // What was remembered may have been wrong: somebody else may write too.
+            let again = is_lost
+                || matches!(error, Error::Busy { .. }) && batches.values().flatten().count() == 1
+                || error.is_of_batch() && remembered;
+            if !again || tries == TRIES {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Waits until no transaction of this writer is under way any more, so that
+    /// what is read from now on is final.
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        let connection = self.connect().await;
+        let connection = connection.map_err(|fault| fault.into_error(&self.dsn.server()))?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    async fn attempt(&mut self, batches: &Batches<'_>) -> Result<(), Fault> {
+        if self.known.values().map(Known::len).sum::<usize>() > REMEMBERED_MAX {
+            self.known.clear();
+        }
+        let connection = self.connect().await?;
+        let mut committing = None;
+        let result = self.transaction(&connection, batches, &mut committing).await;
+        match (&result, committing) {
+            (Ok(()), _) => self.connection = Some(connection),
+            (Err(Fault::Store(Error::UnknownCommit { .. })), Some(transaction)) => {
+                self.unanswered.push(transaction);
+            }
+            (Err(fault), _) => {
+                if !fault.is_lost() && connection.batch("ROLLBACK").await.is_ok() {
+                    self.connection = Some(connection);
+                }
+            }
+        }
+        result
+    }
+
+    /// Gives, in `committing`, the id of the transaction once its commit is asked for.
+    async fn transaction(
+        &mut self,
+        connection: &Connection,
+        batches: &Batches<'_>,
+        committing: &mut Option<String>,
+    ) -> Result<(), Fault> {
+        let (id, stages) = self.plan(connection, batches).await?;
+        let all = || stages.iter().flat_map(|(_, stages)| stages);
+        let rare: Vec<_> = all().flat_map(Stage::rare_statements).collect();
+        connection.prepare(&rare).await?;
+        let mut pipeline: Pipeline<'_, Written> = Pipeline::new();
+        for (tenant, stages) in &stages {
+            pipeline.push(async move { connection.batch(&set_tenant(*tenant)).await });
+            for stage in stages {
+                write::stage(connection, *tenant, stage, &mut pipeline);
+            }
+        }
+        // Asking for the commit at once saves a round trip: after a failed statement
+        // it rolls back. A crash point wants to be between the two.
+        if crash::is_armed() || all().any(Stage::must_be_seen) {
+            first_failure(pipeline.run_apart_if_armed().await)?;
+            crash_point!("during_commit");
+            *committing = Some(id);
+            return connection.batch("COMMIT").await.map_err(commit_fault);
+        }
+        *committing = Some(id);
+        pipeline.push(connection.batch("COMMIT"));
+        first_failure(pipeline.run().await).map_err(commit_fault)
+    }
+
+    /// Begins the transaction, locks, loads, and looks at all batches. Gives the
+    /// transaction's id and what is to be written.
+    async fn plan<'a>(
+        &mut self,
+        connection: &Connection,
+        batches: &Batches<'a>,
+    ) -> Result<(String, Stages<'a>), Fault> {
+        let mut wanted = Vec::with_capacity(batches.len());
+        for (tenant, batches) in batches {
+            wanted.push((*tenant, Wanted::of(batches, self.known.entry(*tenant).or_default())));
+        }
+        let mut pipeline = Pipeline::new();
+        for (tenant, wanted) in &wanted {
+            pipeline.push(of_tenant(connection, *tenant, wanted.lock(connection, *tenant)));
+        }
+        let first = begin(wanted[0].0, Mode::Write);
+        let begun = both(connection.batch(&first), connection.query(TRANSACTION_ID, &[]));
+        let ((begun, id), locked) = both(begun, pipeline.run()).await;
+        begun?;
+        let id = id?.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+        let mut parents = Vec::with_capacity(wanted.len());
+        let mut unknown = Vec::new();
+        for ((tenant, wanted), locked) in wanted.iter().zip(locked) {
+            let mut locked = locked?;
+            let known = self.known.entry(*tenant).or_default();
+            let ids = wanted.reconcile(&mut locked, known);
+            if !ids.is_empty() {
+                unknown.push((*tenant, ids));
+            }
+            parents.push(locked.parents);
+        }
+        self.load_heads(connection, unknown).await?;
+        let mut stages = Vec::with_capacity(wanted.len());
+        for ((tenant, batches), parents) in batches.iter().zip(parents) {
+            let mut plan = Plan::new(self.known.entry(*tenant).or_default(), parents);
+            batches.iter().try_for_each(|batch| plan.batch(batch))?;
+            stages.push((*tenant, plan.finish()));
+        }
+        Ok((id, stages))
+    }
+
+    async fn load_heads(
+        &mut self,
+        connection: &Connection,
+        unknown: Vec<(TenantId, Vec<uuid::Uuid>)>,
+    ) -> Result<(), Fault> {
+        let mut pipeline = Pipeline::new();
+        for (tenant, ids) in &unknown {
+            pipeline.push(of_tenant(connection, *tenant, load::heads(connection, *tenant, ids)));
+        }
+        for ((tenant, _), heads) in unknown.iter().zip(pipeline.run().await) {
+            let known = self.known.entry(*tenant).or_default();
+            for (id, sequence, hash) in heads? {
+                if let Some(state) = known.executions.get_mut(&id) {
+                    (state.sequence, state.hash) = (sequence, hash);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection, made again if it was lost. Patient with a server that starts
+    /// again, and with a transaction that is still under way there.
+    async fn connect(&mut self) -> Result<Connection, Fault> {
+        match self.connection.take() {
+            Some(connection) if !connection.client.is_closed() => return Ok(connection),
+            _ => {}
+        }
+        let connection = connect_patiently(&self.dsn, &self.options).await?;
+        connection.prepare(&write::ALL).await?;
+        connection.prepare(&[load::LOCK, load::HEADS, load::PARENTS, TRANSACTION_ID]).await?;
+        let give_up = Instant::now() + self.options.patience;
+        while let Some(transaction) = self.unanswered.last() {
+            if !is_under_way(&connection, transaction).await {
+                self.unanswered.pop();
+            } else if Instant::now() < give_up {
+                sleep(PAUSE).await;
+            } else {
+                let reason = "a commit that was cut off is still under way".into();
+                return Err(Error::Busy { server: self.dsn.server(), reason }.into());
+            }
+        }
+        Ok(connection)
+    }
+}
+
+/// What to say of a key that is there already; exact when it is about one batch.
+fn exists_already(table: &str, batches: &Batches<'_>) -> String {
+    let records = batches.values().flatten().flat_map(|batch| &batch.records);
+    let named = records.filter_map(|record| match (table, record) {
+        ("checkpoints", Record::Checkpoint(Checkpoint { id, lane, .. })) => {
+            Some(format!("checkpoint {id} exists already in {lane}"))
+        }
+        ("executions", Record::Execution(execution)) => {
+            Some(format!("execution {} exists already", execution.id))
+        }
+        (_, Record::Entry(entry)) if table.starts_with("entries") => {
+            let Entry { sequence, execution, .. } = entry;
+            Some(format!("entry {sequence} of execution {execution} exists already"))
+        }
+        _ => None,
+    });
+    let named: Vec<_> = named.take(3).collect();
+    match named.is_empty() {
+        true => format!("a row of `{table}` exists already"),
+        false => named.join(", or "),
+    }
+}
+
+const TRANSACTION_ID: &str = "SELECT pg_current_xact_id()::text";
+
+/// A server that does not know the transaction is another one, where it is not
+/// under way.
+async fn is_under_way(connection: &Connection, transaction: &str) -> bool {
+    let status = "SELECT pg_xact_status($1::text::xid8)";
+    let row = connection.client.query_one(status, &[&transaction]).await;
+    let status: Option<String> = row.ok().and_then(|row| row.try_get(0).ok());
+    status.as_deref() == Some("in progress")
+}
+
+/// Runs something as a tenant, in the transaction that is open.
+async fn of_tenant<T>(
+    connection: &Connection,
+    tenant: TenantId,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let set = set_tenant(tenant);
+    let (set, result) = both(connection.batch(&set), work).await;
+    set.and(result)
+}
+
+/// The first failure is the cause: those behind it only say that there was one.
+fn first_failure(results: Vec<Written>) -> Written {
+    results.into_iter().collect()
+}

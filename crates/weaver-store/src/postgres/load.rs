@@ -1,0 +1,193 @@
+//! What must be known before batches can be looked at: which executions there are
+//! and where their logs end, and the hashes of parents.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+use weaver_core::Hash;
+
+use super::connection::Connection;
+use super::fault::Fault;
+use super::pipeline::both;
+use super::value::{count_at, hash_at, text_at};
+use crate::batch::{Batch, Record};
+use crate::{CheckpointId, ExecutionId, Lane, TenantId, hash};
+
+/// What a writer remembers of a tenant between transactions, so that most batches
+/// need no more than the lock on their execution. It is true if nobody else wrote:
+/// whoever takes an execution over raises its fence, and a writer without fences is
+/// told by the key of the entries.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) executions: HashMap<ExecutionId, ExecutionState>,
+    /// The checkpoint written last in each lane, the usual parent of the next.
+    pub(super) tips: HashMap<Lane, (CheckpointId, Hash)>,
+}
+
+pub(super) struct ExecutionState {
+    pub(super) thread: Arc<str>,
+    pub(super) fence: u64,
+    pub(super) sequence: u64,
+    pub(super) hash: Hash,
+}
+
+impl Known {
+    /// How much is remembered.
+    pub(super) fn len(&self) -> usize {
+        self.executions.len() + self.tips.len()
+    }
+
+    pub(super) fn forget_thread(&mut self, thread: &str) {
+        self.executions.retain(|_, state| *state.thread != *thread);
+        self.tips.retain(|lane, _| *lane.thread != *thread);
+    }
+}
+
+/// Locks executions, in the order of their ids, until the transaction ends. Not
+/// against readers.
+pub(super) const LOCK: &str = "SELECT id, thread, fence FROM executions
+     WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE";
+
+pub(super) const HEADS: &str = "SELECT u.id, n.last_sequence, n.hash
+     FROM unnest($2::uuid[]) u (id)
+     CROSS JOIN LATERAL (
+        SELECT last_sequence, hash FROM entries
+        WHERE tenant_id = $1 AND execution_id = u.id ORDER BY first_sequence DESC LIMIT 1) n";
+
+pub(super) const PARENTS: &str = "SELECT u.ordinal, c.hash
+     FROM unnest($2::text[], $3::text[], $4::uuid[]) WITH ORDINALITY
+        u (thread, namespace, id, ordinal)
+     JOIN checkpoints c ON c.tenant_id = $1 AND c.thread = u.thread
+        AND c.namespace = u.namespace AND c.id = u.id";
+
+/// What the batches of one tenant need.
+pub(super) struct Wanted<'a> {
+    executions: BTreeSet<ExecutionId>,
+    parents: Vec<(&'a Lane, CheckpointId)>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn of(batches: &[&'a Batch], known: &Known) -> Self {
+        let mut wanted = Wanted { executions: BTreeSet::new(), parents: Vec::new() };
+        // What a batch of the group makes is not looked for. That it may not exist
+        // already is for the table's key to say.
+        let mut made: HashSet<(&Lane, CheckpointId)> = HashSet::new();
+        for batch in batches {
+            wanted.executions.extend(batch.execution.filter(|_| batch.fence.is_some()));
+            for record in &batch.records {
+                wanted.executions.extend(execution_of(record));
+                let Record::Checkpoint(checkpoint) = record else { continue };
+                let lane = &checkpoint.lane;
+                if let Some(parent) = checkpoint.parent
+                    && !made.contains(&(lane, parent))
+                    && known.tips.get(lane).is_none_or(|(tip, _)| *tip != parent)
+                {
+                    wanted.parents.push((lane, parent));
+                }
+                made.insert((lane, checkpoint.id));
+            }
+        }
+        wanted
+    }
+
+    /// Locks the executions and looks for the parents, in one round trip.
+    pub(super) async fn lock(
+        &self,
+        connection: &Connection,
+        tenant: TenantId,
+    ) -> Result<Locked, Fault> {
+        let ids: Vec<Uuid> = self.executions.iter().map(|id| id.0).collect();
+        let values: [&(dyn ToSql + Sync); 2] = [&tenant.0, &ids];
+        let lock = connection.query(LOCK, &values);
+        let (rows, parents) = both(lock, self.load_parents(connection, tenant)).await;
+        let mut executions = HashMap::with_capacity(ids.len());
+        for row in &rows? {
+            let state = ExecutionState {
+                thread: text_at(row, 1)?,
+                fence: count_at(row, 2)?,
+                sequence: 0,
+                hash: hash::ROOT,
+            };
+            executions.insert(ExecutionId(row.try_get(0)?), state);
+        }
+        Ok(Locked { executions, parents: parents? })
+    }
+
+    /// Compares what is locked with what is known, which is all forgotten if it is
+    /// no longer true. Gives the executions whose ends must be loaded.
+    pub(super) fn reconcile(&self, locked: &mut Locked, known: &mut Known) -> Vec<Uuid> {
+        let executions = &mut locked.executions;
+        let is_same = |id: &ExecutionId| match (known.executions.get(id), executions.get(id)) {
+            (Some(known), Some(found)) => {
+                known.fence == found.fence && known.thread == found.thread
+            }
+            (known, _) => known.is_none(),
+        };
+        // Somebody else has had one of them in between, or forgot it.
+        if !self.executions.iter().all(is_same) {
+            *known = Known::default();
+        }
+        executions.retain(|id, _| !known.executions.contains_key(id));
+        let ids = executions.keys().map(|id| id.0).collect();
+        known.executions.extend(executions.drain());
+        ids
+    }
+
+    async fn load_parents(
+        &self,
+        connection: &Connection,
+        tenant: TenantId,
+    ) -> Result<HashMap<(Lane, CheckpointId), Hash>, Fault> {
+        if self.parents.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let threads: Vec<&str> = self.parents.iter().map(|(lane, _)| &*lane.thread).collect();
+        let namespaces: Vec<&str> = self.parents.iter().map(|(lane, _)| &*lane.namespace).collect();
+        let ids: Vec<Uuid> = self.parents.iter().map(|(_, id)| id.0).collect();
+        let rows = connection.query(PARENTS, &[&tenant.0, &threads, &namespaces, &ids]).await?;
+        let mut hashes = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let place = usize::try_from(count_at(row, 0)?).unwrap_or(0);
+            let (lane, id) = place
+                .checked_sub(1)
+                .and_then(|place| self.parents.get(place))
+                .ok_or_else(|| Fault::unreadable("a parent that nobody asked for"))?;
+            hashes.insert(((*lane).clone(), *id), hash_at(row, 1)?);
+        }
+        Ok(hashes)
+    }
+}
+
+/// What the lock found.
+pub(super) struct Locked {
+    executions: HashMap<ExecutionId, ExecutionState>,
+    pub(super) parents: HashMap<(Lane, CheckpointId), Hash>,
+}
+
+/// Where the logs of executions end; those without an entry are left out.
+pub(super) async fn heads(
+    connection: &Connection,
+    tenant: TenantId,
+    ids: &[Uuid],
+) -> Result<Vec<(ExecutionId, u64, Hash)>, Fault> {
+    let rows = connection.query(HEADS, &[&tenant.0, &ids]).await?;
+    let head = |row| Ok((ExecutionId(Row::try_get(row, 0)?), count_at(row, 1)?, hash_at(row, 2)?));
+    rows.iter().map(head).collect()
+}
+
+/// The execution that must exist, or must not, for a record.
+fn execution_of(record: &Record) -> Option<ExecutionId> {
+    Some(match record {
+        Record::Execution(execution) => execution.id,
+        Record::ExecutionChange(change) => change.id,
+        Record::Lease(change) => change.execution,
+        Record::Entry(entry) => entry.execution,
+        Record::Checkpoint(checkpoint) => checkpoint.execution,
+        Record::Effect(effect) => effect.execution,
+        Record::Interrupt(interrupt) => interrupt.execution,
+        _ => return None,
+    })
+}
