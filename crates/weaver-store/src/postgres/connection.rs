@@ -20,11 +20,11 @@ use crate::{Error, Result};
 pub(super) const APP_ROLE: &str = "agentweaver_app";
 
 /// Servers before this one are refused (`server_version_num`).
-const VERSION_MIN: i32 = 15_00_00;
+const VERSION_MIN: i32 = 150_000;
 
 /// The oldest minor release of each line without known holes in row-level
 /// security or lost data; older ones are warned about.
-const FLOOR: [i32; 4] = [15_00_20, 16_00_16, 17_00_12, 18_00_07];
+const FLOOR: [i32; 4] = [150_020, 160_016, 170_012, 180_007];
 
 /// A connection with its prepared statements.
 pub(super) struct Connection {

@@ -24,10 +24,21 @@ use crate::{CheckpointId, ExecutionId, Lane, TenantId, hash};
 pub(super) struct Known {
     pub(super) executions: HashMap<ExecutionId, ExecutionState>,
     /// The checkpoint written last in each lane, the usual parent of the next.
-    pub(super) tips: HashMap<Lane, (CheckpointId, Hash)>,
+    pub(super) tips: HashMap<Lane, Tip>,
+}
+
+/// A checkpoint as a parent. True as long as the row of its execution is the same:
+/// it goes with its thread only.
+pub(super) struct Tip {
+    pub(super) id: CheckpointId,
+    pub(super) execution: ExecutionId,
+    pub(super) hash: Hash,
 }
 
 pub(super) struct ExecutionState {
+    /// The row's number: another row of the same id has another. Nothing for one
+    /// that was made and not looked at yet.
+    pub(super) number: Option<i64>,
     pub(super) thread: Arc<str>,
     pub(super) fence: u64,
     pub(super) sequence: u64,
@@ -40,6 +51,18 @@ impl Known {
         self.executions.len() + self.tips.len()
     }
 
+    /// The hash of a parent, for a checkpoint of an execution whose row is known to
+    /// be the same.
+    pub(super) fn tip(
+        &self,
+        lane: &Lane,
+        id: CheckpointId,
+        execution: ExecutionId,
+    ) -> Option<Hash> {
+        let tip = self.tips.get(lane)?;
+        (tip.id == id && tip.execution == execution).then_some(tip.hash)
+    }
+
     pub(super) fn forget_thread(&mut self, thread: &str) {
         self.executions.retain(|_, state| *state.thread != *thread);
         self.tips.retain(|lane, _| *lane.thread != *thread);
@@ -48,7 +71,7 @@ impl Known {
 
 /// Locks executions, in the order of their ids, until the transaction ends. Not
 /// against readers.
-pub(super) const LOCK: &str = "SELECT id, thread, fence FROM executions
+pub(super) const LOCK: &str = "SELECT id, thread, fence, number FROM executions
      WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE";
 
 pub(super) const HEADS: &str = "SELECT u.id, n.last_sequence, n.hash
@@ -83,7 +106,7 @@ impl<'a> Wanted<'a> {
                 let lane = &checkpoint.lane;
                 if let Some(parent) = checkpoint.parent
                     && !made.contains(&(lane, parent))
-                    && known.tips.get(lane).is_none_or(|(tip, _)| *tip != parent)
+                    && known.tip(lane, parent, checkpoint.execution).is_none()
                 {
                     wanted.parents.push((lane, parent));
                 }
@@ -106,6 +129,7 @@ impl<'a> Wanted<'a> {
         let mut executions = HashMap::with_capacity(ids.len());
         for row in &rows? {
             let state = ExecutionState {
+                number: Some(row.try_get(3)?),
                 thread: text_at(row, 1)?,
                 fence: count_at(row, 2)?,
                 sequence: 0,
@@ -122,13 +146,18 @@ impl<'a> Wanted<'a> {
         let executions = &mut locked.executions;
         let is_same = |id: &ExecutionId| match (known.executions.get(id), executions.get(id)) {
             (Some(known), Some(found)) => {
-                known.fence == found.fence && known.thread == found.thread
+                known.fence == found.fence && known.number.is_none_or(|n| Some(n) == found.number)
             }
             (known, _) => known.is_none(),
         };
         // Somebody else has had one of them in between, or forgot it.
         if !self.executions.iter().all(is_same) {
             *known = Known::default();
+        }
+        for (id, found) in executions.iter() {
+            if let Some(known) = known.executions.get_mut(id) {
+                known.number = found.number;
+            }
         }
         executions.retain(|id, _| !known.executions.contains_key(id));
         let ids = executions.keys().map(|id| id.0).collect();

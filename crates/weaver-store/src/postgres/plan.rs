@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use weaver_core::{Hash, Timestamp};
 
-use super::load::{ExecutionState, Known};
+use super::load::{ExecutionState, Known, Tip};
 use super::value::Stored;
 use crate::batch::{Batch, Record};
 use crate::encode::encode;
@@ -209,7 +209,7 @@ impl<'k, 'a> Plan<'k, 'a> {
         self.check_lane(*execution, lane)?;
         let parent_hash = match parent {
             None => hash::ROOT,
-            Some(parent) => match self.parent(lane, *parent) {
+            Some(parent) => match self.parent(lane, *parent, *execution) {
                 Some(hash) => hash,
                 None => return conflict(format!("there is no checkpoint {parent} in {lane}")),
             },
@@ -224,16 +224,15 @@ impl<'k, 'a> Plan<'k, 'a> {
         if self.parents.insert((lane.clone(), *id), hash).is_some() {
             return conflict(format!("checkpoint {id} exists already in {lane}"));
         }
-        self.known.tips.insert(lane.clone(), (*id, hash));
+        let tip = Tip { id: *id, execution: *execution, hash };
+        self.known.tips.insert(lane.clone(), tip);
         self.stage.checkpoints.push(CheckpointRow { checkpoint, state, hash });
         Ok(())
     }
 
-    fn parent(&self, lane: &Lane, id: CheckpointId) -> Option<Hash> {
-        match self.known.tips.get(lane) {
-            Some((tip, hash)) if *tip == id => Some(*hash),
-            _ => self.parents.get(&(lane.clone(), id)).copied(),
-        }
+    fn parent(&self, lane: &Lane, id: CheckpointId, execution: ExecutionId) -> Option<Hash> {
+        let tip = self.known.tip(lane, id, execution);
+        tip.or_else(|| self.parents.get(&(lane.clone(), id)).copied())
     }
 
     fn pending_write(&mut self, write: &'a PendingWrite) -> Result<()> {
@@ -285,6 +284,7 @@ impl<'k, 'a> Plan<'k, 'a> {
             return conflict(format!("execution {id} exists already"));
         }
         let state = ExecutionState {
+            number: None,
             thread: execution.thread.clone(),
             fence: 0,
             sequence: 0,

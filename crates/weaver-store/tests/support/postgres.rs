@@ -102,7 +102,7 @@ pub fn psql(url: &str, sql: &str) -> String {
 }
 
 /// The newest of the system's packages.
-fn bin() -> PathBuf {
+pub fn bin() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let version = |entry: &fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
     let newest = versions
