@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Record};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
@@ -16,6 +16,10 @@ use crate::{CheckpointId, ExecutionId, Lane, Result, TenantId, Ticket};
 
 /// An answer that may have to be waited for. Needs no particular runtime.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// Records on their way from a store. Ends after the last, or after an error;
+/// dropping it ends the reading.
+pub type Records = tokio::sync::mpsc::Receiver<Result<Record>>;
 
 /// One kind of store. Reads see what is durable: a batch is visible to all of
 /// them once its ticket has said `Ok`, whole.
@@ -125,6 +129,11 @@ pub trait Backend: Send + Sync {
 
     /// Frees what nothing of this tenant names and what is over at `now`.
     fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage>;
+
+    /// Everything of this tenant as it is at one moment, as records that make the
+    /// same when they are appended to an empty store in this order. Who drives
+    /// executions is left out: it is true only where it is.
+    fn export(&self) -> Records;
 
     /// Checks everything of this tenant: every hash chain, every blob; and the
     /// file, where there is one. Slow.

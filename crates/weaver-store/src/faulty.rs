@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use weaver_core::{Hash, Timestamp};
 
-use crate::backend::{Backend, Pending};
+use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
@@ -242,6 +242,10 @@ impl Backend for Faulty {
 
     fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage> {
         self.store.collect_garbage(now)
+    }
+
+    fn export(&self) -> Records {
+        self.store.export()
     }
 
     fn verify(&self) -> Pending<'_, Verification> {

@@ -17,6 +17,7 @@
 
 mod backend;
 mod batch;
+mod copy;
 pub mod crash;
 mod encode;
 mod error;
@@ -27,6 +28,7 @@ mod item;
 mod memory;
 mod meter;
 mod pack;
+mod place;
 mod postgres;
 mod query;
 mod record;
@@ -34,13 +36,15 @@ mod sqlite;
 mod store;
 mod ticket;
 
-pub use backend::{Backend, Pending};
+pub use backend::{Backend, Pending, Records};
 pub use batch::{Batch, Record};
+pub use copy::{Copied, Progress, copy};
 pub use error::Error;
 pub use faulty::Faults;
 pub use id::{CheckpointId, ExecutionId, Lane, TenantId};
 pub use item::{Condition, Filter, Item, ItemKey, ItemSearch, NamespaceSearch, Operator};
 pub use meter::SnapshotMeter;
+pub use place::{Place, Schema};
 pub use postgres::PostgresOptions;
 pub use query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Problem, ThreadInfo, Verification,

@@ -7,10 +7,11 @@ mod tables;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::mpsc::channel;
 use weaver_core::{Hash, Timestamp};
 
 use self::tables::Tables;
-use crate::backend::{Backend, Pending};
+use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch, cut_namespaces, path_text};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
@@ -226,6 +227,16 @@ impl Backend for Memory {
 
     fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage> {
         ready(Ok(self.lock().tables.collect_garbage(now)))
+    }
+
+    fn export(&self) -> Records {
+        let everything = self.lock().tables.everything();
+        let (out, records) = channel(everything.len().max(1));
+        for record in everything {
+            // There is room for all, and nobody has closed it yet.
+            let _ = out.try_send(Ok(record));
+        }
+        records
     }
 
     fn verify(&self) -> Pending<'_, Verification> {

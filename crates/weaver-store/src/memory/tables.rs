@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
 
-use crate::item::{Item, ItemKey, ItemSearch};
+use crate::batch::Record;
+use crate::item::{Item, ItemKey, ItemSearch, path_text};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
 use crate::record::{
-    CacheEntry, Effect, EffectStatus, Entry, Execution, Interrupt, Lease, PendingWrite, State,
-    WorkflowVersion,
+    CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, Interrupt, Lease, PendingWrite,
+    State, WorkflowVersion,
 };
 use crate::{CheckpointId, ExecutionId, Lane, hash};
 
@@ -208,6 +209,52 @@ impl Tables {
             cache_entries: (cached - self.cache.len()) as u64,
             ..Garbage::default()
         }
+    }
+
+    /// All records, in the order in which they can be written again.
+    pub(super) fn everything(&self) -> Vec<Record> {
+        let mut all: Vec<Record> = Vec::new();
+        let mut versions: Vec<_> = self.versions.values().collect();
+        versions.sort_by_key(|version| version.hash.0);
+        all.extend(versions.into_iter().map(|version| version.clone().into()));
+        let in_order = || self.execution_order.iter();
+        all.extend(in_order().map(|id| self.executions[id].clone().into()));
+        let entries = in_order().flat_map(|id| self.entries.get(id).into_iter().flatten());
+        all.extend(entries.map(|(entry, _)| entry.clone().into()));
+        all.extend(self.checkpoints_in_order().into_iter().map(Record::from));
+        let mut pending: Vec<_> = self.pending.values().flat_map(BTreeMap::values).collect();
+        pending.sort_by_key(|write| (&write.lane, write.checkpoint, &write.task));
+        all.extend(pending.into_iter().map(|write| write.clone().into()));
+        let mut effects: Vec<_> = self.effects.values().collect();
+        effects.sort_by_key(|(order, _)| *order);
+        all.extend(effects.into_iter().map(|(_, effect)| effect.clone().into()));
+        all.extend(self.interrupts.iter().map(|interrupt| interrupt.clone().into()));
+        let mut items: Vec<_> = self.items.values().collect();
+        items.sort_by_key(|item| (path_text(&item.key.namespace).ok(), &item.key.key));
+        all.extend(items.into_iter().map(|item| item.clone().into()));
+        let mut cache: Vec<_> = self.cache.values().collect();
+        cache.sort_by_key(|entry| entry.key.0);
+        all.extend(cache.into_iter().map(|entry| entry.clone().into()));
+        all
+    }
+
+    /// Those of a lane stay together: the order among lanes means nothing.
+    fn checkpoints_in_order(&self) -> Vec<Checkpoint> {
+        let lanes = self.lane_order.iter().filter_map(|lane| self.lanes.get(lane));
+        let stored = lanes.flat_map(|lane| &lane.checkpoints).cloned();
+        let checkpoint = |(info, state): (CheckpointInfo, State)| Checkpoint {
+            lane: info.lane,
+            id: info.id,
+            parent: info.parent,
+            step: info.step,
+            source: info.source,
+            execution: info.execution,
+            time: info.time,
+            meta: info.meta,
+            state,
+            settles_parent: false,
+        };
+        stored.map(checkpoint).collect()
     }
 
     /// Memory cannot rot: only counts.

@@ -4,6 +4,7 @@
 
 mod connection;
 mod dsn;
+mod export;
 mod fault;
 mod group;
 mod load;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::channel;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use weaver_core::{Hash, Timestamp};
@@ -31,13 +33,15 @@ use weaver_core::{Hash, Timestamp};
 use self::dsn::Dsn;
 use self::pool::{Mode, Pool, Tx, Work};
 use self::writer::Queue;
-use crate::backend::{Backend, Pending};
+use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
-use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, Result, TenantId, Ticket, block_on};
+use crate::{
+    Batch, CheckpointId, Error, ExecutionId, Lane, Result, Schema, TenantId, Ticket, block_on,
+};
 
 /// How to work with a PostgreSQL database.
 #[derive(Clone, Debug)]
@@ -92,6 +96,9 @@ struct Database {
     runtime: Option<Runtime>,
 }
 
+/// How many records are read before somebody takes them.
+const EXPORTED_AHEAD: usize = 256;
+
 /// Threads for the work of all connections: what they do is waiting, packing and
 /// hashing.
 const THREADS: usize = 2;
@@ -134,6 +141,23 @@ impl Postgres {
     {
         Box::pin(self.database.pool.with_tx(self.tenant, Mode::Read, arguments, work))
     }
+}
+
+/// Reads a URL; gives it without the password.
+pub(crate) fn check_url(url: &str) -> Result<String> {
+    Ok(Dsn::parse(url)?.name)
+}
+
+/// The schema of a database, brought up to date first if so asked.
+pub(crate) fn schema(url: &str, migrate: bool) -> Result<Schema> {
+    let dsn = Dsn::parse(url)?;
+    let runtime = runtime(&dsn)?;
+    let found = on(&runtime, async move {
+        if migrate { schema::migrate(&dsn).await } else { schema::look(&dsn).await }
+    });
+    runtime.shutdown_background();
+    let schema::Found { version, server, warning } = found?;
+    Ok(Schema { version, needed: schema::SUPPORTED, server: Some(server), warning })
 }
 
 fn runtime(dsn: &Dsn) -> Result<Runtime> {
@@ -322,7 +346,26 @@ impl Backend for Postgres {
         }))
     }
 
+    fn export(&self) -> Records {
+        let (out, records) = channel(EXPORTED_AHEAD);
+        let (pool, tenant) = (self.database.pool.clone(), self.tenant);
+        self.database.pool.spawn(async move {
+            let result = pool
+                .with_tx(tenant, Mode::Snapshot, out.clone(), |tx, out| {
+                    Box::pin(export::everything(tx, out))
+                })
+                .await;
+            if let Err(error) = result {
+                let _ = out.send(Err(error)).await;
+            }
+        });
+        records
+    }
+
     fn verify(&self) -> Pending<'_, Verification> {
-        self.read((), |tx, ()| Box::pin(maintain::verify(tx)))
+        let pool = &self.database.pool;
+        Box::pin(
+            pool.with_tx(self.tenant, Mode::Snapshot, (), |tx, ()| Box::pin(maintain::verify(tx))),
+        )
     }
 }

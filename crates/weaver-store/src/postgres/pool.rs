@@ -33,6 +33,8 @@ pub(super) struct Pool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Read,
+    /// Reads all of it as it was at one moment.
+    Snapshot,
     Write,
 }
 
@@ -69,12 +71,39 @@ impl Tx {
     ) -> Result<u64, Fault> {
         self.connection.execute(sql, values).await
     }
+
+    /// Statements without parameters, in one go.
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), Fault> {
+        self.connection.batch(sql).await
+    }
+
+    /// Begins to read a statement whose rows may not fit the memory; `$1` is the
+    /// tenant. One at a time.
+    pub(super) async fn open_cursor(&self, sql: &str) -> Result<(), Fault> {
+        // The statement that makes a cursor takes no parameters. An id needs no quoting.
+        let sql = sql.replace("$1", &format!("'{}'::uuid", self.tenant));
+        self.batch(&format!("DECLARE rows NO SCROLL CURSOR FOR {sql}")).await
+    }
+
+    /// The next rows, none at the end.
+    pub(super) async fn fetch(&self) -> Result<Vec<Row>, Fault> {
+        Ok(self.connection.client.query("FETCH 500 FROM rows", &[]).await?)
+    }
+
+    pub(super) async fn close_cursor(&self) -> Result<(), Fault> {
+        self.batch("CLOSE rows").await
+    }
 }
 
 impl Pool {
     pub(super) fn new(dsn: Dsn, options: PostgresOptions, runtime: Handle) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(options.connections.max(1)));
         Arc::new(Pool { dsn, options, runtime, idle: Mutex::default(), permits })
+    }
+
+    /// Runs something that is not a transaction by itself.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
     }
 
     /// Runs `work` in one transaction of a tenant, in a task of its own: when the
@@ -97,7 +126,8 @@ impl Pool {
         self.runtime.spawn(async move {
             let result = pool.attempt(tenant, mode, &arguments, &work).await;
             let result = match result {
-                Err(fault) if fault.is_lost() => {
+                // What a snapshot has given so far cannot be taken back.
+                Err(fault) if fault.is_lost() && mode != Mode::Snapshot => {
                     pool.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
                     pool.attempt(tenant, mode, &arguments, &work).await
                 }
@@ -159,8 +189,12 @@ impl Pool {
 
 /// The statement that begins a transaction of a tenant.
 pub(super) fn begin(tenant: TenantId, mode: Mode) -> String {
-    let read_only = if mode == Mode::Read { " READ ONLY" } else { "" };
-    format!("BEGIN{read_only}; {}", set_tenant(tenant))
+    let how = match mode {
+        Mode::Read => " READ ONLY",
+        Mode::Snapshot => " ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        Mode::Write => "",
+    };
+    format!("BEGIN{how}; {}", set_tenant(tenant))
 }
 
 /// The statement that makes what follows, until the transaction's end, that of a

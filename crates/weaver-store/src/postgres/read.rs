@@ -73,7 +73,9 @@ macro_rules! execution_sql {
     };
 }
 
-fn execution_row(row: &Row) -> Read<Execution> {
+pub(super) use execution_sql;
+
+pub(super) fn execution_row(row: &Row) -> Read<Execution> {
     let version: Option<&[u8]> = row.try_get(3)?;
     Ok(Execution {
         id: ExecutionId(row.try_get(0)?),
@@ -189,6 +191,11 @@ pub(super) async fn entries(
         packed.extend(unpacked.into_iter().filter(|packed| packed.entry.sequence > after));
     }
     packed.truncate(values.1);
+    with_blobs(tx, packed).await
+}
+
+/// Entries with their payloads, also those that are in blobs.
+pub(super) async fn with_blobs(tx: &Tx, packed: Vec<pack::Packed>) -> Read<Vec<Entry>> {
     let named: Vec<Hash> = packed.iter().filter_map(|packed| packed.blob).collect();
     let blobs = blobs(tx, &named).await?;
     let entry = |mut packed: pack::Packed| {

@@ -40,20 +40,22 @@ pub(super) async fn pending_writes(
     rows.iter().map(write).collect()
 }
 
-/// The select and what follows the thread in its condition.
+/// The select and what follows the tenant in its condition.
 macro_rules! effect_sql {
     ($condition:literal) => {
         concat!(
             "SELECT f.thread, f.namespace, f.task, f.ordinal, f.execution_id, f.step, f.kind,
                 f.request, f.key, f.status, ",
             payload_sql!("f", "result"),
-            ", f.time FROM effects f WHERE f.tenant_id = $1 AND f.thread = $2",
+            ", f.time FROM effects f WHERE f.tenant_id = $1",
             $condition
         )
     };
 }
 
-fn effect_row(row: &Row) -> Read<Effect> {
+pub(super) use effect_sql;
+
+pub(super) fn effect_row(row: &Row) -> Read<Effect> {
     let ordinal: i64 = row.try_get(3)?;
     Ok(Effect {
         lane: Lane { thread: text_at(row, 0)?, namespace: text_at(row, 1)? },
@@ -71,49 +73,60 @@ fn effect_row(row: &Row) -> Read<Effect> {
 }
 
 pub(super) async fn effects(tx: &Tx, lane: &Lane, task: &str) -> Read<Vec<Effect>> {
-    let sql = effect_sql!(" AND f.namespace = $3 AND f.task = $4 ORDER BY f.ordinal");
+    let sql =
+        effect_sql!(" AND f.thread = $2 AND f.namespace = $3 AND f.task = $4 ORDER BY f.ordinal");
     let (thread, namespace) = (&*lane.thread, &*lane.namespace);
     let rows = tx.query(sql, &[&tx.tenant.0, &thread, &namespace, &task]).await?;
     rows.iter().map(effect_row).collect()
 }
 
 pub(super) async fn open_effects(tx: &Tx, thread: &str) -> Read<Vec<Effect>> {
-    let sql = effect_sql!(" AND f.status = 'intent' ORDER BY f.number");
+    let sql = effect_sql!(" AND f.thread = $2 AND f.status = 'intent' ORDER BY f.number");
     let rows = tx.query(sql, &[&tx.tenant.0, &thread]).await?;
     rows.iter().map(effect_row).collect()
 }
 
+/// The select and what follows the tenant in its condition.
+macro_rules! interrupt_sql {
+    ($condition:literal) => {
+        concat!(
+            "SELECT i.thread, i.namespace, i.id, i.checkpoint, i.task, i.execution_id, ",
+            payload_sql!("i", "value"),
+            ", ",
+            payload_sql!("i", "snapshot"),
+            ", i.time, ",
+            payload_sql!("i", "answer"),
+            ", i.answered_at FROM interrupts i WHERE i.tenant_id = $1",
+            $condition
+        )
+    };
+}
+pub(super) use interrupt_sql;
+
+pub(super) fn interrupt_row(row: &Row) -> Read<Interrupt> {
+    let answered = time_at(row, 10)?;
+    Ok(Interrupt {
+        lane: Lane { thread: text_at(row, 0)?, namespace: text_at(row, 1)? },
+        id: text_at(row, 2)?,
+        checkpoint: CheckpointId(row.try_get(3)?),
+        task: text_at(row, 4)?,
+        execution: ExecutionId(row.try_get(5)?),
+        value: payload_at(row, 6)?,
+        snapshot: optional_payload_at(row, 7)?,
+        time: some_time_at(row, 8)?,
+        answer: match answered {
+            Some(time) => Some((payload_at(row, 9)?, time)),
+            None => None,
+        },
+    })
+}
+
 pub(super) async fn interrupts(tx: &Tx, thread: &str, open_only: bool) -> Read<Vec<Interrupt>> {
-    let sql = concat!(
-        "SELECT i.thread, i.namespace, i.id, i.checkpoint, i.task, i.execution_id, ",
-        payload_sql!("i", "value"),
-        ", ",
-        payload_sql!("i", "snapshot"),
-        ", i.time, ",
-        payload_sql!("i", "answer"),
-        ", i.answered_at FROM interrupts i
-         WHERE i.tenant_id = $1 AND i.thread = $2 AND (i.answered_at IS NULL OR NOT $3)
-         ORDER BY i.number"
+    let sql = interrupt_sql!(
+        " AND i.thread = $2 AND (i.answered_at IS NULL OR NOT $3) ORDER BY i.number"
     );
     let rows = tx.query(sql, &[&tx.tenant.0, &thread, &open_only]).await?;
-    let interrupt = |row: &Row| {
-        let answered = time_at(row, 10)?;
-        Ok(Interrupt {
-            lane: Lane { thread: text_at(row, 0)?, namespace: text_at(row, 1)? },
-            id: text_at(row, 2)?,
-            checkpoint: CheckpointId(row.try_get(3)?),
-            task: text_at(row, 4)?,
-            execution: ExecutionId(row.try_get(5)?),
-            value: payload_at(row, 6)?,
-            snapshot: optional_payload_at(row, 7)?,
-            time: some_time_at(row, 8)?,
-            answer: match answered {
-                Some(time) => Some((payload_at(row, 9)?, time)),
-                None => None,
-            },
-        })
-    };
-    rows.iter().map(interrupt).collect()
+    rows.iter().map(interrupt_row).collect()
 }
 
 /// The select and what follows the end of its time in its condition.
@@ -127,7 +140,7 @@ macro_rules! item_sql {
     };
 }
 
-fn item_row(row: &Row) -> Read<Item> {
+pub(super) fn item_row(row: &Row) -> Read<Item> {
     let value = bytes_text_at(row, 2)?;
     Ok(Item {
         key: ItemKey { namespace: path_parts(row.try_get(0)?), key: row.try_get(1)? },

@@ -1,6 +1,7 @@
 //! The store in a SQLite file: one thread writes, any number of connections read.
 
 mod apply;
+mod export;
 mod fault;
 mod lock;
 mod maintain;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use tokio::sync::mpsc::channel;
 use weaver_core::{Hash, Timestamp};
 
 use self::fault::Fault;
@@ -24,13 +26,16 @@ use self::lock::DirLock;
 use self::readers::Readers;
 use self::rows::Db;
 use self::writer::Queue;
-use crate::backend::{Backend, Pending};
+use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, OpenOptions, Result, TenantId, Ticket};
+
+/// How many records are read before somebody takes them.
+const EXPORTED_AHEAD: usize = 256;
 
 /// The store in one data directory, as one tenant sees it.
 pub(crate) struct Sqlite {
@@ -52,6 +57,14 @@ struct WriterHandle {
     thread: Option<JoinHandle<()>>,
     /// Let go last.
     _lock: DirLock,
+}
+
+/// The schema's version that this program needs.
+pub(crate) const SCHEMA_NEEDED: u32 = schema::SUPPORTED;
+
+/// The version of the schema in a directory, 0 when there is no store.
+pub(crate) fn schema_version(dir: &Path) -> Result<u32> {
+    open::schema_version(dir)
 }
 
 impl Sqlite {
@@ -222,6 +235,18 @@ impl Backend for Sqlite {
 
     fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage> {
         Box::pin(async move { self.queue()?.collect(self.tenant, now).await })
+    }
+
+    fn export(&self) -> Records {
+        let (out, records) = channel(EXPORTED_AHEAD);
+        let (readers, tenant) = (self.file.readers.clone(), self.tenant);
+        std::thread::spawn(move || {
+            let result = readers.with_tenant(tenant, |db| export::everything(db, &out));
+            if let Err(error) = result {
+                let _ = out.blocking_send(Err(error));
+            }
+        });
+        records
     }
 
     fn verify(&self) -> Pending<'_, Verification> {

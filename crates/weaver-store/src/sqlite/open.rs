@@ -81,6 +81,14 @@ fn connect(path: &Path, options: &OpenOptions) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
+pub(super) fn schema_version(dir: &Path) -> Result<u32> {
+    let path = dir.join(FILE);
+    match path.exists() {
+        true => Readers::new(path.clone()).with(|connection| schema::version(connection, &path)),
+        false => Ok(0),
+    }
+}
+
 pub(super) fn read_only(dir: &Path) -> Result<Arc<OpenFile>> {
     let path = dir.join(FILE);
     if !path.exists() {

@@ -77,7 +77,7 @@ pub(super) fn lease(db: Db<'_>, id: ExecutionId) -> Read<Option<Lease>> {
     Ok(found.optional()?)
 }
 
-const EXECUTION: &str = concat!(
+pub(super) const EXECUTION: &str = concat!(
     "SELECT e.id, e.parent, e.thread, e.version, e.status, ",
     payload_sql!("e", "input"),
     ", e.started_at, e.ended_at, ",
@@ -87,7 +87,7 @@ const EXECUTION: &str = concat!(
      FROM executions e WHERE e.tenant_id = ?1"
 );
 
-fn execution_row(row: &Row<'_>) -> rusqlite::Result<Execution> {
+pub(super) fn execution_row(row: &Row<'_>) -> rusqlite::Result<Execution> {
     let tokens = |column| row.get::<_, i64>(column).map(|n| n as u64);
     Ok(Execution {
         id: ExecutionId(Uuid::from_bytes(row.get(0)?)),
@@ -210,7 +210,7 @@ pub(super) fn entries(
     Ok(entries)
 }
 
-fn with_blob(db: Db<'_>, packed: Packed) -> Read<Entry> {
+pub(super) fn with_blob(db: Db<'_>, packed: Packed) -> Read<Entry> {
     let Some(hash) = packed.blob else { return Ok(packed.entry) };
     let payload = db
         .prepare_cached("SELECT content FROM blobs WHERE tenant_id = ?1 AND hash = ?2")?

@@ -46,7 +46,7 @@ pub(super) fn pending_writes(
     Ok(writes)
 }
 
-const EFFECT: &str = concat!(
+pub(super) const ALL_EFFECTS: &str = concat!(
     "SELECT l.thread, l.namespace, f.task, f.ordinal, e.id, f.step, f.kind, f.request, f.key,
         f.status, ",
     payload_sql!("f", "result"),
@@ -54,10 +54,13 @@ const EFFECT: &str = concat!(
      FROM effects f
      JOIN lanes l ON l.number = f.lane
      JOIN executions e ON e.number = f.execution
-     WHERE f.tenant_id = ?1 AND l.tenant_id = ?1 AND l.thread = ?2"
+     WHERE f.tenant_id = ?1"
 );
 
-fn effect_row(row: &Row<'_>) -> rusqlite::Result<Effect> {
+/// The tenant again, so that the index of lanes is used.
+const OF_THREAD: &str = "l.tenant_id = ?1 AND l.thread = ?2";
+
+pub(super) fn effect_row(row: &Row<'_>) -> rusqlite::Result<Effect> {
     Ok(Effect {
         lane: Lane { thread: row.get(0)?, namespace: row.get(1)? },
         task: row.get(2)?,
@@ -74,7 +77,9 @@ fn effect_row(row: &Row<'_>) -> rusqlite::Result<Effect> {
 }
 
 pub(super) fn effects(db: Db<'_>, lane: &Lane, task: &str) -> Read<Vec<Effect>> {
-    let sql = format!("{EFFECT} AND l.namespace = ?3 AND f.task = ?4 ORDER BY f.ordinal");
+    let sql = format!(
+        "{ALL_EFFECTS} AND {OF_THREAD} AND l.namespace = ?3 AND f.task = ?4 ORDER BY f.ordinal"
+    );
     let effects = db
         .prepare_cached(&sql)?
         .query_map(params![db.tenant, lane.thread, lane.namespace, task], effect_row)?
@@ -83,7 +88,7 @@ pub(super) fn effects(db: Db<'_>, lane: &Lane, task: &str) -> Read<Vec<Effect>> 
 }
 
 pub(super) fn open_effects(db: Db<'_>, thread: &str) -> Read<Vec<Effect>> {
-    let sql = format!("{EFFECT} AND f.status = 'intent' ORDER BY f.number");
+    let sql = format!("{ALL_EFFECTS} AND {OF_THREAD} AND f.status = 'intent' ORDER BY f.number");
     let effects = db
         .prepare_cached(&sql)?
         .query_map(params![db.tenant, thread], effect_row)?
@@ -91,41 +96,45 @@ pub(super) fn open_effects(db: Db<'_>, thread: &str) -> Read<Vec<Effect>> {
     Ok(effects)
 }
 
+pub(super) const ALL_INTERRUPTS: &str = concat!(
+    "SELECT l.thread, l.namespace, i.id, i.checkpoint, i.task, e.id, ",
+    payload_sql!("i", "value"),
+    ", ",
+    payload_sql!("i", "snapshot"),
+    ", i.time, ",
+    payload_sql!("i", "answer"),
+    ", i.answered_at
+     FROM interrupts i
+     JOIN lanes l ON l.number = i.lane
+     JOIN executions e ON e.number = i.execution
+     WHERE i.tenant_id = ?1"
+);
+
+pub(super) fn interrupt_row(row: &Row<'_>) -> rusqlite::Result<Interrupt> {
+    let answered: Option<i64> = row.get(10)?;
+    Ok(Interrupt {
+        lane: Lane { thread: row.get(0)?, namespace: row.get(1)? },
+        id: row.get(2)?,
+        checkpoint: CheckpointId(Uuid::from_bytes(row.get(3)?)),
+        task: row.get(4)?,
+        execution: ExecutionId(Uuid::from_bytes(row.get(5)?)),
+        value: payload_at(row, 6)?,
+        snapshot: optional_payload_at(row, 7)?,
+        time: Timestamp(row.get(8)?),
+        answer: match answered {
+            Some(time) => Some((payload_at(row, 9)?, Timestamp(time))),
+            None => None,
+        },
+    })
+}
+
 pub(super) fn interrupts(db: Db<'_>, thread: &str, open_only: bool) -> Read<Vec<Interrupt>> {
-    let sql = concat!(
-        "SELECT l.thread, l.namespace, i.id, i.checkpoint, i.task, e.id, ",
-        payload_sql!("i", "value"),
-        ", ",
-        payload_sql!("i", "snapshot"),
-        ", i.time, ",
-        payload_sql!("i", "answer"),
-        ", i.answered_at
-         FROM interrupts i
-         JOIN lanes l ON l.number = i.lane
-         JOIN executions e ON e.number = i.execution
-         WHERE i.tenant_id = ?1 AND l.tenant_id = ?1 AND l.thread = ?2
-            AND (i.answered_at IS NULL OR NOT ?3)
-         ORDER BY i.number"
+    let sql = format!(
+        "{ALL_INTERRUPTS} AND {OF_THREAD} AND (i.answered_at IS NULL OR NOT ?3) ORDER BY i.number"
     );
     let interrupts = db
-        .prepare_cached(sql)?
-        .query_map(params![db.tenant, thread, open_only], |row| {
-            let answered: Option<i64> = row.get(10)?;
-            Ok(Interrupt {
-                lane: Lane { thread: row.get(0)?, namespace: row.get(1)? },
-                id: row.get(2)?,
-                checkpoint: CheckpointId(Uuid::from_bytes(row.get(3)?)),
-                task: row.get(4)?,
-                execution: ExecutionId(Uuid::from_bytes(row.get(5)?)),
-                value: payload_at(row, 6)?,
-                snapshot: optional_payload_at(row, 7)?,
-                time: Timestamp(row.get(8)?),
-                answer: match answered {
-                    Some(time) => Some((payload_at(row, 9)?, Timestamp(time))),
-                    None => None,
-                },
-            })
-        })?
+        .prepare_cached(&sql)?
+        .query_map(params![db.tenant, thread, open_only], interrupt_row)?
         .collect::<Result<_, _>>()?;
     Ok(interrupts)
 }
@@ -133,7 +142,7 @@ pub(super) fn interrupts(db: Db<'_>, thread: &str, open_only: bool) -> Read<Vec<
 const ITEM: &str = "SELECT namespace, key, value, created_at, updated_at, expires_at FROM items
      WHERE tenant_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
 
-fn item_row(row: &Row<'_>) -> rusqlite::Result<Item> {
+pub(super) fn item_row(row: &Row<'_>) -> rusqlite::Result<Item> {
     let value: String = row.get(2)?;
     Ok(Item {
         key: ItemKey { namespace: path_parts(&row.get::<_, Arc<str>>(0)?), key: row.get(1)? },

@@ -49,7 +49,8 @@ impl Readers {
         })
     }
 
-    fn with_tenant<T>(
+    /// Runs a tenant's query in one read transaction on this thread.
+    pub(super) fn with_tenant<T>(
         &self,
         tenant: TenantId,
         query: impl FnOnce(Db<'_>) -> Result<T, Fault>,
