@@ -66,6 +66,15 @@ pub trait Backend: Send + Sync {
     /// Threads, those with the newest execution first; limit 0 means 100.
     fn threads(&self, limit: usize) -> Pending<'_, Vec<ThreadInfo>>;
 
+    /// Threads whose executions have all ended before a time, by name, starting after
+    /// a name.
+    fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Arc<str>>>;
+
     /// Where an execution's log ends; sequence 0 when it has no entry.
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head>;
 

@@ -70,6 +70,13 @@ pub enum Record {
     ClearCache,
     /// Forget a thread with everything that belongs to it.
     ForgetThread(Arc<str>),
+    /// The same, if all of its executions have ended before a time; nothing otherwise.
+    ForgetIdleThread {
+        /// Which thread.
+        thread: Arc<str>,
+        /// The time.
+        before: Timestamp,
+    },
 }
 
 impl Batch {
@@ -145,7 +152,9 @@ impl Record {
                 key.namespace.iter().map(String::as_str).chain([&*key.key]).collect()
             }
             Record::Lease(change) => change.lease.owner.as_deref().into_iter().collect(),
-            Record::ForgetThread(thread) => vec![&**thread],
+            Record::ForgetThread(thread) | Record::ForgetIdleThread { thread, .. } => {
+                vec![&**thread]
+            }
             Record::Version(_)
             | Record::ExecutionChange(_)
             | Record::Cache(_)
@@ -175,6 +184,7 @@ impl Record {
             | Record::Lease(_)
             | Record::ForgetItem(_)
             | Record::ClearCache
+            | Record::ForgetIdleThread { .. }
             | Record::ForgetThread(_) => 0,
         };
         payload + 256

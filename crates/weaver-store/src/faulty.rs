@@ -167,6 +167,15 @@ impl Backend for Faulty {
         self.read(self.store.threads(limit))
     }
 
+    fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Arc<str>>> {
+        self.read(self.store.idle_threads(before, after, limit))
+    }
+
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
         self.read(self.store.head(execution))
     }

@@ -32,6 +32,7 @@ mod place;
 mod postgres;
 mod query;
 mod record;
+mod retention;
 mod sqlite;
 mod store;
 mod ticket;
@@ -54,6 +55,7 @@ pub use record::{
     ExecutionStatus, Interrupt, Lease, LeaseChange, PendingWrite, Source, State, Totals,
     WorkflowVersion,
 };
+pub use retention::{Retained, Retention};
 pub use store::{OpenOptions, Store};
 pub use ticket::{Ticket, block_on};
 

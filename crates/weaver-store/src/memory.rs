@@ -132,6 +132,15 @@ impl Backend for Memory {
         self.read(|tables| tables.list_threads(limit))
     }
 
+    fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Arc<str>>> {
+        self.read(|tables| tables.idle_threads(before, after, limit))
+    }
+
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
         self.read(|tables| tables.head(execution))
     }

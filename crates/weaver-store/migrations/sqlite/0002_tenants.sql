@@ -9,3 +9,6 @@ CREATE UNIQUE INDEX tenants_by_uuid ON tenants (uuid);
 ALTER TABLE executions ADD COLUMN lease_owner TEXT;
 ALTER TABLE executions ADD COLUMN lease_until INTEGER;
 ALTER TABLE executions ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;
+
+-- For retention.
+CREATE INDEX executions_over ON executions (tenant_id, ended_at) WHERE ended_at IS NOT NULL;

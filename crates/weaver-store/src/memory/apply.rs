@@ -89,6 +89,10 @@ impl Tables {
                 Box::new(move |t| t.cache = old)
             }
             Record::ForgetThread(thread) => self.forget_thread(&thread),
+            Record::ForgetIdleThread { thread, before } => match self.is_idle(&thread, before) {
+                true => self.forget_thread(&thread),
+                false => nothing(),
+            },
         })
     }
 

@@ -1,6 +1,6 @@
 //! The tables of the memory store and how they are read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
@@ -92,6 +92,23 @@ impl Tables {
         }
         threads.truncate(limit_or(limit, 100));
         threads
+    }
+
+    /// Whether all executions of a thread have ended before a time.
+    pub(super) fn is_idle(&self, thread: &str, before: Timestamp) -> bool {
+        let mut of_thread = self.executions.values().filter(|e| &*e.thread == thread);
+        of_thread.all(|execution| execution.ended.is_some_and(|ended| ended < before))
+    }
+
+    pub(super) fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Vec<Arc<str>> {
+        let threads: BTreeSet<_> = self.executions.values().map(|e| e.thread.clone()).collect();
+        let wanted = threads.into_iter().filter(|thread| after.as_ref().is_none_or(|a| thread > a));
+        wanted.filter(|thread| self.is_idle(thread, before)).take(limit).collect()
     }
 
     pub(super) fn head(&self, execution: ExecutionId) -> Head {

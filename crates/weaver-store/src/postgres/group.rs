@@ -161,7 +161,7 @@ impl Session {
         let ((begun, id), locked) = both(begun, pipeline.run()).await;
         begun?;
         let id = id?.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
-        let mut parents = Vec::with_capacity(wanted.len());
+        let mut found = Vec::with_capacity(wanted.len());
         let mut unknown = Vec::new();
         for ((tenant, wanted), locked) in wanted.iter().zip(locked) {
             let mut locked = locked?;
@@ -170,12 +170,12 @@ impl Session {
             if !ids.is_empty() {
                 unknown.push((*tenant, ids));
             }
-            parents.push(locked.parents);
+            found.push(locked);
         }
         self.load_heads(connection, unknown).await?;
         let mut stages = Vec::with_capacity(wanted.len());
-        for ((tenant, batches), parents) in batches.iter().zip(parents) {
-            let mut plan = Plan::new(self.known.entry(*tenant).or_default(), parents);
+        for ((tenant, batches), locked) in batches.iter().zip(found) {
+            let mut plan = Plan::new(self.known.entry(*tenant).or_default(), locked);
             batches.iter().try_for_each(|batch| plan.batch(batch))?;
             stages.push((*tenant, plan.finish()));
         }
@@ -211,7 +211,8 @@ impl Session {
         }
         let connection = connect_patiently(&self.dsn, &self.options).await?;
         connection.prepare(&write::ALL).await?;
-        connection.prepare(&[load::LOCK, load::HEADS, load::PARENTS, TRANSACTION_ID]).await?;
+        connection.prepare(&load::ALL).await?;
+        connection.prepare(&[TRANSACTION_ID]).await?;
         let give_up = Instant::now() + self.options.patience;
         while let Some(transaction) = self.unanswered.last() {
             if !is_under_way(&connection, transaction).await {

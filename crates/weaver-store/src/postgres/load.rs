@@ -12,7 +12,7 @@ use weaver_core::Hash;
 use super::connection::Connection;
 use super::fault::Fault;
 use super::pipeline::both;
-use super::value::{count_at, hash_at, text_at};
+use super::value::{Time, count_at, hash_at, text_at};
 use crate::batch::{Batch, Record};
 use crate::{CheckpointId, ExecutionId, Lane, TenantId, hash};
 
@@ -86,15 +86,35 @@ pub(super) const PARENTS: &str = "SELECT u.ordinal, c.hash
      JOIN checkpoints c ON c.tenant_id = $1 AND c.thread = u.thread
         AND c.namespace = u.namespace AND c.id = u.id";
 
+/// Held until the end of the transaction by who begins an execution, and by who
+/// forgets threads because nothing goes on there any more.
+const BEGINS: &str =
+    "SELECT pg_advisory_xact_lock_shared(hashtextextended('begins ' || $1::uuid::text, 0))";
+const FORGETS: &str =
+    "SELECT pg_advisory_xact_lock(hashtextextended('begins ' || $1::uuid::text, 0))";
+
+/// Threads of which all executions have ended before a time.
+const IDLE: &str = "SELECT u.thread FROM unnest($2::text[], $3::timestamptz[]) u (thread, before)
+     WHERE NOT EXISTS (
+        SELECT 1 FROM executions e WHERE e.tenant_id = $1 AND e.thread = u.thread
+            AND (e.ended_at IS NULL OR e.ended_at >= u.before))";
+
+/// All statements of this file, to be prepared when a connection is new.
+pub(super) const ALL: [&str; 6] = [LOCK, HEADS, PARENTS, BEGINS, FORGETS, IDLE];
+
 /// What the batches of one tenant need.
+#[derive(Default)]
 pub(super) struct Wanted<'a> {
     executions: BTreeSet<ExecutionId>,
     parents: Vec<(&'a Lane, CheckpointId)>,
+    /// Threads to forget if nothing goes on there.
+    idle: Vec<(&'a str, Time)>,
+    begins: bool,
 }
 
 impl<'a> Wanted<'a> {
     pub(super) fn of(batches: &[&'a Batch], known: &Known) -> Self {
-        let mut wanted = Wanted { executions: BTreeSet::new(), parents: Vec::new() };
+        let mut wanted = Wanted::default();
         // What a batch of the group makes is not looked for. That it may not exist
         // already is for the table's key to say.
         let mut made: HashSet<(&Lane, CheckpointId)> = HashSet::new();
@@ -102,7 +122,18 @@ impl<'a> Wanted<'a> {
             wanted.executions.extend(batch.execution.filter(|_| batch.fence.is_some()));
             for record in &batch.records {
                 wanted.executions.extend(execution_of(record));
-                let Record::Checkpoint(checkpoint) = record else { continue };
+                let checkpoint = match record {
+                    Record::Checkpoint(checkpoint) => checkpoint,
+                    Record::ForgetIdleThread { thread, before } => {
+                        wanted.idle.push((thread, Time(*before)));
+                        continue;
+                    }
+                    Record::Execution(_) => {
+                        wanted.begins = true;
+                        continue;
+                    }
+                    _ => continue,
+                };
                 let lane = &checkpoint.lane;
                 if let Some(parent) = checkpoint.parent
                     && !made.contains(&(lane, parent))
@@ -125,7 +156,9 @@ impl<'a> Wanted<'a> {
         let ids: Vec<Uuid> = self.executions.iter().map(|id| id.0).collect();
         let values: [&(dyn ToSql + Sync); 2] = [&tenant.0, &ids];
         let lock = connection.query(LOCK, &values);
-        let (rows, parents) = both(lock, self.load_parents(connection, tenant)).await;
+        let load = both(lock, self.load_parents(connection, tenant));
+        let guarded = both(self.guard(connection, tenant), load);
+        let (idle, (rows, parents)) = guarded.await;
         let mut executions = HashMap::with_capacity(ids.len());
         for row in &rows? {
             let state = ExecutionState {
@@ -137,7 +170,30 @@ impl<'a> Wanted<'a> {
             };
             executions.insert(ExecutionId(row.try_get(0)?), state);
         }
-        Ok(Locked { executions, parents: parents? })
+        Ok(Locked { executions, parents: parents?, idle: idle? })
+    }
+
+    /// Keeps beginnings and the forgetting of idle threads apart. Gives the threads
+    /// that are idle.
+    async fn guard(
+        &self,
+        connection: &Connection,
+        tenant: TenantId,
+    ) -> Result<HashSet<Arc<str>>, Fault> {
+        let values: [&(dyn ToSql + Sync); 1] = [&tenant.0];
+        if self.idle.is_empty() {
+            if self.begins {
+                connection.query(BEGINS, &values).await?;
+            }
+            return Ok(HashSet::new());
+        }
+        let threads: Vec<&str> = self.idle.iter().map(|(thread, _)| *thread).collect();
+        let befores: Vec<Time> = self.idle.iter().map(|(_, before)| *before).collect();
+        let idle: [&(dyn ToSql + Sync); 3] = [&tenant.0, &threads, &befores];
+        let lock = connection.query(FORGETS, &values);
+        let (locked, rows) = both(lock, connection.query(IDLE, &idle)).await;
+        locked?;
+        rows?.iter().map(|row| text_at(row, 0)).collect()
     }
 
     /// Compares what is locked with what is known, which is all forgotten if it is
@@ -194,6 +250,8 @@ impl<'a> Wanted<'a> {
 pub(super) struct Locked {
     executions: HashMap<ExecutionId, ExecutionState>,
     pub(super) parents: HashMap<(Lane, CheckpointId), Hash>,
+    /// Threads on which nothing goes on.
+    pub(super) idle: HashSet<Arc<str>>,
 }
 
 /// Where the logs of executions end; those without an entry are left out.

@@ -254,6 +254,17 @@ impl Backend for Postgres {
         self.read(limit, |tx, limit| Box::pin(read::threads(tx, *limit)))
     }
 
+    fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Arc<str>>> {
+        self.read((before, after, limit), |tx, (before, after, limit)| {
+            Box::pin(read::idle_threads(tx, *before, after.as_deref(), *limit))
+        })
+    }
+
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
         self.read(execution, |tx, id| Box::pin(read::head(tx, *id)))
     }

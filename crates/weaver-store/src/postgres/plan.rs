@@ -5,11 +5,12 @@
 //! looked at. Statements of a stage are sent in the order of its tables, so a
 //! record that could not be moved there ends the stage.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
 
-use super::load::{ExecutionState, Known, Tip};
+use super::load::{ExecutionState, Known, Locked, Tip};
 use super::value::Stored;
 use crate::batch::{Batch, Record};
 use crate::encode::encode;
@@ -26,6 +27,8 @@ use crate::{CheckpointId, Error, ExecutionId, Item, ItemKey, Lane, Result};
 pub(super) struct Plan<'k, 'a> {
     known: &'k mut Known,
     parents: HashMap<(Lane, CheckpointId), Hash>,
+    idle: HashSet<Arc<str>>,
+    begun: HashSet<ExecutionId>,
     stages: Vec<Stage<'a>>,
     stage: Stage<'a>,
 }
@@ -103,8 +106,10 @@ fn conflict<T>(message: String) -> Result<T> {
 
 impl<'k, 'a> Plan<'k, 'a> {
     /// An empty plan of a tenant, on what was loaded for its batches.
-    pub(super) fn new(known: &'k mut Known, parents: HashMap<(Lane, CheckpointId), Hash>) -> Self {
-        Plan { known, parents, stages: Vec::new(), stage: Stage::default() }
+    pub(super) fn new(known: &'k mut Known, locked: Locked) -> Self {
+        let Locked { parents, idle, .. } = locked;
+        let (begun, stages, stage) = (HashSet::new(), Vec::new(), Stage::default());
+        Plan { known, parents, idle, begun, stages, stage }
     }
 
     /// Adds a batch. After an error the whole plan is of no use.
@@ -153,14 +158,33 @@ impl<'k, 'a> Plan<'k, 'a> {
                 Ok(())
             }
             Record::ForgetThread(thread) => {
-                self.end_stage(Some(thread));
-                self.known.forget_thread(thread);
-                self.parents.retain(|(lane, _), _| lane.thread != *thread);
+                self.forget_thread(thread);
+                Ok(())
+            }
+            Record::ForgetIdleThread { thread, .. } => {
+                if self.idle.contains(thread) && !self.is_touched(thread) {
+                    self.forget_thread(thread);
+                }
                 Ok(())
             }
             Record::Interrupt(interrupt) => self.interrupt(interrupt),
             other => self.side(other),
         }
+    }
+
+    fn forget_thread(&mut self, thread: &'a str) {
+        self.end_stage(Some(thread));
+        self.known.forget_thread(thread);
+        self.parents.retain(|(lane, _), _| *lane.thread != *thread);
+    }
+
+    /// Whether something of this group begins on a thread, or goes on.
+    fn is_touched(&self, thread: &str) -> bool {
+        let of_thread = |(id, state): (&ExecutionId, &ExecutionState)| {
+            (*state.thread == *thread).then_some(*id)
+        };
+        let mut executions = self.known.executions.iter().filter_map(of_thread);
+        executions.any(|id| self.begun.contains(&id) || self.stage.changes.contains_key(&id))
     }
 
     fn execution(&mut self, id: ExecutionId) -> Result<&mut ExecutionState> {
@@ -291,6 +315,7 @@ impl<'k, 'a> Plan<'k, 'a> {
             hash: hash::ROOT,
         };
         self.known.executions.insert(id, state);
+        self.begun.insert(id);
         let input = self.stage.stored(&execution.input);
         let error = self.stage.optional(execution.error.as_deref());
         self.stage.executions.push(ExecutionRow { execution, input, error });

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_postgres::Row;
-use weaver_core::Hash;
 use weaver_core::event::Usage;
+use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
 use super::pool::Tx;
 use super::value::{
-    bytes_text_at, count_at, hash_at, limit_or, optional_payload_at, payload_at, some_time_at,
-    text_at, time_at, word_at,
+    Time, bytes_text_at, count_at, hash_at, limit_or, optional_payload_at, payload_at,
+    some_time_at, text_at, time_at, word_at,
 };
 use crate::pack;
 use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, ThreadInfo};
@@ -157,6 +157,23 @@ pub(super) async fn threads(tx: &Tx, limit: usize) -> Read<Vec<ThreadInfo>> {
         })
     };
     rows.iter().map(thread).collect()
+}
+
+pub(super) async fn idle_threads(
+    tx: &Tx,
+    before: Timestamp,
+    after: Option<&str>,
+    limit: usize,
+) -> Read<Vec<Arc<str>>> {
+    let sql = "SELECT DISTINCT e.thread FROM executions e
+         WHERE e.tenant_id = $1 AND e.ended_at < $2 AND ($3::text IS NULL OR e.thread > $3)
+            AND NOT EXISTS (
+                SELECT 1 FROM executions o WHERE o.tenant_id = $1 AND o.thread = e.thread
+                    AND (o.ended_at IS NULL OR o.ended_at >= $2))
+         ORDER BY e.thread LIMIT $4";
+    let limit = limit_or(limit, 0);
+    let rows = tx.query(sql, &[&tx.tenant.0, &Time(before), &after, &limit]).await?;
+    rows.iter().map(|row| text_at(row, 0)).collect()
 }
 
 pub(super) async fn head(tx: &Tx, execution: ExecutionId) -> Read<Head> {

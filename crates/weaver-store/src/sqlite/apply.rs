@@ -129,13 +129,21 @@ impl Applier {
             }
             Record::Cache(entry) => super::simple::cache(db, entry),
             Record::ClearCache => super::simple::clear_cache(db),
-            Record::ForgetThread(thread) => {
-                self.pending.retain(|write| write.lane.thread != *thread);
-                self.lanes.retain(|lane, _| lane.thread != *thread);
-                self.executions.retain(|_, execution| execution.thread != *thread);
-                super::simple::forget_thread(db, thread)
+            Record::ForgetThread(thread) => self.forget_thread(db, thread),
+            Record::ForgetIdleThread { thread, before } => {
+                match super::simple::is_idle(db, thread, *before)? {
+                    true => self.forget_thread(db, thread),
+                    false => Ok(()),
+                }
             }
         }
+    }
+
+    fn forget_thread(&mut self, db: Db<'_>, thread: &str) -> Outcome {
+        self.pending.retain(|write| *write.lane.thread != *thread);
+        self.lanes.retain(|lane, _| *lane.thread != *thread);
+        self.executions.retain(|_, execution| *execution.thread != *thread);
+        super::simple::forget_thread(db, thread)
     }
 
     fn entry(&mut self, db: Db<'_>, entry: &Entry) -> Outcome {

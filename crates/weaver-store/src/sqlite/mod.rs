@@ -160,6 +160,15 @@ impl Backend for Sqlite {
         self.read(move |db| read::threads(db, limit))
     }
 
+    fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Arc<str>>> {
+        self.read(move |db| read::idle_threads(db, before, after.as_deref(), limit))
+    }
+
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
         self.read(move |db| read::head(db, execution))
     }

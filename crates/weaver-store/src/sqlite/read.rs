@@ -166,6 +166,26 @@ pub(super) fn threads(db: Db<'_>, limit: usize) -> Read<Vec<ThreadInfo>> {
     Ok(threads)
 }
 
+pub(super) fn idle_threads(
+    db: Db<'_>,
+    before: Timestamp,
+    after: Option<&str>,
+    limit: usize,
+) -> Read<Vec<Arc<str>>> {
+    let threads = db
+        .prepare_cached(
+            "SELECT DISTINCT e.thread FROM executions e
+             WHERE e.tenant_id = ?1 AND e.ended_at < ?2 AND (?3 IS NULL OR e.thread > ?3)
+                AND NOT EXISTS (
+                    SELECT 1 FROM executions o WHERE o.tenant_id = ?1 AND o.thread = e.thread
+                        AND (o.ended_at IS NULL OR o.ended_at >= ?2))
+             ORDER BY e.thread LIMIT ?4",
+        )?
+        .query_map(params![db.tenant, before.0, after, limit_or(limit, 0)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(threads)
+}
+
 pub(super) fn head(db: Db<'_>, execution: ExecutionId) -> Read<Head> {
     let found = db
         .prepare_cached(

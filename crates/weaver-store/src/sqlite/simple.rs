@@ -184,6 +184,17 @@ pub(super) fn clear_cache(db: Db<'_>) -> Outcome {
     execute(db, "DELETE FROM node_cache WHERE tenant_id = ?1", [db.tenant])
 }
 
+/// Whether all executions of a thread have ended before a time.
+pub(super) fn is_idle(db: Db<'_>, thread: &str, before: Timestamp) -> Result<bool, Fault> {
+    let busy = db
+        .prepare_cached(
+            "SELECT 1 FROM executions WHERE tenant_id = ?1 AND thread = ?2
+                AND (ended_at IS NULL OR ended_at >= ?3)",
+        )?
+        .exists(params![db.tenant, thread, before.0])?;
+    Ok(!busy)
+}
+
 pub(super) fn forget_thread(db: Db<'_>, thread: &str) -> Outcome {
     const LANES: &str = "(SELECT number FROM lanes WHERE tenant_id = ?1 AND thread = ?2)";
     for table in ["pending_writes", "effects", "interrupts", "checkpoints"] {

@@ -53,6 +53,7 @@ conformance! {
     log::large_payloads_come_back,
     log::a_thread_is_forgotten_with_all_that_belongs_to_it,
     log::versions_are_kept_once,
+    log::idle_threads_are_forgotten_in_time,
     checkpoints::checkpoints_form_a_tree,
     checkpoints::a_full_state_ends_the_chain,
     checkpoints::a_checkpoint_is_never_written_twice,
