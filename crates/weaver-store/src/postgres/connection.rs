@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
 
 use super::PostgresOptions;
 use super::dsn::{Dsn, chain};
@@ -29,6 +30,9 @@ const FLOOR: [i32; 4] = [150_020, 160_016, 170_012, 180_007];
 /// A connection with its prepared statements.
 pub(super) struct Connection {
     pub(super) client: Client,
+    /// The key of an advisory lock that the session has while the server keeps it:
+    /// who cannot take it knows that the session is not over.
+    pub(super) mark: i64,
     statements: Mutex<HashMap<&'static str, Statement>>,
 }
 
@@ -46,7 +50,8 @@ impl Connection {
     /// A connection that may do what the URL's user may: for migrations.
     pub(super) async fn as_owner(dsn: &Dsn) -> Result<(Self, Session)> {
         let client = connect(dsn).await?;
-        let connection = Connection { client, statements: Mutex::default() };
+        let mark = Uuid::new_v4().as_u64_pair().0 as i64;
+        let connection = Connection { client, mark, statements: Mutex::default() };
         let session = connection.introduce(dsn).await?;
         let path = format!("SET search_path TO \"{}\", pg_temp", dsn.schema);
         connection.batch(&path).await.map_err(|fault| fault.into_error(&dsn.server()))?;
@@ -66,11 +71,14 @@ impl Connection {
         let mut setup = format!(
             "SET statement_timeout TO {}; SET lock_timeout TO {};
              SET idle_in_transaction_session_timeout TO {};
+             SET tcp_keepalives_idle TO 10; SET tcp_keepalives_interval TO 5;
+             SET tcp_keepalives_count TO 3; SELECT pg_advisory_lock({});
              SELECT set_config('synchronous_commit', 'on', false)
                 WHERE current_setting('synchronous_commit') = 'off';",
             options.statement_timeout.as_millis(),
             options.lock_timeout.as_millis(),
             options.idle_timeout.as_millis(),
+            connection.mark,
         );
         if session.has_app_role {
             setup.push_str(&format!("SET ROLE {APP_ROLE}"));

@@ -112,6 +112,8 @@ fn sql_error(error: tokio_postgres::Error, server: &Arc<str>) -> Error {
     };
     match code.code() {
         "23505" | "23514" | "23503" => Error::Conflict(reason),
+        // Only load.rs divides.
+        "22012" => Error::Conflict("an execution was taken over or forgotten meanwhile".into()),
         "25006" => Error::ReadOnly { server, reason },
         "53100" => Error::Full { path: path(&server) },
         "55P03" | "57014" | "40P01" | "40001" => Error::Busy { server, reason },

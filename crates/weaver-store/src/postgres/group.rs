@@ -10,10 +10,10 @@ use super::PostgresOptions;
 use super::connection::Connection;
 use super::dsn::Dsn;
 use super::fault::{Fault, commit_fault};
-use super::load::{self, Known, Wanted};
+use super::load::{self, Guard, Known, Locked, Wanted};
 use super::pipeline::{Pipeline, both};
 use super::plan::{Plan, Stage};
-use super::pool::{Mode, begin, connect_patiently, set_tenant};
+use super::pool::{connect_patiently, set_tenant};
 use super::write::{self, Written};
 use super::writer::Append;
 use crate::batch::Record;
@@ -26,8 +26,8 @@ pub(super) struct Session {
     options: PostgresOptions,
     connection: Option<Connection>,
     known: HashMap<TenantId, Known>,
-    /// Transactions whose commit was asked for and never answered.
-    unanswered: Vec<String>,
+    /// The marks of connections that were asked for a commit and never answered.
+    unanswered: Vec<i64>,
 }
 
 /// How much is remembered between transactions.
@@ -94,12 +94,12 @@ impl Session {
             self.known.clear();
         }
         let connection = self.connect().await?;
-        let mut committing = None;
+        let mut committing = false;
         let result = self.transaction(&connection, batches, &mut committing).await;
         match (&result, committing) {
             (Ok(()), _) => self.connection = Some(connection),
-            (Err(Fault::Store(Error::UnknownCommit { .. })), Some(transaction)) => {
-                self.unanswered.push(transaction);
+            (Err(Fault::Store(Error::UnknownCommit { .. })), true) => {
+                self.unanswered.push(connection.mark);
             }
             (Err(fault), _) => {
                 if !fault.is_lost() && connection.batch("ROLLBACK").await.is_ok() {
@@ -110,20 +110,36 @@ impl Session {
         result
     }
 
-    /// Gives, in `committing`, the id of the transaction once its commit is asked for.
+    /// Sets `committing` once the commit is asked for.
     async fn transaction(
         &mut self,
         connection: &Connection,
         batches: &Batches<'_>,
-        committing: &mut Option<String>,
+        committing: &mut bool,
     ) -> Result<(), Fault> {
-        let (id, stages) = self.plan(connection, batches).await?;
+        let mut wanted = Vec::with_capacity(batches.len());
+        for (tenant, batches) in batches {
+            wanted.push((*tenant, Wanted::of(batches, self.known.entry(*tenant).or_default())));
+        }
+        let guards: Option<Vec<Guard>> =
+            wanted.iter().map(|(tenant, wanted)| wanted.guard(self.known.get(tenant)?)).collect();
+        let locked = match guards {
+            Some(_) => wanted.iter().map(|_| Locked::default()).collect(),
+            None => self.load(connection, &wanted).await?,
+        };
+        let stages = self.plan(batches, locked)?;
         let all = || stages.iter().flat_map(|(_, stages)| stages);
         let rare: Vec<_> = all().flat_map(Stage::rare_statements).collect();
         connection.prepare(&rare).await?;
         let mut pipeline: Pipeline<'_, Written> = Pipeline::new();
-        for (tenant, stages) in &stages {
+        if guards.is_some() {
+            pipeline.push(connection.batch("BEGIN"));
+        }
+        for (i, (tenant, stages)) in stages.iter().enumerate() {
             pipeline.push(async move { connection.batch(&set_tenant(*tenant)).await });
+            if let Some(guards) = &guards {
+                pipeline.push(guards[i].lock(connection, *tenant));
+            }
             for stage in stages {
                 write::stage(connection, *tenant, stage, &mut pipeline);
             }
@@ -133,34 +149,26 @@ impl Session {
         if crash::is_armed() || all().any(Stage::must_be_seen) {
             first_failure(pipeline.run_apart_if_armed().await)?;
             crash_point!("during_commit");
-            *committing = Some(id);
+            *committing = true;
             return connection.batch("COMMIT").await.map_err(commit_fault);
         }
-        *committing = Some(id);
+        *committing = true;
         pipeline.push(connection.batch("COMMIT"));
         first_failure(pipeline.run().await).map_err(commit_fault)
     }
 
-    /// Begins the transaction, locks, loads, and looks at all batches. Gives the
-    /// transaction's id and what is to be written.
-    async fn plan<'a>(
+    /// Begins the transaction, locks and loads.
+    async fn load(
         &mut self,
         connection: &Connection,
-        batches: &Batches<'a>,
-    ) -> Result<(String, Stages<'a>), Fault> {
-        let mut wanted = Vec::with_capacity(batches.len());
-        for (tenant, batches) in batches {
-            wanted.push((*tenant, Wanted::of(batches, self.known.entry(*tenant).or_default())));
-        }
+        wanted: &[(TenantId, Wanted<'_>)],
+    ) -> Result<Vec<Locked>, Fault> {
         let mut pipeline = Pipeline::new();
-        for (tenant, wanted) in &wanted {
+        for (tenant, wanted) in wanted {
             pipeline.push(of_tenant(connection, *tenant, wanted.lock(connection, *tenant)));
         }
-        let first = begin(wanted[0].0, Mode::Write);
-        let begun = both(connection.batch(&first), connection.query(TRANSACTION_ID, &[]));
-        let ((begun, id), locked) = both(begun, pipeline.run()).await;
+        let (begun, locked) = both(connection.batch("BEGIN"), pipeline.run()).await;
         begun?;
-        let id = id?.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
         let mut found = Vec::with_capacity(wanted.len());
         let mut unknown = Vec::new();
         for ((tenant, wanted), locked) in wanted.iter().zip(locked) {
@@ -173,13 +181,22 @@ impl Session {
             found.push(locked);
         }
         self.load_heads(connection, unknown).await?;
-        let mut stages = Vec::with_capacity(wanted.len());
-        for ((tenant, batches), locked) in batches.iter().zip(found) {
+        Ok(found)
+    }
+
+    /// Looks at all batches, and gives what is to be written.
+    fn plan<'a>(
+        &mut self,
+        batches: &Batches<'a>,
+        locked: Vec<Locked>,
+    ) -> Result<Stages<'a>, Fault> {
+        let mut stages = Vec::with_capacity(batches.len());
+        for ((tenant, batches), locked) in batches.iter().zip(locked) {
             let mut plan = Plan::new(self.known.entry(*tenant).or_default(), locked);
             batches.iter().try_for_each(|batch| plan.batch(batch))?;
             stages.push((*tenant, plan.finish()));
         }
-        Ok((id, stages))
+        Ok(stages)
     }
 
     async fn load_heads(
@@ -212,10 +229,9 @@ impl Session {
         let connection = connect_patiently(&self.dsn, &self.options).await?;
         connection.prepare(&write::ALL).await?;
         connection.prepare(&load::ALL).await?;
-        connection.prepare(&[TRANSACTION_ID]).await?;
         let give_up = Instant::now() + self.options.patience;
-        while let Some(transaction) = self.unanswered.last() {
-            if !is_under_way(&connection, transaction).await {
+        while let Some(mark) = self.unanswered.last() {
+            if !is_marked(&connection, *mark).await? {
                 self.unanswered.pop();
             } else if Instant::now() < give_up {
                 sleep(PAUSE).await;
@@ -251,15 +267,14 @@ fn exists_already(table: &str, batches: &Batches<'_>) -> String {
     }
 }
 
-const TRANSACTION_ID: &str = "SELECT pg_current_xact_id()::text";
-
-/// A server that does not know the transaction is another one, where it is not
-/// under way.
-async fn is_under_way(connection: &Connection, transaction: &str) -> bool {
-    let status = "SELECT pg_xact_status($1::text::xid8)";
-    let row = connection.client.query_one(status, &[&transaction]).await;
-    let status: Option<String> = row.ok().and_then(|row| row.try_get(0).ok());
-    status.as_deref() == Some("in progress")
+/// Whether the server still has a session with this mark, which may be at work.
+async fn is_marked(connection: &Connection, mark: i64) -> Result<bool, Fault> {
+    let sql = "SELECT pg_try_advisory_lock($1)";
+    let is_free: bool = connection.client.query_one(sql, &[&mark]).await?.try_get(0)?;
+    if is_free {
+        connection.client.query_one("SELECT pg_advisory_unlock($1)", &[&mark]).await?;
+    }
+    Ok(!is_free)
 }
 
 /// Runs something as a tenant, in the transaction that is open.

@@ -74,6 +74,15 @@ impl Known {
 pub(super) const LOCK: &str = "SELECT id, thread, fence, number FROM executions
      WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE";
 
+/// The same for executions that are known: divides by zero, and so fails the
+/// transaction, if one of them is not as it was. Then nobody has to look at the
+/// answer before the rest is sent.
+const GUARD: &str = "SELECT 1 / (count(*) = cardinality($2::uuid[]))::int
+     FROM (SELECT id, number, fence FROM executions
+           WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE) e
+     JOIN unnest($2, $3::bigint[], $4::bigint[]) u (id, number, fence)
+        ON u.id = e.id AND u.number = e.number AND u.fence = e.fence";
+
 pub(super) const HEADS: &str = "SELECT u.id, n.last_sequence, n.hash
      FROM unnest($2::uuid[]) u (id)
      CROSS JOIN LATERAL (
@@ -100,7 +109,7 @@ const IDLE: &str = "SELECT u.thread FROM unnest($2::text[], $3::timestamptz[]) u
             AND (e.ended_at IS NULL OR e.ended_at >= u.before))";
 
 /// All statements of this file, to be prepared when a connection is new.
-pub(super) const ALL: [&str; 6] = [LOCK, HEADS, PARENTS, BEGINS, FORGETS, IDLE];
+pub(super) const ALL: [&str; 7] = [LOCK, GUARD, HEADS, PARENTS, BEGINS, FORGETS, IDLE];
 
 /// What the batches of one tenant need.
 #[derive(Default)]
@@ -147,6 +156,22 @@ impl<'a> Wanted<'a> {
         wanted
     }
 
+    /// The lock on executions of which all is known, when nothing else has to be
+    /// loaded either.
+    pub(super) fn guard(&self, known: &Known) -> Option<Guard> {
+        if self.begins || !self.idle.is_empty() || !self.parents.is_empty() {
+            return None;
+        }
+        let mut guard = Guard::default();
+        for id in &self.executions {
+            let state = known.executions.get(id)?;
+            guard.ids.push(id.0);
+            guard.numbers.push(state.number?);
+            guard.fences.push(state.fence as i64);
+        }
+        Some(guard)
+    }
+
     /// Locks the executions and looks for the parents, in one round trip.
     pub(super) async fn lock(
         &self,
@@ -157,7 +182,7 @@ impl<'a> Wanted<'a> {
         let values: [&(dyn ToSql + Sync); 2] = [&tenant.0, &ids];
         let lock = connection.query(LOCK, &values);
         let load = both(lock, self.load_parents(connection, tenant));
-        let guarded = both(self.guard(connection, tenant), load);
+        let guarded = both(self.keep_apart(connection, tenant), load);
         let (idle, (rows, parents)) = guarded.await;
         let mut executions = HashMap::with_capacity(ids.len());
         for row in &rows? {
@@ -175,7 +200,7 @@ impl<'a> Wanted<'a> {
 
     /// Keeps beginnings and the forgetting of idle threads apart. Gives the threads
     /// that are idle.
-    async fn guard(
+    async fn keep_apart(
         &self,
         connection: &Connection,
         tenant: TenantId,
@@ -246,7 +271,28 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// Executions as they are known.
+#[derive(Default)]
+pub(super) struct Guard {
+    ids: Vec<Uuid>,
+    numbers: Vec<i64>,
+    fences: Vec<i64>,
+}
+
+impl Guard {
+    /// Locks them; fails if one is not as it was known.
+    pub(super) async fn lock(
+        &self,
+        connection: &Connection,
+        tenant: TenantId,
+    ) -> Result<(), Fault> {
+        let values: [&(dyn ToSql + Sync); 4] = [&tenant.0, &self.ids, &self.numbers, &self.fences];
+        connection.query(GUARD, &values).await.map(drop)
+    }
+}
+
 /// What the lock found.
+#[derive(Default)]
 pub(super) struct Locked {
     executions: HashMap<ExecutionId, ExecutionState>,
     pub(super) parents: HashMap<(Lane, CheckpointId), Hash>,
