@@ -31,7 +31,10 @@ fn main() {
         "pgbench: {lone_commit:.0} single-row commits/s with one client, {commits:.0} with 32; \
          {batched:.0} rows/s in commits of 64 by 4 clients"
     );
-    let store = Store::open_postgres(&url, &PostgresOptions::default()).unwrap();
+    let writers = std::env::var("WEAVER_BENCH_WRITERS").ok().and_then(|count| count.parse().ok());
+    let default = PostgresOptions::default();
+    let options = PostgresOptions { writers: writers.unwrap_or(default.writers), ..default };
+    let store = Store::open_postgres(&url, &options).unwrap();
     for (in_flight, limit, what) in [
         (1, lone_commit, "single-row commits of one client"),
         (32, commits, "single-row commits of 32 clients"),

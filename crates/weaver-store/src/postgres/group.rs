@@ -13,7 +13,7 @@ use super::fault::{Fault, commit_fault};
 use super::load::{self, Guard, Known, Locked, Wanted};
 use super::pipeline::{Pipeline, both};
 use super::plan::{Plan, Stage};
-use super::pool::{connect_patiently, set_tenant};
+use super::pool::{Mode, begin, connect_patiently, set_tenant};
 use super::write::{self, Written};
 use super::writer::Append;
 use crate::batch::Record;
@@ -132,11 +132,11 @@ impl Session {
         let rare: Vec<_> = all().flat_map(Stage::rare_statements).collect();
         connection.prepare(&rare).await?;
         let mut pipeline: Pipeline<'_, Written> = Pipeline::new();
-        if guards.is_some() {
-            pipeline.push(connection.batch("BEGIN"));
-        }
         for (i, (tenant, stages)) in stages.iter().enumerate() {
-            pipeline.push(async move { connection.batch(&set_tenant(*tenant)).await });
+            // The transaction has begun already if something was loaded.
+            let begins = i == 0 && guards.is_some();
+            let start = if begins { begin(*tenant, Mode::Write) } else { set_tenant(*tenant) };
+            pipeline.push(async move { connection.batch(&start).await });
             if let Some(guards) = &guards {
                 pipeline.push(guards[i].lock(connection, *tenant));
             }

@@ -188,7 +188,7 @@ impl Pool {
 }
 
 /// The statement that begins a transaction of a tenant.
-fn begin(tenant: TenantId, mode: Mode) -> String {
+pub(super) fn begin(tenant: TenantId, mode: Mode) -> String {
     let how = match mode {
         Mode::Read => " READ ONLY",
         Mode::Snapshot => " ISOLATION LEVEL REPEATABLE READ READ ONLY",
