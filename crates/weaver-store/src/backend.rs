@@ -12,7 +12,9 @@ use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
-use crate::{CheckpointId, ExecutionId, Lane, Result, TenantId, Ticket};
+use crate::{
+    CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue, Result, TenantId, Ticket,
+};
 
 /// An answer that may have to be waited for. Needs no particular runtime.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -119,6 +121,12 @@ pub trait Backend: Send + Sync {
 
     /// Interrupts of a thread, oldest first; with `open_only` those without answer.
     fn interrupts(&self, thread: Arc<str>, open_only: bool) -> Pending<'_, Vec<Interrupt>>;
+
+    /// The request that took effect under a key.
+    fn idempotency(&self, key: IdempotencyKey) -> Pending<'_, Option<Idempotency>>;
+
+    /// The queue, that of all tenants: for those who run the work.
+    fn queue(&self) -> &dyn Queue;
 
     /// A memory, unless its time is over at `now`.
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>>;

@@ -9,7 +9,7 @@ use crate::record::{
     CacheEntry, Checkpoint, Effect, Entry, Execution, ExecutionChange, Interrupt, LeaseChange,
     PendingWrite, State, WorkflowVersion,
 };
-use crate::{CheckpointId, ExecutionId, Lane};
+use crate::{CheckpointId, ExecutionId, Idempotency, Lane, Work};
 
 /// Records that become durable together, in order, or not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,6 +77,10 @@ pub enum Record {
         /// The time.
         before: Timestamp,
     },
+    /// A change of the queue.
+    Work(Work),
+    /// The batch takes effect once. First in its batch.
+    Idempotency(Idempotency),
 }
 
 impl Batch {
@@ -131,7 +135,13 @@ impl Record {
     /// What the record is found by, and other short texts.
     fn names(&self) -> Vec<&str> {
         match self {
-            Record::Execution(execution) => vec![&*execution.thread],
+            Record::Execution(execution) => {
+                execution.workflow.as_deref().into_iter().chain([&*execution.thread]).collect()
+            }
+            Record::Work(work) => work.names(),
+            Record::Idempotency(Idempotency { key, .. }) => {
+                vec![&*key.caller, &*key.route, &*key.key]
+            }
             Record::Entry(entry) => vec![&*entry.namespace, &*entry.kind],
             Record::Checkpoint(Checkpoint { lane, .. }) | Record::DropPendingWrites(lane, _) => {
                 vec![&*lane.thread, &*lane.namespace]
@@ -180,7 +190,10 @@ impl Record {
             Record::Answer { answer, .. } => answer.len(),
             Record::Item(item) => item.value.approximate_size(),
             Record::Cache(entry) => entry.payload.len(),
-            Record::DropPendingWrites(..)
+            Record::Work(Work::Cancel(cancel)) => cancel.payload.len(),
+            Record::Idempotency(once) => once.answer.len(),
+            Record::Work(_)
+            | Record::DropPendingWrites(..)
             | Record::Lease(_)
             | Record::ForgetItem(_)
             | Record::ClearCache
@@ -201,7 +214,7 @@ macro_rules! record_from {
     )*};
 }
 
-record_from! { Execution, ExecutionChange, Entry, Checkpoint, PendingWrite, Effect, Interrupt, Item }
+record_from! { Execution, ExecutionChange, Entry, Checkpoint, PendingWrite, Effect, Interrupt, Item, Work, Idempotency }
 
 impl From<WorkflowVersion> for Record {
     fn from(version: WorkflowVersion) -> Self {

@@ -136,6 +136,13 @@ pub enum Error {
         /// The fence that counts.
         found: u64,
     },
+    /// A request came under an idempotency key that another request has used.
+    /// Nothing was done.
+    #[error("the idempotency key `{key}` was used for another request")]
+    KeyReused {
+        /// The caller's key.
+        key: Arc<str>,
+    },
     /// The request itself makes no sense; nothing was tried.
     #[error("{0}")]
     Invalid(String),
@@ -205,6 +212,7 @@ impl Error {
         match self {
             Error::Conflict(_)
             | Error::Fenced { .. }
+            | Error::KeyReused { .. }
             | Error::Invalid(_)
             | Error::Full { .. }
             | Error::Locked { .. }
@@ -234,6 +242,7 @@ impl Error {
             Error::Busy { .. } => "store_busy",
             Error::OlderSchema { .. } => "store_older",
             Error::Fenced { .. } => "store_fenced",
+            Error::KeyReused { .. } => "store_key_reused",
             Error::Invalid(_) => "store_invalid",
             Error::Aborted { .. } => "store_aborted",
             Error::UnknownCommit { .. } => "store_unknown_commit",
@@ -267,6 +276,7 @@ impl Error {
             }
             Error::Aborted { cause } => return cause.help(),
             Error::UnknownCommit { .. } => "run again: the log is read first, nothing is doubled",
+            Error::KeyReused { .. } => "give each request a key of its own",
             Error::Unreachable { .. } => {
                 "see that the server runs and that the URL's host and port are right"
             }

@@ -1,6 +1,8 @@
 //! [`Faults`]: a store that fails as real ones do, by seed, for tests of those
 //! who use it.
 
+mod queue;
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +16,10 @@ use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
-use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, Store, TenantId, Ticket};
+use crate::{
+    Batch, CheckpointId, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue, Store,
+    TenantId, Ticket,
+};
 
 /// How often what goes wrong, in thousandths of the calls. The same seed and the
 /// same order of calls give the same faults.
@@ -227,6 +232,14 @@ impl Backend for Faulty {
 
     fn interrupts(&self, thread: Arc<str>, open_only: bool) -> Pending<'_, Vec<Interrupt>> {
         self.read(self.store.interrupts(thread, open_only))
+    }
+
+    fn idempotency(&self, key: IdempotencyKey) -> Pending<'_, Option<Idempotency>> {
+        self.read(self.store.idempotency(key))
+    }
+
+    fn queue(&self) -> &dyn Queue {
+        self
     }
 
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>> {

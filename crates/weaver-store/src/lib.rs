@@ -2,8 +2,13 @@
 //! state, pending task writes, effects, waits for people, long-term memory and
 //! a node cache.
 //!
+//! And the queue: which executions and tasks are to be worked on, by whom, when.
+//!
 //! Start with [`Store`]: [`Store::open_sqlite`] or [`Store::in_memory`], then
 //! [`Backend::append`] a [`Batch`] of [`Record`]s and await its [`Ticket`].
+//!
+//! Work is queued with [`Store::submit`] and moved about with [`Queue`], which
+//! [`Backend::queue`] gives.
 //!
 //! Invariants:
 //! - The store does not know what a graph is. Payloads are bytes made by others.
@@ -31,6 +36,7 @@ mod pack;
 mod place;
 mod postgres;
 mod query;
+mod queue;
 mod record;
 mod retention;
 mod sqlite;
@@ -49,6 +55,12 @@ pub use place::{Place, Schema};
 pub use postgres::PostgresOptions;
 pub use query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Problem, ThreadInfo, Verification,
+};
+pub use queue::{
+    Accepted, Budget, BudgetKey, Cancel, Cancelled, Claim, ClaimRequest, Clock, ConcurrencyKey,
+    DeadLetter, Decision, Enqueue, Held, Idempotency, IdempotencyKey, Limit, Missed, Park, Plan,
+    Priority, Promoted, Queue, ROUTE_DRIVE, Rate, Reaped, Reservation, Reserved, Schedule,
+    ScheduleKey, Scope, Submission, Wakeups, Work, WorkInfo, WorkKey, WorkState,
 };
 pub use record::{
     CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange,

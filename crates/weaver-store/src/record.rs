@@ -26,10 +26,14 @@ pub struct WorkflowVersion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionStatus {
+    /// Accepted; nobody works on it yet.
+    Queued,
     /// At work, or its process died.
     Running,
     /// Waits for a person, a timer or a decision.
     Waiting,
+    /// Somebody stopped it for a while.
+    Paused,
     /// Ended well.
     Completed,
     /// Ended with an error.
@@ -42,8 +46,10 @@ impl ExecutionStatus {
     /// The stored word.
     pub fn as_str(self) -> &'static str {
         match self {
+            ExecutionStatus::Queued => "queued",
             ExecutionStatus::Running => "running",
             ExecutionStatus::Waiting => "waiting",
+            ExecutionStatus::Paused => "paused",
             ExecutionStatus::Completed => "completed",
             ExecutionStatus::Failed => "failed",
             ExecutionStatus::Cancelled => "cancelled",
@@ -53,7 +59,15 @@ impl ExecutionStatus {
     /// Reads the stored word.
     pub fn parse(word: &str) -> Option<Self> {
         use ExecutionStatus::*;
-        [Running, Waiting, Completed, Failed, Cancelled].into_iter().find(|s| s.as_str() == word)
+        [Queued, Running, Waiting, Paused, Completed, Failed, Cancelled]
+            .into_iter()
+            .find(|s| s.as_str() == word)
+    }
+
+    /// Whether it is over.
+    pub fn is_end(self) -> bool {
+        use ExecutionStatus::*;
+        matches!(self, Completed | Failed | Cancelled)
     }
 }
 
@@ -75,6 +89,8 @@ pub struct Execution {
     pub parent: Option<ExecutionId>,
     /// The thread whose state it works on.
     pub thread: Arc<str>,
+    /// The name of the workflow that it is of, for lists and limits.
+    pub workflow: Option<Arc<str>>,
     /// The version of the source that it is pinned to; nothing for a graph built in code.
     pub version: Option<Hash>,
     /// How it stands.

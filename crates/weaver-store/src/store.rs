@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::memory::Memory;
 use crate::postgres::{Postgres, PostgresOptions};
 use crate::sqlite::Sqlite;
-use crate::{Backend, Result, TenantId};
+use crate::{Backend, Clock, Result, TenantId};
 
 /// A handle to a store of any kind; clones share it. What it can do is
 /// documented at [`Backend`], to which it dereferences.
@@ -25,11 +25,17 @@ pub struct OpenOptions {
     /// The file grows to about this many bytes; beyond, writes fail with
     /// [`crate::Error::Full`]. `None` for as much as the disk holds.
     pub file_bytes_max: Option<u64>,
+    /// What is added to the time of timers and leases; nothing but in tests.
+    pub clock: Clock,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        OpenOptions { queue_bytes_max: 16 * 1024 * 1024, file_bytes_max: None }
+        OpenOptions {
+            queue_bytes_max: 16 * 1024 * 1024,
+            file_bytes_max: None,
+            clock: Clock::default(),
+        }
     }
 }
 
@@ -57,7 +63,12 @@ impl Store {
 
     /// A store that is gone with its last handle.
     pub fn in_memory() -> Self {
-        Store(Memory::open())
+        Store::in_memory_at(Clock::default())
+    }
+
+    /// The same, with a clock that a test moves.
+    pub fn in_memory_at(clock: Clock) -> Self {
+        Store(Memory::open(clock))
     }
 
     /// The same store as another tenant sees it; a store is opened as

@@ -163,7 +163,7 @@ fn a_newer_schema_is_refused() {
     newer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     drop(newer);
     let error = refusal(&dir);
-    assert!(matches!(error, Error::NewerSchema { found: 99, supported: 2, .. }), "{error:?}");
+    assert!(matches!(error, Error::NewerSchema { found: 99, supported: 3, .. }), "{error:?}");
     let error = Store::open_sqlite_read_only(dir.path()).unwrap_err();
     assert!(matches!(error, Error::NewerSchema { .. }), "{error:?}");
 }

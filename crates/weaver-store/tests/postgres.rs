@@ -56,8 +56,27 @@ fn every_table_of_tenants_is_closed_to_others() {
     let keys_without = "SELECT i.indexrelid::regclass FROM pg_index i
         JOIN pg_class t ON t.oid = i.indrelid
         JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = 'tenant_id'
-        WHERE t.relnamespace = 'catalogue'::regnamespace AND i.indkey[0] <> a.attnum";
-    assert_eq!(psql(&shared_url(), keys_without), "", "every key starts with the tenant");
+        WHERE t.relnamespace = 'catalogue'::regnamespace AND i.indkey[0] <> a.attnum
+        ORDER BY i.indexrelid::regclass::text";
+    let of_all_tenants = "catalogue.schedules_due\ncatalogue.work_delayed\n\
+        catalogue.work_leased\ncatalogue.work_ready";
+    assert_eq!(
+        psql(&shared_url(), keys_without),
+        of_all_tenants,
+        "every key starts with the tenant, but those of claims and timers"
+    );
+    let more_rights = "SELECT polrelid::regclass || ' ' || polname || ' ' || polcmd::text
+        || ' ' || pg_get_expr(polqual, polrelid) FROM pg_policy
+        WHERE polname <> 'own_tenant'
+            AND polrelid IN (SELECT oid FROM pg_class
+                WHERE relnamespace = 'catalogue'::regnamespace) ORDER BY 1";
+    let when_it_says_so = "(current_setting('app.queue'::text, true) = 'all'::text)";
+    let expected = [
+        format!("catalogue.schedules all_queues r {when_it_says_so}"),
+        format!("catalogue.work_queue all_queues r {when_it_says_so}"),
+        format!("catalogue.work_queue lock_queues w {when_it_says_so}"),
+    ];
+    assert_eq!(psql(&shared_url(), more_rights), expected.join("\n"));
     let foreign_without = "SELECT c.conname FROM pg_constraint c
         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attname = 'tenant_id'
         WHERE c.connamespace = 'catalogue'::regnamespace AND c.contype = 'f'
@@ -67,7 +86,7 @@ fn every_table_of_tenants_is_closed_to_others() {
         WHERE relnamespace = 'catalogue'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
             AND oid NOT IN (SELECT attrelid FROM pg_attribute WHERE attname = 'tenant_id')
         ORDER BY 1";
-    assert_eq!(psql(&shared_url(), others), "schema_migrations\ntenants");
+    assert_eq!(psql(&shared_url(), others), "queue_clocks\nschema_migrations\ntenants");
 }
 
 #[test]
@@ -76,7 +95,8 @@ fn a_session_sees_the_rows_of_its_tenant_and_no_others() {
     let store = open(&url).unwrap();
     begin(&store);
     let tables = "executions entries checkpoints pending_writes effects interrupts items blobs
-        entry_blobs workflow_versions node_cache";
+        entry_blobs workflow_versions node_cache work_queue queue_ranks queue_weights concurrency
+        rates dead_letters schedules budgets reservations idempotency_keys";
     let as_app = |sql: &str| {
         psql(&shared_url(), &format!("SET search_path TO attacks; SET ROLE agentweaver_app; {sql}"))
     };

@@ -14,7 +14,7 @@ use crate::record::{
     CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, Interrupt, Lease, PendingWrite,
     State, WorkflowVersion,
 };
-use crate::{CheckpointId, ExecutionId, Lane, hash};
+use crate::{CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, hash};
 
 #[derive(Clone, Default)]
 pub(super) struct Tables {
@@ -38,6 +38,7 @@ pub(super) struct Tables {
     pub(super) interrupts: Vec<Interrupt>,
     pub(super) items: BTreeMap<ItemKey, Item>,
     pub(super) cache: HashMap<Hash, CacheEntry>,
+    pub(super) idempotency: HashMap<IdempotencyKey, Idempotency>,
 }
 
 /// The checkpoints of a lane.
@@ -69,6 +70,7 @@ impl Tables {
         newest_first
             .map(|id| &self.executions[id])
             .filter(|execution| query.thread.as_ref().is_none_or(|t| *t == execution.thread))
+            .filter(|execution| query.workflow.is_none() || query.workflow == execution.workflow)
             .filter(|execution| query.status.is_none_or(|status| status == execution.status))
             .take(limit_or(query.limit, 100))
             .cloned()

@@ -14,6 +14,7 @@ use super::PostgresOptions;
 use super::dsn::{Dsn, chain};
 use super::fault::Fault;
 use super::pipeline::Pipeline;
+use super::wakers::{Listener, listen};
 use crate::{Error, Result};
 
 /// The role whose rights a session has, where the URL's user may take it: it owns
@@ -191,6 +192,23 @@ async fn connect(dsn: &Dsn) -> Result<Client> {
     let tls = MakeRustlsConnect::new(tls_config(dsn)?);
     let (client, connection) = dsn.config.connect(tls).await.map_err(failed)?;
     Handle::current().spawn(drive(connection));
+    Ok(client)
+}
+
+/// A connection that says what others notify it of.
+pub(super) async fn connect_listening(dsn: &Dsn, heard: Listener) -> Result<Client> {
+    let failed = |error: tokio_postgres::Error| Error::Unreachable {
+        server: dsn.server(),
+        reason: chain(&error),
+    };
+    if !dsn.tls {
+        let (client, connection) = dsn.config.connect(NoTls).await.map_err(failed)?;
+        Handle::current().spawn(listen(connection, heard));
+        return Ok(client);
+    }
+    let tls = MakeRustlsConnect::new(tls_config(dsn)?);
+    let (client, connection) = dsn.config.connect(tls).await.map_err(failed)?;
+    Handle::current().spawn(listen(connection, heard));
     Ok(client)
 }
 

@@ -2,6 +2,7 @@
 //! through: it is lost and made again, and a commit's answer may never come.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -14,11 +15,14 @@ use super::load::{self, Guard, Known, Locked, Wanted};
 use super::pipeline::{Pipeline, both};
 use super::plan::{Plan, Stage};
 use super::pool::{Mode, begin, connect_patiently, set_tenant};
+use super::queue_tx::{LOCK_QUEUE, PgRows};
+use super::wakers::Wakers;
 use super::write::{self, Written};
 use super::writer::Append;
 use crate::batch::Record;
+use crate::queue;
 use crate::record::{Checkpoint, Entry};
-use crate::{Batch, Error, Result, TenantId, crash, crash_point};
+use crate::{Batch, Clock, Error, Result, TenantId, crash, crash_point};
 
 /// A writer's connection and what it remembers.
 pub(super) struct Session {
@@ -28,6 +32,7 @@ pub(super) struct Session {
     known: HashMap<TenantId, Known>,
     /// The marks of connections that were asked for a commit and never answered.
     unanswered: Vec<i64>,
+    wakeups: Arc<Wakers>,
 }
 
 /// How much is remembered between transactions.
@@ -45,9 +50,9 @@ type Batches<'a> = BTreeMap<TenantId, Vec<&'a Batch>>;
 type Stages<'a> = Vec<(TenantId, Vec<Stage<'a>>)>;
 
 impl Session {
-    pub(super) fn new(dsn: Dsn, options: PostgresOptions) -> Self {
+    pub(super) fn new(dsn: Dsn, options: PostgresOptions, wakeups: Arc<Wakers>) -> Self {
         let (known, unanswered) = (HashMap::new(), Vec::new());
-        Session { dsn, options, connection: None, known, unanswered }
+        Session { dsn, options, connection: None, known, unanswered, wakeups }
     }
 
     /// Writes all batches of a group or none of them.
@@ -121,14 +126,24 @@ impl Session {
         for (tenant, batches) in batches {
             wanted.push((*tenant, Wanted::of(batches, self.known.entry(*tenant).or_default())));
         }
-        let guards: Option<Vec<Guard>> =
-            wanted.iter().map(|(tenant, wanted)| wanted.guard(self.known.get(tenant)?)).collect();
+        let changes = QueueChanges::of(batches);
+        // What changes the queue takes its lock before those of executions.
+        let guards: Option<Vec<Guard>> = match changes.is_empty() {
+            true => {
+                let guard = |(tenant, wanted): &(TenantId, Wanted<'_>)| {
+                    wanted.guard(self.known.get(tenant)?)
+                };
+                wanted.iter().map(guard).collect()
+            }
+            false => None,
+        };
         let locked = match guards {
             Some(_) => wanted.iter().map(|_| Locked::default()).collect(),
-            None => self.load(connection, &wanted).await?,
+            None => self.load(connection, batches, &wanted).await?,
         };
         let stages = self.plan(batches, locked)?;
         let all = || stages.iter().flat_map(|(_, stages)| stages);
+        changes.forget(connection, &self.options.clock).await?;
         let rare: Vec<_> = all().flat_map(Stage::rare_statements).collect();
         connection.prepare(&rare).await?;
         let mut pipeline: Pipeline<'_, Written> = Pipeline::new();
@@ -146,11 +161,16 @@ impl Session {
         }
         // Asking for the commit at once saves a round trip: after a failed statement
         // it rolls back. A crash point wants to be between the two.
-        if crash::is_armed() || all().any(Stage::must_be_seen) {
+        if crash::is_armed() || !changes.works.is_empty() || all().any(Stage::must_be_seen) {
             first_failure(pipeline.run_apart_if_armed().await)?;
+            let wake = changes.apply(connection, &self.options.clock).await?;
             crash_point!("during_commit");
             *committing = true;
-            return connection.batch("COMMIT").await.map_err(commit_fault);
+            connection.batch("COMMIT").await.map_err(commit_fault)?;
+            if wake {
+                self.wakeups.wake();
+            }
+            return Ok(());
         }
         *committing = true;
         pipeline.push(connection.batch("COMMIT"));
@@ -161,11 +181,23 @@ impl Session {
     async fn load(
         &mut self,
         connection: &Connection,
+        batches: &Batches<'_>,
         wanted: &[(TenantId, Wanted<'_>)],
     ) -> Result<Vec<Locked>, Fault> {
         let mut pipeline = Pipeline::new();
         for (tenant, wanted) in wanted {
-            pipeline.push(of_tenant(connection, *tenant, wanted.lock(connection, *tenant)));
+            let locks_queue = batches[tenant].iter().any(|batch| changes_queue(batch));
+            pipeline.push(of_tenant(connection, *tenant, async move {
+                // Before executions: whoever has it may wait for them.
+                let queue = async {
+                    match locks_queue {
+                        true => connection.query(LOCK_QUEUE, &[&tenant.0]).await.map(drop),
+                        false => Ok(()),
+                    }
+                };
+                let (queue, locked) = both(queue, wanted.lock(connection, *tenant)).await;
+                queue.and(locked)
+            }));
         }
         let (begun, locked) = both(connection.batch("BEGIN"), pipeline.run()).await;
         begun?;
@@ -229,6 +261,7 @@ impl Session {
         let connection = connect_patiently(&self.dsn, &self.options).await?;
         connection.prepare(&write::ALL).await?;
         connection.prepare(&load::ALL).await?;
+        connection.prepare(&[LOCK_QUEUE]).await?;
         let give_up = Instant::now() + self.options.patience;
         while let Some(mark) = self.unanswered.last() {
             if !is_marked(&connection, *mark).await? {
@@ -242,6 +275,60 @@ impl Session {
         }
         Ok(connection)
     }
+}
+
+/// What the batches of a group change in the queue, by tenant. It is done behind
+/// everything else that they write, where it sees all of that.
+struct QueueChanges<'a> {
+    works: Vec<(TenantId, &'a crate::Work)>,
+    forgotten: Vec<(TenantId, &'a str)>,
+}
+
+impl<'a> QueueChanges<'a> {
+    fn of(batches: &Batches<'a>) -> Self {
+        let (mut works, mut forgotten) = (Vec::new(), Vec::new());
+        for (tenant, batches) in batches {
+            for record in batches.iter().flat_map(|batch| &batch.records) {
+                match record {
+                    Record::Work(work) => works.push((*tenant, work)),
+                    Record::ForgetThread(thread) => forgotten.push((*tenant, &**thread)),
+                    _ => {}
+                }
+            }
+        }
+        QueueChanges { works, forgotten }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.works.is_empty() && self.forgotten.is_empty()
+    }
+
+    /// Takes threads out of the queue while their executions are still there.
+    async fn forget(&self, connection: &Connection, clock: &Clock) -> Result<(), Fault> {
+        if self.forgotten.is_empty() {
+            return Ok(());
+        }
+        let mut rows = PgRows::new(connection, clock, false);
+        for (tenant, thread) in &self.forgotten {
+            queue::forget_thread(&mut rows, *tenant, thread).await?;
+        }
+        rows.flush().await
+    }
+
+    /// Gives whether somebody should look at the queue after the commit.
+    async fn apply(&self, connection: &Connection, clock: &Clock) -> Result<bool, Fault> {
+        let mut rows = PgRows::new(connection, clock, false);
+        for (tenant, work) in &self.works {
+            queue::apply(&mut rows, *tenant, work).await?;
+        }
+        rows.flush().await?;
+        Ok(rows.wake)
+    }
+}
+
+fn changes_queue(batch: &Batch) -> bool {
+    let changes = |record: &Record| matches!(record, Record::Work(_) | Record::ForgetThread(_));
+    batch.records.iter().any(changes)
 }
 
 /// What to say of a key that is there already; exact when it is about one batch.

@@ -13,11 +13,16 @@ mod partition;
 mod pipeline;
 mod plan;
 mod pool;
+mod queue_books;
+mod queue_columns;
+mod queue_rows;
+mod queue_tx;
 mod read;
 mod read_tasks;
 mod schema;
 mod side;
 mod value;
+mod wakers;
 mod write;
 mod writer;
 
@@ -32,15 +37,19 @@ use weaver_core::{Hash, Timestamp};
 
 use self::dsn::Dsn;
 use self::pool::{Mode, Pool, Tx, Work};
+use self::queue_tx::PgRows;
+use self::wakers::Wakers;
 use self::writer::Queue;
 use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
+use crate::queue::{Operation, Transact};
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
-    Batch, CheckpointId, Error, ExecutionId, Lane, Result, Schema, TenantId, Ticket, block_on,
+    Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Priority,
+    Result, Schema, TenantId, Ticket, Wakeups, block_on,
 };
 
 /// How to work with a PostgreSQL database.
@@ -64,6 +73,8 @@ pub struct PostgresOptions {
     /// Bring the schema up to date when opening. The URL's user must be its owner;
     /// without, a schema that is not up to date is refused.
     pub migrate: bool,
+    /// What is added to the time of timers and leases; nothing but in tests.
+    pub clock: Clock,
 }
 
 impl Default for PostgresOptions {
@@ -77,6 +88,7 @@ impl Default for PostgresOptions {
             lock_timeout: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(10),
             migrate: true,
+            clock: Clock::default(),
         }
     }
 }
@@ -94,6 +106,10 @@ struct Database {
     queue: Option<Queue>,
     writers: Vec<JoinHandle<()>>,
     runtime: Option<Runtime>,
+    wakers: Arc<Wakers>,
+    /// Ends with the runtime.
+    listener: JoinHandle<()>,
+    clock: Clock,
 }
 
 /// How many records are read before somebody takes them.
@@ -119,10 +135,20 @@ impl Postgres {
         if let Some(warning) = found.warning {
             tracing::warn!(server = dsn.name, version = found.server, "{warning}");
         }
-        let (queue, writers) = Queue::start(&dsn, options, runtime.handle());
+        let wakers = Wakers::new();
+        let listener = wakers.start(dsn.clone(), runtime.handle());
+        let (queue, writers) = Queue::start(&dsn, options, runtime.handle(), &wakers);
         let pool = Pool::new(dsn, options.clone(), runtime.handle().clone());
         let (queue, runtime) = (Some(queue), Some(runtime));
-        let database = Arc::new(Database { pool, queue, writers, runtime });
+        let database = Arc::new(Database {
+            pool,
+            queue,
+            writers,
+            runtime,
+            wakers,
+            listener,
+            clock: options.clock.clone(),
+        });
         Ok(Arc::new(Postgres { database, tenant: TenantId::LOCAL }))
     }
 
@@ -186,6 +212,7 @@ impl Drop for Database {
     /// Waits until what was appended is written.
     fn drop(&mut self) {
         self.queue = None;
+        self.listener.abort();
         let Some(runtime) = self.runtime.take() else { return };
         let (done, answer) = oneshot::channel::<()>();
         let writers = std::mem::take(&mut self.writers);
@@ -200,6 +227,69 @@ impl Drop for Database {
         let _ = block_on(answer);
         // This may be a thread of a runtime, where another's end may not be waited for.
         runtime.shutdown_background();
+    }
+}
+
+/// How often an operation is tried that others are in the way of.
+const TRIES: usize = 3;
+
+impl Transact for Postgres {
+    fn transact<O: Operation>(&self, operation: O) -> Pending<'_, O::Output> {
+        let arguments = (Arc::new(operation), self.database.clock.clone());
+        Box::pin(async move {
+            let mut tries = 1;
+            let (output, wake, claimed) = loop {
+                match self.operate(arguments.clone()).await {
+                    Err(Error::Busy { .. }) if tries < TRIES => tries += 1,
+                    outcome => break outcome?,
+                }
+            };
+            if wake {
+                self.database.wakers.wake();
+            }
+            self.advance_clocks(claimed).await?;
+            Ok(output)
+        })
+    }
+
+    fn wakeups(&self) -> Wakeups {
+        self.database.wakers.wakeups()
+    }
+}
+
+/// What an operation gave, whether somebody should look at the queue, and the ranks
+/// that were claimed.
+type Operated<T> = (T, bool, Vec<(Arc<str>, Priority, i64)>);
+
+impl Postgres {
+    async fn operate<O: Operation>(
+        &self,
+        arguments: (Arc<O>, Clock),
+    ) -> Result<Operated<O::Output>> {
+        let mode = if O::READS { Mode::Read } else { Mode::Write };
+        let pool = &self.database.pool;
+        pool.with_tx(self.tenant, mode, arguments, |tx, (operation, clock)| {
+            Box::pin(async move {
+                let mut rows = PgRows::new(&tx.connection, clock, O::READS);
+                let output = operation.run(&mut rows).await?;
+                rows.flush().await?;
+                Ok((output, rows.wake, std::mem::take(&mut rows.claimed)))
+            })
+        })
+        .await
+    }
+
+    /// Remembers the ranks claimed last. Not on the disk at once: what is lost of it
+    /// makes nothing wrong, a tenant's next row only comes a little early.
+    async fn advance_clocks(&self, claimed: Vec<(Arc<str>, Priority, i64)>) -> Result<()> {
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let pool = &self.database.pool;
+        pool.with_tx(self.tenant, Mode::Write, claimed, |tx, claimed| {
+            Box::pin(queue_rows::advance_clocks(tx, claimed))
+        })
+        .await
     }
 }
 
@@ -324,6 +414,14 @@ impl Backend for Postgres {
         self.read((thread, open_only), |tx, (thread, open_only)| {
             Box::pin(read_tasks::interrupts(tx, thread, *open_only))
         })
+    }
+
+    fn idempotency(&self, key: IdempotencyKey) -> Pending<'_, Option<Idempotency>> {
+        self.read(key, |tx, key| Box::pin(read::idempotency(tx, key)))
+    }
+
+    fn queue(&self) -> &dyn crate::Queue {
+        self
     }
 
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>> {

@@ -21,7 +21,7 @@ use crate::record::{
     CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange, Interrupt,
     LeaseChange, PendingWrite, State, WorkflowVersion,
 };
-use crate::{CheckpointId, Error, ExecutionId, Item, ItemKey, Lane, Result};
+use crate::{CheckpointId, Error, ExecutionId, Idempotency, Item, ItemKey, Lane, Result};
 
 /// What the batches of one tenant do, in order.
 pub(super) struct Plan<'k, 'a> {
@@ -98,6 +98,7 @@ pub(super) enum Side<'a> {
     ForgetItem { key: &'a ItemKey, path: String },
     Cache { entry: &'a CacheEntry, payload: Stored },
     ClearCache,
+    Once(&'a Idempotency),
 }
 
 fn conflict<T>(message: String) -> Result<T> {
@@ -168,6 +169,8 @@ impl<'k, 'a> Plan<'k, 'a> {
                 Ok(())
             }
             Record::Interrupt(interrupt) => self.interrupt(interrupt),
+            // Behind the stages: see group.rs.
+            Record::Work(_) => Ok(()),
             other => self.side(other),
         }
     }
@@ -359,6 +362,7 @@ impl<'k, 'a> Plan<'k, 'a> {
                 Side::Cache { entry, payload: self.stage.stored(&entry.payload) }
             }
             Record::ClearCache => Side::ClearCache,
+            Record::Idempotency(once) => Side::Once(once),
             _ => unreachable!("`record` keeps all others for itself"),
         };
         self.stage.sides.push(side);

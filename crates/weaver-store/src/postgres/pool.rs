@@ -40,7 +40,7 @@ pub(super) enum Mode {
 
 /// A transaction of one tenant.
 pub(super) struct Tx {
-    connection: Arc<Connection>,
+    pub(super) connection: Arc<Connection>,
     pub(super) tenant: TenantId,
 }
 

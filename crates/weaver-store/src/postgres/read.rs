@@ -16,7 +16,7 @@ use super::value::{
 use crate::pack;
 use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, ThreadInfo};
 use crate::record::{Entry, Execution, ExecutionStatus, Lease, Source, Totals, WorkflowVersion};
-use crate::{CheckpointId, ExecutionId, Lane, TenantId, hash};
+use crate::{CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, TenantId, hash};
 
 type Read<T> = Result<T, Fault>;
 
@@ -59,9 +59,9 @@ pub(super) async fn version(tx: &Tx, hash: Hash) -> Read<Option<WorkflowVersion>
 
 /// The select and what follows the tenant in its condition.
 macro_rules! execution_sql {
-    ($condition:literal) => {
+    ($condition:expr) => {
         concat!(
-            "SELECT e.id, e.parent, e.thread, e.version, e.status, ",
+            "SELECT e.id, e.parent, e.thread, e.workflow, e.version, e.status, ",
             payload_sql!("e", "input"),
             ", e.started_at, e.ended_at, ",
             payload_sql!("e", "error"),
@@ -75,27 +75,40 @@ macro_rules! execution_sql {
 
 pub(super) use execution_sql;
 
+/// A page of a list.
+macro_rules! execution_page {
+    ($filter:literal) => {
+        execution_sql!(concat!(
+            $filter,
+            " AND ($4::uuid IS NULL OR e.number <
+                (SELECT number FROM executions WHERE tenant_id = $1 AND id = $4))
+              ORDER BY e.number DESC LIMIT $5"
+        ))
+    };
+}
+
 pub(super) fn execution_row(row: &Row) -> Read<Execution> {
-    let version: Option<&[u8]> = row.try_get(3)?;
+    let version: Option<&[u8]> = row.try_get(4)?;
     Ok(Execution {
         id: ExecutionId(row.try_get(0)?),
         parent: row.try_get::<_, Option<_>>(1)?.map(ExecutionId),
         thread: text_at(row, 2)?,
-        version: version.map(|_| hash_at(row, 3)).transpose()?,
-        status: word_at(row, 4, ExecutionStatus::parse)?,
-        input: payload_at(row, 5)?,
-        started: some_time_at(row, 6)?,
-        ended: time_at(row, 7)?,
-        error: optional_payload_at(row, 8)?,
+        workflow: row.try_get::<_, Option<&str>>(3)?.map(Arc::from),
+        version: version.map(|_| hash_at(row, 4)).transpose()?,
+        status: word_at(row, 5, ExecutionStatus::parse)?,
+        input: payload_at(row, 6)?,
+        started: some_time_at(row, 7)?,
+        ended: time_at(row, 8)?,
+        error: optional_payload_at(row, 9)?,
         totals: Totals {
             usage: Usage {
-                input: count_at(row, 9)?,
-                cached_read: count_at(row, 10)?,
-                cached_write: count_at(row, 11)?,
-                output: count_at(row, 12)?,
-                reasoning: count_at(row, 13)?,
+                input: count_at(row, 10)?,
+                cached_read: count_at(row, 11)?,
+                cached_write: count_at(row, 12)?,
+                output: count_at(row, 13)?,
+                reasoning: count_at(row, 14)?,
             },
-            cost_micros: count_at(row, 14)?,
+            cost_micros: count_at(row, 15)?,
         },
     })
 }
@@ -119,26 +132,38 @@ pub(super) async fn lease(tx: &Tx, id: ExecutionId) -> Read<Option<Lease>> {
 }
 
 pub(super) async fn executions(tx: &Tx, query: &ExecutionQuery) -> Read<Vec<Execution>> {
-    // Two texts, so that the index of threads is used whenever it can be.
-    let sql = match query.thread {
-        Some(_) => execution_sql!(
-            " AND e.thread = $2 AND ($3::text IS NULL OR e.status = $3)
-              AND ($4::uuid IS NULL OR e.number <
-                (SELECT number FROM executions WHERE tenant_id = $1 AND id = $4))
-             ORDER BY e.number DESC LIMIT $5"
+    // A text for each kind of filter, so that its index is used; those that are not
+    // given are told apart by a constant NULL.
+    let sql = match (&query.thread, &query.workflow, query.status) {
+        (Some(_), _, _) => execution_page!(
+            " AND e.thread = $2 AND ($6::text IS NULL OR e.workflow = $6)
+              AND ($3::text IS NULL OR e.status = $3)"
         ),
-        None => execution_sql!(
-            " AND $2::text IS NULL AND ($3::text IS NULL OR e.status = $3)
-              AND ($4::uuid IS NULL OR e.number <
-                (SELECT number FROM executions WHERE tenant_id = $1 AND id = $4))
-             ORDER BY e.number DESC LIMIT $5"
+        (None, Some(_), _) => execution_page!(
+            " AND $2::text IS NULL AND e.workflow = $6 AND ($3::text IS NULL OR e.status = $3)"
         ),
+        (None, None, Some(_)) => {
+            execution_page!(" AND $2::text IS NULL AND $6::text IS NULL AND e.status = $3")
+        }
+        (None, None, None) => {
+            execution_page!(" AND $2::text IS NULL AND $6::text IS NULL AND $3::text IS NULL")
+        }
     };
     let status = query.status.map(ExecutionStatus::as_str);
     let (before, limit) = (query.before.map(|id| id.0), limit_or(query.limit, 100));
-    let thread = query.thread.as_deref();
-    let rows = tx.query(sql, &[&tx.tenant.0, &thread, &status, &before, &limit]).await?;
+    let (thread, workflow) = (query.thread.as_deref(), query.workflow.as_deref());
+    let rows = tx.query(sql, &[&tx.tenant.0, &thread, &status, &before, &limit, &workflow]).await?;
     rows.iter().map(execution_row).collect()
+}
+
+pub(super) async fn idempotency(tx: &Tx, key: &IdempotencyKey) -> Read<Option<Idempotency>> {
+    let sql = "SELECT body, answer, time FROM idempotency_keys
+         WHERE tenant_id = $1 AND caller = $2 AND route = $3 AND key = $4";
+    let names: (&str, &str, &str) = (&key.caller, &key.route, &key.key);
+    let row = tx.first(sql, &[&tx.tenant.0, &names.0, &names.1, &names.2]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let (body, time) = (hash_at(&row, 0)?, some_time_at(&row, 2)?);
+    Ok(Some(Idempotency { key: key.clone(), body, answer: row.try_get(1)?, time }))
 }
 
 pub(super) async fn threads(tx: &Tx, limit: usize) -> Read<Vec<ThreadInfo>> {

@@ -11,6 +11,7 @@ use crate::{Error, Result, crash_point};
 const MIGRATIONS: &[(&str, &str)] = &[
     ("log", include_str!("../../migrations/postgres/0001_log.sql")),
     ("tenants", include_str!("../../migrations/postgres/0002_tenants.sql")),
+    ("queue", include_str!("../../migrations/postgres/0003_queue.sql")),
 ];
 
 /// The newest version that this program knows.

@@ -39,6 +39,9 @@ const CACHE: &str = "INSERT INTO node_cache (tenant_id, key, payload, payload_bl
         DO UPDATE SET payload = EXCLUDED.payload, payload_blob = EXCLUDED.payload_blob,
             expires_at = EXCLUDED.expires_at";
 
+const ONCE: &str = "INSERT INTO idempotency_keys VALUES ($1, $2, $3, $4, $5, $6, $7)
+     ON CONFLICT DO NOTHING";
+
 const CLEAR_CACHE: &str = "DELETE FROM node_cache WHERE tenant_id = $1";
 
 impl Side<'_> {
@@ -50,12 +53,13 @@ impl Side<'_> {
             Side::ForgetItem { .. } => FORGET_ITEM,
             Side::Cache { .. } => CACHE,
             Side::ClearCache => CLEAR_CACHE,
+            Side::Once(_) => ONCE,
         }
     }
 
     /// Whether it may change nothing and thereby be a refusal.
     pub(super) fn must_be_seen(&self) -> bool {
-        matches!(self, Side::Answer { .. })
+        matches!(self, Side::Answer { .. } | Side::Once(_))
     }
 }
 
@@ -121,6 +125,21 @@ pub(super) async fn write(to: To<'_>, side: &Side<'_>) -> Written {
                 &entry.expires.map(Time),
             ];
             to.run(CACHE, &values).await?;
+        }
+        Side::Once(once) => {
+            let values: [&(dyn ToSql + Sync); 7] = [
+                &tenant,
+                &&*once.key.caller,
+                &&*once.key.route,
+                &&*once.key.key,
+                &&once.body.0[..],
+                &once.answer,
+                &Time(once.time),
+            ];
+            if to.run(ONCE, &values).await? == 0 {
+                let message = format!("the key `{}` was used before", once.key.key);
+                return Err(Fault::conflict(message));
+            }
         }
         Side::ClearCache => {
             to.run(CLEAR_CACHE, &[&tenant]).await?;

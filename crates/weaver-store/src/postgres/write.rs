@@ -170,10 +170,10 @@ async fn tenant_row(to: To<'_>) -> Written {
     to.run(TENANT, &[&to.tenant.0]).await.map(drop)
 }
 
-const EXECUTIONS: &str = "INSERT INTO executions (tenant_id, id, parent, thread, version, status,
+const EXECUTIONS: &str = "INSERT INTO executions (tenant_id, id, parent, thread, workflow, version, status,
         input, input_blob, started_at, ended_at, error, error_blob, tokens_input,
         tokens_cached_read, tokens_cached_write, tokens_output, tokens_reasoning, cost_micros)
-     SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::bytea[], $6::text[],
+     SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $19::text[], $5::bytea[], $6::text[],
         $7::bytea[], $8::bytea[], $9::timestamptz[], $10::timestamptz[], $11::bytea[],
         $12::bytea[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],
         $18::bigint[])";
@@ -181,7 +181,7 @@ const EXECUTIONS: &str = "INSERT INTO executions (tenant_id, id, parent, thread,
 async fn executions(to: To<'_>, stage: &Stage<'_>) -> Written {
     let rows = &stage.executions;
     let totals = Sums::of(rows.iter().map(|row| row.execution.totals));
-    let values: [&(dyn ToSql + Sync); 18] = [
+    let values: [&(dyn ToSql + Sync); 19] = [
         &to.tenant.0,
         &column(rows, |row| row.execution.id.0),
         &column(rows, |row| row.execution.parent.map(|id| id.0)),
@@ -200,6 +200,7 @@ async fn executions(to: To<'_>, stage: &Stage<'_>) -> Written {
         &totals.output,
         &totals.reasoning,
         &totals.cost_micros,
+        &column(rows, |row| row.execution.workflow.as_deref()),
     ];
     to.run(EXECUTIONS, &values).await.map(drop)
 }

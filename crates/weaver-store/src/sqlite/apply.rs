@@ -15,13 +15,13 @@ use crate::hash::{self, CheckpointParts};
 use crate::item::path_text;
 use crate::pack::{PACK_BYTES_MAX, Pack};
 use crate::record::{Checkpoint, Effect, EffectStatus, Entry, Interrupt, PendingWrite, State};
-use crate::{BLOB_BYTES_MIN, CheckpointId, Error, ExecutionId, Lane, crash_point};
+use crate::{BLOB_BYTES_MIN, CheckpointId, Error, ExecutionId, Lane};
 
 type Outcome<T = ()> = Result<T, Fault>;
 
 /// Writes records and remembers what the next ones need (ends of logs, last
 /// checkpoints), so that the hot path only inserts. What it remembers is true
-/// inside the current transaction; after a rollback it must [`Applier::forget`].
+/// inside the current transaction; after a rollback it is dropped.
 #[derive(Default)]
 pub(super) struct Applier {
     executions: HashMap<ExecutionId, ExecutionState>,
@@ -50,17 +50,18 @@ struct LaneState {
 }
 
 impl Applier {
-    /// Writes a batch. Entries and pending writes wait for [`Applier::flush`].
-    pub(super) fn apply(&mut self, db: Db<'_>, batch: &Batch) -> Outcome {
+    /// Refuses a batch whose writer is not the execution's holder any more.
+    pub(super) fn check(&self, db: Db<'_>, batch: &Batch) -> Outcome {
         batch.check()?;
-        if let (Some(execution), Some(held)) = (batch.execution, batch.fence) {
-            check_fence(db, execution, held)?;
+        match (batch.execution, batch.fence) {
+            (Some(execution), Some(held)) => check_fence(db, execution, held),
+            _ => Ok(()),
         }
-        for record in &batch.records {
-            self.record(db, record)?;
-            crash_point!("between_writes");
-        }
-        Ok(())
+    }
+
+    /// The sequence of the last entry of an execution.
+    pub(super) fn last_sequence(&mut self, db: Db<'_>, id: ExecutionId) -> Outcome<u64> {
+        Ok(self.execution(db, id)?.sequence)
     }
 
     /// Writes the entries, packed, and the pending writes whose superstep has not
@@ -93,17 +94,14 @@ impl Applier {
         Ok(())
     }
 
-    /// Forgets everything: the transaction was rolled back.
-    pub(super) fn forget(&mut self) {
-        *self = Applier::default();
-    }
-
     /// How many executions and lanes are remembered.
     pub(super) fn remembered(&self) -> usize {
         self.executions.len() + self.lanes.len()
     }
 
-    fn record(&mut self, db: Db<'_>, record: &Record) -> Outcome {
+    /// Writes a record that is not of the queue. Entries and pending writes wait for
+    /// [`Applier::flush`].
+    pub(super) fn record(&mut self, db: Db<'_>, record: &Record) -> Outcome {
         match record {
             Record::Entry(entry) => self.entry(db, entry),
             Record::Checkpoint(checkpoint) => self.checkpoint(db, checkpoint),
@@ -136,6 +134,8 @@ impl Applier {
                     false => Ok(()),
                 }
             }
+            Record::Idempotency(once) => super::simple::once(db, once),
+            Record::Work(_) => unreachable!("the queue is not a tenant's: see queue_rows.rs"),
         }
     }
 

@@ -6,6 +6,9 @@ mod fault;
 mod lock;
 mod maintain;
 mod open;
+mod queue_books;
+mod queue_columns;
+mod queue_rows;
 mod read;
 mod read_tasks;
 mod readers;
@@ -14,15 +17,18 @@ mod schema;
 mod simple;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::channel;
+use tokio::sync::watch;
 use weaver_core::{Hash, Timestamp};
 
 use self::fault::Fault;
 use self::lock::DirLock;
+use self::queue_rows::SqliteRows;
 use self::readers::Readers;
 use self::rows::Db;
 use self::writer::Queue;
@@ -31,8 +37,12 @@ use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
+use crate::queue::{Operation, Transact, now_or_never};
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
-use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, OpenOptions, Result, TenantId, Ticket};
+use crate::{
+    Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, OpenOptions,
+    Result, TenantId, Ticket, Wakeups,
+};
 
 /// How many records are read before somebody takes them.
 const EXPORTED_AHEAD: usize = 256;
@@ -49,6 +59,7 @@ struct OpenFile {
     readers: Arc<Readers>,
     /// Nothing when opened for reading only.
     writer: Option<WriterHandle>,
+    clock: Clock,
 }
 
 struct WriterHandle {
@@ -105,6 +116,28 @@ impl Drop for OpenFile {
                 // A writer that panicked has told its callers by dropping their tickets.
                 let _ = thread.join();
             }
+        }
+    }
+}
+
+impl Transact for Sqlite {
+    fn transact<O: Operation>(&self, operation: O) -> Pending<'_, O::Output> {
+        if !O::READS {
+            return Box::pin(async move { self.queue()?.operate(operation).await });
+        }
+        let clock = self.file.clock.clone();
+        Readers::query(&self.file.readers, move |connection| {
+            let appliers = &mut HashMap::new();
+            let mut rows = SqliteRows { connection, appliers, clock: &clock, wake: false };
+            now_or_never(operation.run(&mut rows))
+        })
+    }
+
+    fn wakeups(&self) -> Wakeups {
+        match self.queue() {
+            Ok(queue) => queue.wakeups(),
+            // Nothing changes through this handle.
+            Err(_) => Wakeups::new(watch::Sender::new(0).subscribe()),
         }
     }
 }
@@ -220,6 +253,14 @@ impl Backend for Sqlite {
 
     fn interrupts(&self, thread: Arc<str>, open_only: bool) -> Pending<'_, Vec<Interrupt>> {
         self.read(move |db| read_tasks::interrupts(db, &thread, open_only))
+    }
+
+    fn idempotency(&self, key: IdempotencyKey) -> Pending<'_, Option<Idempotency>> {
+        self.read(move |db| read::idempotency(db, key))
+    }
+
+    fn queue(&self) -> &dyn crate::Queue {
+        self
     }
 
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>> {

@@ -13,7 +13,7 @@ use super::lock::DirLock;
 use super::readers::Readers;
 use super::writer::Queue;
 use super::{OpenFile, WriterHandle, schema};
-use crate::{Error, OpenOptions, Result};
+use crate::{Clock, Error, OpenOptions, Result};
 
 /// The file in the data directory.
 const FILE: &str = "agentweaver.db";
@@ -42,13 +42,19 @@ fn exclusive(dir: &Path, options: &OpenOptions) -> Result<OpenFile> {
     let lock = DirLock::take(dir)?;
     let path = dir.join(FILE);
     let connection = connect(&path, options).map_err(|fault| fault.into_error(&path))?;
-    let (queue, work) = Queue::new(connection, path.clone(), options.queue_bytes_max);
+    let (queue, work) =
+        Queue::new(connection, path.clone(), options.queue_bytes_max, options.clock.clone());
     let thread = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(work)
         .map_err(|error| Error::Io { path: path.clone(), reason: error.to_string() })?;
     let writer = WriterHandle { queue: Some(queue), thread: Some(thread), _lock: lock };
-    Ok(OpenFile { readers: Arc::new(Readers::new(path.clone())), path, writer: Some(writer) })
+    Ok(OpenFile {
+        readers: Arc::new(Readers::new(path.clone())),
+        path,
+        writer: Some(writer),
+        clock: options.clock.clone(),
+    })
 }
 
 /// The writer's connection, on a file that is known to be ours and up to date.
@@ -103,5 +109,10 @@ pub(super) fn read_only(dir: &Path) -> Result<Arc<OpenFile>> {
         // An older program wrote it, and this one's queries need its own schema.
         exclusive(dir, &OpenOptions::default())?;
     }
-    Ok(Arc::new(OpenFile { readers: Arc::new(readers), path, writer: None }))
+    Ok(Arc::new(OpenFile {
+        readers: Arc::new(readers),
+        path,
+        writer: None,
+        clock: Clock::default(),
+    }))
 }

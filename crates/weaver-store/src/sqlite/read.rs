@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 use weaver_core::event::Usage;
 use weaver_core::{Hash, Timestamp};
@@ -12,7 +12,7 @@ use super::rows::{Db, limit_or, optional_payload_at, payload_at, uuid_bytes, wor
 use crate::pack::{self, Packed};
 use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, ThreadInfo};
 use crate::record::{Entry, Execution, ExecutionStatus, Lease, Source, Totals, WorkflowVersion};
-use crate::{CheckpointId, ExecutionId, Lane, TenantId, hash};
+use crate::{CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, TenantId, hash};
 
 type Read<T> = Result<T, Fault>;
 
@@ -78,7 +78,7 @@ pub(super) fn lease(db: Db<'_>, id: ExecutionId) -> Read<Option<Lease>> {
 }
 
 pub(super) const EXECUTION: &str = concat!(
-    "SELECT e.id, e.parent, e.thread, e.version, e.status, ",
+    "SELECT e.id, e.parent, e.thread, e.workflow, e.version, e.status, ",
     payload_sql!("e", "input"),
     ", e.started_at, e.ended_at, ",
     payload_sql!("e", "error"),
@@ -93,21 +93,22 @@ pub(super) fn execution_row(row: &Row<'_>) -> rusqlite::Result<Execution> {
         id: ExecutionId(Uuid::from_bytes(row.get(0)?)),
         parent: row.get::<_, Option<_>>(1)?.map(|bytes| ExecutionId(Uuid::from_bytes(bytes))),
         thread: row.get(2)?,
-        version: row.get::<_, Option<_>>(3)?.map(Hash),
-        status: word(row, 4, ExecutionStatus::parse)?,
-        input: payload_at(row, 5)?,
-        started: Timestamp(row.get(6)?),
-        ended: row.get::<_, Option<_>>(7)?.map(Timestamp),
-        error: optional_payload_at(row, 8)?,
+        workflow: row.get(3)?,
+        version: row.get::<_, Option<_>>(4)?.map(Hash),
+        status: word(row, 5, ExecutionStatus::parse)?,
+        input: payload_at(row, 6)?,
+        started: Timestamp(row.get(7)?),
+        ended: row.get::<_, Option<_>>(8)?.map(Timestamp),
+        error: optional_payload_at(row, 9)?,
         totals: Totals {
             usage: Usage {
-                input: tokens(9)?,
-                cached_read: tokens(10)?,
-                cached_write: tokens(11)?,
-                output: tokens(12)?,
-                reasoning: tokens(13)?,
+                input: tokens(10)?,
+                cached_read: tokens(11)?,
+                cached_write: tokens(12)?,
+                output: tokens(13)?,
+                reasoning: tokens(14)?,
             },
-            cost_micros: tokens(14)?,
+            cost_micros: tokens(15)?,
         },
     })
 }
@@ -121,28 +122,43 @@ pub(super) fn execution(db: Db<'_>, id: ExecutionId) -> Read<Option<Execution>> 
 
 pub(super) fn executions(db: Db<'_>, query: &ExecutionQuery) -> Read<Vec<Execution>> {
     let mut sql = EXECUTION.to_string();
-    if query.thread.is_some() {
-        sql.push_str(" AND e.thread = ?2");
+    let mut values: Vec<&dyn ToSql> = vec![&db.tenant];
+    let mut only = |condition: &str, value| {
+        values.push(value);
+        sql.push_str(&format!(" AND {condition} ?{}", values.len()));
+    };
+    let status = query.status.map(ExecutionStatus::as_str);
+    if let Some(thread) = &query.thread {
+        only("e.thread =", thread);
     }
-    if let Some(status) = query.status {
-        // Written out: a partial index serves only conditions known beforehand.
-        sql.push_str(&format!(" AND e.status = '{}'", status.as_str()));
+    if let Some(workflow) = &query.workflow {
+        only("e.workflow =", workflow);
     }
-    if query.before.is_some() {
-        sql.push_str(
-            " AND e.number < (SELECT number FROM executions WHERE tenant_id = ?1 AND id = ?3)",
-        );
+    if let Some(status) = &status {
+        only("e.status =", status);
     }
-    sql.push_str(" ORDER BY e.number DESC LIMIT ?4");
-    let before = query.before.as_ref().map(|id| uuid_bytes(&id.0));
-    let executions = db
-        .prepare_cached(&sql)?
-        .query_map(
-            params![db.tenant, query.thread, before, limit_or(query.limit, 100)],
-            execution_row,
-        )?
-        .collect::<Result<_, _>>()?;
+    let before = query.before.map(|id| id.0.into_bytes());
+    if let Some(before) = &before {
+        only("e.number < (SELECT number FROM executions WHERE tenant_id = ?1 AND id =", before);
+        sql.push(')');
+    }
+    sql.push_str(&format!(" ORDER BY e.number DESC LIMIT {}", limit_or(query.limit, 100)));
+    let executions =
+        db.prepare_cached(&sql)?.query_map(&*values, execution_row)?.collect::<Result<_, _>>()?;
     Ok(executions)
+}
+
+pub(super) fn idempotency(db: Db<'_>, key: IdempotencyKey) -> Read<Option<Idempotency>> {
+    let found = db
+        .prepare_cached(
+            "SELECT body, answer, time FROM idempotency_keys
+             WHERE tenant_id = ?1 AND caller = ?2 AND route = ?3 AND key = ?4",
+        )?
+        .query_row(params![db.tenant, key.caller, key.route, key.key], |row| {
+            let (body, time) = (Hash(row.get(0)?), Timestamp(row.get(2)?));
+            Ok(Idempotency { key: key.clone(), body, answer: row.get(1)?, time })
+        });
+    Ok(found.optional()?)
 }
 
 pub(super) fn threads(db: Db<'_>, limit: usize) -> Read<Vec<ThreadInfo>> {

@@ -26,25 +26,30 @@ impl Readers {
         Readers { path, idle: Mutex::new(Some(Vec::new())) }
     }
 
-    /// Runs a query in one read transaction: on a thread of its own inside a
-    /// tokio runtime, because a disk may be slow, and at once elsewhere.
+    /// Runs a tenant's query in one read transaction; see [`Readers::query`].
     pub(super) fn read<T: Send + 'static>(
         readers: &Arc<Self>,
         tenant: TenantId,
         query: impl FnOnce(Db<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Pending<'static, T> {
+        Readers::query(readers, move |connection| query(Db::of(connection, tenant)?))
+    }
+
+    /// Runs a query in one read transaction: on a thread of its own inside a
+    /// tokio runtime, because a disk may be slow, and at once elsewhere.
+    pub(super) fn query<T: Send + 'static>(
+        readers: &Arc<Self>,
+        query: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Pending<'static, T> {
         let readers = readers.clone();
         Box::pin(async move {
             match Handle::try_current() {
-                Ok(runtime) => match runtime
-                    .spawn_blocking(move || readers.with_tenant(tenant, query))
-                    .await
-                {
+                Ok(runtime) => match runtime.spawn_blocking(move || readers.with(query)).await {
                     Ok(result) => result,
                     Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                     Err(_) => Err(Error::Closed),
                 },
-                Err(_) => readers.with_tenant(tenant, query),
+                Err(_) => readers.with(query),
             }
         })
     }
@@ -59,9 +64,12 @@ impl Readers {
     }
 
     /// Runs a query in one read transaction on this thread.
-    pub(super) fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
-        let connection = self.take()?;
-        let result = in_transaction(&connection, query);
+    pub(super) fn with<T>(
+        &self,
+        query: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T> {
+        let mut connection = self.take()?;
+        let result = in_transaction(&mut connection, query);
         if connection.is_autocommit() {
             self.put_back(connection);
         }
@@ -99,8 +107,8 @@ impl Readers {
 }
 
 fn in_transaction<T>(
-    connection: &Connection,
-    query: impl FnOnce(&Connection) -> Result<T, Fault>,
+    connection: &mut Connection,
+    query: impl FnOnce(&mut Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     connection.execute_batch("BEGIN")?;
     let result = query(connection);

@@ -15,6 +15,7 @@ const APPLICATION_ID: i32 = 0x4167_5776;
 const MIGRATIONS: &[(&str, &str)] = &[
     ("log", include_str!("../../migrations/sqlite/0001_log.sql")),
     ("tenants", include_str!("../../migrations/sqlite/0002_tenants.sql")),
+    ("queue", include_str!("../../migrations/sqlite/0003_queue.sql")),
 ];
 
 /// The newest version that this program knows.

@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::rows::{Db, execute, optional_payload, payload, uuid_bytes};
 use crate::item::{Item, path_text};
 use crate::record::{CacheEntry, Execution, ExecutionChange, LeaseChange, WorkflowVersion};
-use crate::{ExecutionId, Lane};
+use crate::{ExecutionId, Idempotency, IdempotencyKey, Lane};
 
 type Outcome = Result<(), Fault>;
 
@@ -25,12 +25,12 @@ pub(super) fn execution(db: Db<'_>, execution: &Execution) -> Outcome {
     let usage = execution.totals.usage;
     let inserted = db
         .prepare_cached(
-            "INSERT INTO executions (tenant_id, id, parent, thread, version, status, input,
+            "INSERT INTO executions (tenant_id, id, parent, thread, workflow, version, status, input,
                 input_blob, started_at, ended_at, error, error_blob, tokens_input,
                 tokens_cached_read, tokens_cached_write, tokens_output, tokens_reasoning,
                 cost_micros)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                ?18)
+                ?18, ?19)
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
@@ -38,6 +38,7 @@ pub(super) fn execution(db: Db<'_>, execution: &Execution) -> Outcome {
             uuid_bytes(&execution.id.0),
             execution.parent.as_ref().map(|id| uuid_bytes(&id.0)),
             execution.thread,
+            execution.workflow,
             execution.version.map(|hash| hash.0),
             execution.status.as_str(),
             input.inline,
@@ -85,6 +86,29 @@ pub(super) fn execution_change(db: Db<'_>, change: &ExecutionChange) -> Outcome 
         ])?;
     if changed == 0 {
         return Err(Fault::conflict(format!("there is no execution {}", change.id)));
+    }
+    Ok(())
+}
+
+/// Keeps a request that takes effect once.
+pub(super) fn once(db: Db<'_>, once: &Idempotency) -> Outcome {
+    let IdempotencyKey { caller, route, key } = &once.key;
+    let inserted = db
+        .prepare_cached(
+            "INSERT INTO idempotency_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            db.tenant,
+            caller,
+            route,
+            key,
+            &once.body.0[..],
+            once.answer,
+            once.time.0
+        ])?;
+    if inserted == 0 {
+        return Err(Fault::conflict(format!("the key `{key}` was used before")));
     }
     Ok(())
 }

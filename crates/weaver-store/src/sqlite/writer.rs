@@ -8,15 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
 use rusqlite::Connection;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use weaver_core::Timestamp;
 
 use super::apply::Applier;
 use super::fault::{Fault, commit_error};
 use super::maintain;
+use super::queue_rows::SqliteRows;
 use super::rows::Db;
 use crate::query::Garbage;
-use crate::{Batch, Error, ExecutionId, Result, TenantId, Ticket, crash_point};
+use crate::queue::{Operation, now_or_never};
+use crate::{Batch, Clock, Error, ExecutionId, Result, TenantId, Ticket, Wakeups, crash_point};
 
 /// How many batches one transaction takes at most: at some 10 µs each, well
 /// below the time people notice.
@@ -26,6 +28,9 @@ const GROUP_BATCHES_MAX: usize = 2048;
 /// small.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// What an operation of the work queue counts as in the limits above.
+const OPERATION_BYTES: usize = 256;
+
 /// How many executions and lanes are remembered between transactions.
 const REMEMBERED_MAX: usize = 8192;
 
@@ -34,6 +39,7 @@ const REMEMBERED_MAX: usize = 8192;
 pub(super) struct Queue {
     sender: Sender<Job>,
     load: Arc<Load>,
+    wakeups: Arc<watch::Sender<u64>>,
 }
 
 /// What is queued and not yet taken up.
@@ -44,7 +50,7 @@ struct Load {
 }
 
 enum Job {
-    Append { tenant: TenantId, batch: Batch, bytes: usize, done: oneshot::Sender<Result<()>> },
+    Append { item: Item, bytes: usize },
     Recover { tenant: TenantId, execution: ExecutionId, done: oneshot::Sender<Result<()>> },
     Collect { tenant: TenantId, now: Timestamp, done: oneshot::Sender<Result<Garbage>> },
 }
@@ -56,28 +62,49 @@ impl Queue {
         connection: Connection,
         path: PathBuf,
         bytes_max: usize,
+        clock: Clock,
     ) -> (Self, impl FnOnce() + Send) {
         let (sender, receiver) = std::sync::mpsc::channel();
         let load = Arc::new(Load { bytes: AtomicUsize::new(0), bytes_max, taken: Notify::new() });
+        let wakeups = Arc::new(watch::Sender::new(0));
         let writer = Writer {
             connection,
             path,
             appliers: HashMap::new(),
             load: load.clone(),
+            clock,
+            wakeups: wakeups.clone(),
             failed: HashMap::new(),
             broken: None,
         };
-        (Queue { sender, load }, move || writer.run(receiver))
+        (Queue { sender, load, wakeups }, move || writer.run(receiver))
     }
 
     pub(super) fn append(&self, tenant: TenantId, batch: Batch) -> Ticket {
         let bytes = batch.size();
-        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
         let (done, answer) = oneshot::channel();
-        match self.sender.send(Job::Append { tenant, batch, bytes, done }) {
+        match self.send(Item::Append { tenant, batch, done }, bytes) {
             Ok(()) => Ticket::waiting(answer),
-            Err(_) => Ticket::ready(Err(Error::Closed)),
+            Err(error) => Ticket::ready(Err(error)),
         }
+    }
+
+    /// Runs an operation of the work queue, in one transaction with what else is
+    /// waiting.
+    pub(super) async fn operate<O: Operation>(&self, operation: O) -> Result<O::Output> {
+        let (done, answer) = oneshot::channel();
+        let operating = Operating { operation, output: None, done };
+        self.send(Item::Operate(Box::new(operating)), OPERATION_BYTES)?;
+        answer.await.unwrap_or(Err(Error::Closed))
+    }
+
+    fn send(&self, item: Item, bytes: usize) -> Result<()> {
+        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.sender.send(Job::Append { item, bytes }).map_err(|_| Error::Closed)
+    }
+
+    pub(super) fn wakeups(&self) -> Wakeups {
+        Wakeups::new(self.wakeups.subscribe())
     }
 
     pub(super) async fn room(&self) {
@@ -103,15 +130,62 @@ impl Queue {
     }
 }
 
-struct Append {
-    tenant: TenantId,
-    batch: Batch,
-    done: oneshot::Sender<Result<()>>,
+/// What a transaction is made of.
+enum Item {
+    Append { tenant: TenantId, batch: Batch, done: oneshot::Sender<Result<()>> },
+    Operate(Box<dyn Operate>),
 }
 
-impl Append {
+/// An operation of the work queue whose type is of no interest here.
+trait Operate: Send {
+    fn run(&mut self, rows: &mut SqliteRows<'_>) -> Result<(), Fault>;
+    fn answer(self: Box<Self>, result: Result<()>);
+}
+
+struct Operating<O: Operation> {
+    operation: O,
+    output: Option<O::Output>,
+    done: oneshot::Sender<Result<O::Output>>,
+}
+
+impl<O: Operation> Operate for Operating<O> {
+    fn run(&mut self, rows: &mut SqliteRows<'_>) -> Result<(), Fault> {
+        self.output = Some(now_or_never(self.operation.run(rows))?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, result: Result<()>) {
+        let output = self.output;
+        // Nobody may be waiting; what was done stands all the same.
+        let _ = self.done.send(result.map(|()| output.expect("it ran, or failed")));
+    }
+}
+
+impl Item {
     fn execution(&self) -> Option<(TenantId, ExecutionId)> {
-        Some((self.tenant, self.batch.execution?))
+        match self {
+            Item::Append { tenant, batch, .. } => Some((*tenant, batch.execution?)),
+            Item::Operate(_) => None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Item::Append { batch, .. } if batch.is_empty())
+    }
+
+    fn run(&mut self, rows: &mut SqliteRows<'_>) -> Result<(), Fault> {
+        match self {
+            Item::Append { tenant, batch, .. } => rows.apply(*tenant, batch),
+            Item::Operate(operate) => operate.run(rows),
+        }
+    }
+
+    fn answer(self, result: Result<()>) {
+        match self {
+            // Nobody may be waiting; the batch stands all the same.
+            Item::Append { done, .. } => drop(done.send(result)),
+            Item::Operate(operate) => operate.answer(result),
+        }
     }
 }
 
@@ -121,6 +195,9 @@ struct Writer {
     /// What is remembered for each tenant.
     appliers: HashMap<TenantId, Applier>,
     load: Arc<Load>,
+    clock: Clock,
+    /// Counts the changes of the work queue that are worth a look.
+    wakeups: Arc<watch::Sender<u64>>,
     /// Executions that had a failed batch; later ones are refused.
     failed: HashMap<(TenantId, ExecutionId), Arc<Error>>,
     /// Set when the file can no longer be trusted with writes.
@@ -132,9 +209,8 @@ impl Writer {
         let mut next = receiver.recv().ok();
         while let Some(job) = next.take() {
             match job {
-                Job::Append { tenant, batch, bytes, done } => {
-                    let (group, rest) =
-                        self.gather(Append { tenant, batch, done }, bytes, &receiver);
+                Job::Append { item, bytes } => {
+                    let (group, rest) = self.gather(item, bytes, &receiver);
                     self.write(group);
                     next = rest;
                 }
@@ -156,16 +232,16 @@ impl Writer {
     /// All appends that are queued, up to the limits, and the job that ended them.
     fn gather(
         &mut self,
-        first: Append,
+        first: Item,
         first_bytes: usize,
         receiver: &Receiver<Job>,
-    ) -> (Vec<Append>, Option<Job>) {
+    ) -> (Vec<Item>, Option<Job>) {
         let (mut group, mut bytes, mut rest) = (vec![first], first_bytes, None);
         while group.len() < GROUP_BATCHES_MAX && bytes < GROUP_BYTES_MAX {
             match receiver.try_recv() {
-                Ok(Job::Append { tenant, batch, bytes: more, done }) => {
+                Ok(Job::Append { item, bytes: more }) => {
                     bytes += more;
-                    group.push(Append { tenant, batch, done });
+                    group.push(item);
                 }
                 Ok(job) => {
                     rest = Some(job);
@@ -179,16 +255,16 @@ impl Writer {
         (group, rest)
     }
 
-    fn write(&mut self, group: Vec<Append>) {
+    fn write(&mut self, mut group: Vec<Item>) {
         if let Err(error) = self.usable() {
-            group.into_iter().for_each(|append| answer(append, Err(error.clone())));
+            group.into_iter().for_each(|item| item.answer(Err(error.clone())));
             return;
         }
         crash_point!("before_insert");
-        match self.write_together(&group) {
+        match self.write_together(&mut group) {
             Ok(()) => {
                 crash_point!("after_commit");
-                group.into_iter().for_each(|append| answer(append, Ok(())));
+                group.into_iter().for_each(|item| item.answer(Ok(())));
             }
             // One of them is refused: find out which, and write the others.
             Err(error) if error.is_of_batch() => self.write_apart(group),
@@ -197,40 +273,35 @@ impl Writer {
     }
 
     /// One transaction without a thought about single failures: the usual case.
-    fn write_together(&mut self, group: &[Append]) -> Result<()> {
-        if group.iter().any(|append| self.refusal(append).is_some()) {
+    fn write_together(&mut self, group: &mut [Item]) -> Result<()> {
+        if group.iter().any(|item| self.refusal(item).is_some()) {
             return Err(Error::Conflict("an execution in the group has failed".into()));
         }
-        if group.iter().all(|append| append.batch.is_empty()) {
+        if group.iter().all(Item::is_empty) {
             return Ok(());
         }
-        self.transaction(|appliers, connection| {
-            for append in group {
-                let db = Db::made_for(connection, append.tenant)?;
-                appliers.entry(append.tenant).or_default().apply(db, &append.batch)?;
+        self.transaction(|rows| {
+            for item in group {
+                item.run(rows)?;
             }
-            for (tenant, applier) in appliers {
-                applier.flush(Db::made_for(connection, *tenant)?)?;
-            }
-            Ok(())
+            rows.flush()
         })
     }
 
-    /// One transaction with a savepoint for each batch.
-    fn write_apart(&mut self, group: Vec<Append>) {
+    /// One transaction with a savepoint for each item.
+    fn write_apart(&mut self, mut group: Vec<Item>) {
         let mut failed = self.failed.clone();
         let mut results = Vec::with_capacity(group.len());
         let path = self.path.clone();
-        let outcome = self.transaction(|appliers, connection| {
-            for append in &group {
-                let execution = append.execution();
+        let outcome = self.transaction(|rows| {
+            for item in &mut group {
+                let execution = item.execution();
                 let cause = execution.and_then(|id| failed.get(&id));
                 if let Some(cause) = cause {
                     results.push(Err(Error::Aborted { cause: cause.clone() }));
                     continue;
                 }
-                let applier = appliers.entry(append.tenant).or_default();
-                let result = savepoint(applier, connection, append);
+                let result = savepoint(rows, item);
                 if let Err(fault) = result {
                     let error = fault.into_error(&path);
                     if !error.is_of_batch() {
@@ -250,7 +321,7 @@ impl Writer {
             Ok(()) => {
                 crash_point!("after_commit");
                 self.failed = failed;
-                group.into_iter().zip(results).for_each(|(append, result)| answer(append, result));
+                group.into_iter().zip(results).for_each(|(item, result)| item.answer(result));
             }
             Err(error) => self.refuse(group, error),
         }
@@ -258,23 +329,32 @@ impl Writer {
 
     fn transaction(
         &mut self,
-        work: impl FnOnce(&mut HashMap<TenantId, Applier>, &Connection) -> Result<(), Fault>,
+        work: impl FnOnce(&mut SqliteRows<'_>) -> Result<(), Fault>,
     ) -> Result<()> {
         if self.appliers.values().map(Applier::remembered).sum::<usize>() > REMEMBERED_MAX {
             self.appliers.clear();
         }
-        let result = self
+        let mut rows = SqliteRows {
+            connection: &mut self.connection,
+            appliers: &mut self.appliers,
+            clock: &self.clock,
+            wake: false,
+        };
+        let result = rows
             .connection
             .execute_batch("BEGIN IMMEDIATE")
             .map_err(Fault::from)
-            .and_then(|()| work(&mut self.appliers, &self.connection))
+            .and_then(|()| work(&mut rows))
             .map_err(|fault| fault.into_error(&self.path))
             .and_then(|()| {
                 crash_point!("during_commit");
-                self.connection
+                rows.connection
                     .execute_batch("COMMIT")
                     .map_err(|error| commit_error(error, &self.path))
             });
+        if result.is_ok() && rows.wake {
+            self.wakeups.send_modify(|count| *count += 1);
+        }
         if result.is_err() {
             self.appliers.clear();
             if !self.connection.is_autocommit() {
@@ -287,22 +367,22 @@ impl Writer {
 
     /// The whole group failed. After a full or busy disk the next group may
     /// succeed; after anything else nothing more is written.
-    fn refuse(&mut self, group: Vec<Append>, error: Error) {
+    fn refuse(&mut self, group: Vec<Item>, error: Error) {
         let cause = Arc::new(error.clone());
         if !matches!(error, Error::Full { .. } | Error::Locked { .. }) {
             tracing::error!(%error, "the log takes no more writes");
             self.broken = Some(cause.clone());
         }
-        for append in group {
-            if let Some(id) = append.execution() {
+        for item in group {
+            if let Some(id) = item.execution() {
                 self.failed.entry(id).or_insert_with(|| cause.clone());
             }
-            answer(append, Err(error.clone()));
+            item.answer(Err(error.clone()));
         }
     }
 
-    fn refusal(&self, append: &Append) -> Option<&Arc<Error>> {
-        self.failed.get(&append.execution()?)
+    fn refusal(&self, item: &Item) -> Option<&Arc<Error>> {
+        self.failed.get(&item.execution()?)
     }
 
     fn usable(&self) -> Result<()> {
@@ -315,31 +395,28 @@ impl Writer {
     fn collect(&mut self, tenant: TenantId, now: Timestamp) -> Result<Garbage> {
         self.usable()?;
         let mut garbage = Garbage::default();
-        self.transaction(|_, connection| {
-            garbage = maintain::collect(Db::of(connection, tenant)?, now)?;
+        self.transaction(|rows| {
+            garbage = maintain::collect(Db::of(rows.connection, tenant)?, now)?;
             Ok(())
         })?;
         Ok(garbage)
     }
 }
 
-fn answer(append: Append, result: Result<()>) {
-    // Nobody may be waiting; the batch stands all the same.
-    let _ = append.done.send(result);
-}
-
-fn savepoint(applier: &mut Applier, connection: &Connection, append: &Append) -> Result<(), Fault> {
-    let db = Db::made_for(connection, append.tenant)?;
-    connection.execute_batch("SAVEPOINT batch")?;
-    let result = applier.apply(db, &append.batch).and_then(|()| applier.flush(db));
+fn savepoint(rows: &mut SqliteRows<'_>, item: &mut Item) -> Result<(), Fault> {
+    if let Item::Append { tenant, .. } = item {
+        Db::made_for(rows.connection, *tenant)?;
+    }
+    rows.connection.execute_batch("SAVEPOINT item")?;
+    let result = item.run(rows).and_then(|()| rows.flush());
     if result.is_err() {
-        applier.forget();
-        if !connection.is_autocommit() {
-            connection.execute_batch("ROLLBACK TO batch")?;
+        rows.appliers.clear();
+        if !rows.connection.is_autocommit() {
+            rows.connection.execute_batch("ROLLBACK TO item")?;
         }
     }
-    if !connection.is_autocommit() {
-        connection.execute_batch("RELEASE batch")?;
+    if !rows.connection.is_autocommit() {
+        rows.connection.execute_batch("RELEASE item")?;
     }
     result
 }
