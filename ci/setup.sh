@@ -13,6 +13,7 @@ main() {
   require_rust
   install_build_tools
   if [ "${1:-all}" != rust ]; then
+    install_postgresql
     install_python
     make_venv
   fi
@@ -38,6 +39,11 @@ install_build_tools() {
   command -v cc >/dev/null || missing+=(build-essential)
   command -v git >/dev/null || missing+=(git)
   install_or_ask "${missing[@]}"
+}
+
+# The store's tests start servers of their own, from the system's packages.
+install_postgresql() {
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_or_ask postgresql
 }
 
 # Python runs the suite that compares with langgraph.

@@ -189,6 +189,7 @@ fn new_execution(execution: ExecutionId, request: &RunRequest, input: &Value) ->
     Record::Execution(Execution {
         id: execution,
         parent: None,
+        workflow: None,
         thread: request.thread.clone(),
         version: request.version.as_ref().map(|version| version.hash),
         status: ExecutionStatus::Running,

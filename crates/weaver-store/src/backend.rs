@@ -6,22 +6,41 @@ use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Record};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
-use crate::record::{Effect, Entry, Execution, Interrupt, PendingWrite, WorkflowVersion};
-use crate::{CheckpointId, ExecutionId, Lane, Result, Ticket};
+use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
+use crate::{
+    CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue, Result, TenantId, Ticket,
+};
 
 /// An answer that may have to be waited for. Needs no particular runtime.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
+/// Records on their way from a store. Ends after the last, or after an error;
+/// dropping it ends the reading.
+pub type Records = tokio::sync::mpsc::Receiver<Result<Record>>;
+
 /// One kind of store. Reads see what is durable: a batch is visible to all of
 /// them once its ticket has said `Ok`, whole.
 pub trait Backend: Send + Sync {
-    /// Hands a batch over to be written. Never waits; the order of calls is the
-    /// order on disk. Once this returns, the batch is on its way whatever happens
+    /// The same store as another tenant sees it. They share what is behind it,
+    /// and nothing else.
+    fn for_tenant(&self, tenant: TenantId) -> Arc<dyn Backend>;
+
+    /// Whose handle this is.
+    fn tenant(&self) -> TenantId;
+
+    /// The tenants that have written, in no particular order. The only thing that
+    /// a handle says of others: for who runs the house, never for its guests.
+    fn tenants(&self) -> Pending<'_, Vec<TenantId>>;
+
+    /// Hands a batch over to be written. Never waits. Batches of one execution
+    /// become durable in the order of these calls; so do batches of no execution
+    /// among themselves. Between different ones a store may choose the order,
+    /// unless one was awaited before the other was handed over. Once this returns, the batch is on its way whatever happens
     /// to the ticket. Between batches await [`Backend::room`].
     fn append(&self, batch: Batch) -> Ticket;
 
@@ -40,11 +59,23 @@ pub trait Backend: Send + Sync {
     /// One execution.
     fn execution(&self, id: ExecutionId) -> Pending<'_, Option<Execution>>;
 
+    /// Who drives an execution; nothing when there is no such execution.
+    fn lease(&self, id: ExecutionId) -> Pending<'_, Option<Lease>>;
+
     /// Executions, newest first.
     fn executions(&self, query: ExecutionQuery) -> Pending<'_, Vec<Execution>>;
 
     /// Threads, those with the newest execution first; limit 0 means 100.
     fn threads(&self, limit: usize) -> Pending<'_, Vec<ThreadInfo>>;
+
+    /// Threads whose executions have all ended before a time, by name, starting after
+    /// a name.
+    fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Arc<str>>>;
 
     /// Where an execution's log ends; sequence 0 when it has no entry.
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head>;
@@ -91,6 +122,12 @@ pub trait Backend: Send + Sync {
     /// Interrupts of a thread, oldest first; with `open_only` those without answer.
     fn interrupts(&self, thread: Arc<str>, open_only: bool) -> Pending<'_, Vec<Interrupt>>;
 
+    /// The request that took effect under a key.
+    fn idempotency(&self, key: IdempotencyKey) -> Pending<'_, Option<Idempotency>>;
+
+    /// The queue, that of all tenants: for those who run the work.
+    fn queue(&self) -> &dyn Queue;
+
     /// A memory, unless its time is over at `now`.
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>>;
 
@@ -107,9 +144,15 @@ pub trait Backend: Send + Sync {
     /// What the node cache holds for a key, unless its time is over at `now`.
     fn cached(&self, key: Hash, now: Timestamp) -> Pending<'_, Option<Vec<u8>>>;
 
-    /// Frees what nothing names and what is over at `now`.
+    /// Frees what nothing of this tenant names and what is over at `now`.
     fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage>;
 
-    /// Checks everything: the file, every hash chain, every blob. Slow.
+    /// Everything of this tenant as it is at one moment, as records that make the
+    /// same when they are appended to an empty store in this order. Who drives
+    /// executions is left out: it is true only where it is.
+    fn export(&self) -> Records;
+
+    /// Checks everything of this tenant: every hash chain, every blob; and the
+    /// file, where there is one. Slow.
     fn verify(&self) -> Pending<'_, Verification>;
 }

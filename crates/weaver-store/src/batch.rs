@@ -6,10 +6,10 @@ use weaver_core::{Hash, Timestamp};
 
 use crate::item::{Item, ItemKey};
 use crate::record::{
-    CacheEntry, Checkpoint, Effect, Entry, Execution, ExecutionChange, Interrupt, PendingWrite,
-    State, WorkflowVersion,
+    CacheEntry, Checkpoint, Effect, Entry, Execution, ExecutionChange, Interrupt, LeaseChange,
+    PendingWrite, State, WorkflowVersion,
 };
-use crate::{CheckpointId, ExecutionId, Lane};
+use crate::{CheckpointId, ExecutionId, Idempotency, Lane, Work};
 
 /// Records that become durable together, in order, or not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,10 @@ pub struct Batch {
     /// that execution fail as well, until [`crate::Backend::recover`]. A batch of
     /// no execution stands alone.
     pub execution: Option<ExecutionId>,
+    /// The fence of the batch's writer, if it drives the execution under a lease:
+    /// when the execution has another by now, the batch is refused with
+    /// [`crate::Error::Fenced`].
+    pub fence: Option<u64>,
     /// What to write.
     pub records: Vec<Record>,
 }
@@ -34,6 +38,8 @@ pub enum Record {
     /// An execution goes on with this version of its source. Refused for an execution
     /// that does not exist.
     Pin(ExecutionId, Hash),
+    /// An execution is taken, kept or let go by who drives it.
+    Lease(LeaseChange),
     /// A line of an execution's log.
     Entry(Entry),
     /// A checkpoint.
@@ -67,17 +73,34 @@ pub enum Record {
     ClearCache,
     /// Forget a thread with everything that belongs to it.
     ForgetThread(Arc<str>),
+    /// The same, if all of its executions have ended before a time; nothing otherwise.
+    ForgetIdleThread {
+        /// Which thread.
+        thread: Arc<str>,
+        /// The time.
+        before: Timestamp,
+    },
+    /// A change of the queue.
+    Work(Work),
+    /// The batch takes effect once. First in its batch.
+    Idempotency(Idempotency),
 }
 
 impl Batch {
     /// A batch of an execution.
     pub fn of(execution: ExecutionId) -> Self {
-        Batch { execution: Some(execution), records: Vec::new() }
+        Batch { execution: Some(execution), ..Batch::default() }
     }
 
     /// A batch that belongs to no execution.
     pub fn standalone() -> Self {
         Batch::default()
+    }
+
+    /// The same, from a writer that holds the execution with this fence.
+    pub fn fenced(mut self, fence: u64) -> Self {
+        self.fence = Some(fence);
+        self
     }
 
     /// Adds a record.
@@ -97,6 +120,14 @@ impl Batch {
         self.records.is_empty()
     }
 
+    /// Refuses names that not every kind of store can keep.
+    pub(crate) fn check(&self) -> crate::Result<()> {
+        match self.records.iter().flat_map(Record::names).find(|name| name.contains('\0')) {
+            None => Ok(()),
+            Some(name) => Err(crate::Error::Invalid(format!("{name:?} holds a NUL character"))),
+        }
+    }
+
     /// Roughly how many bytes the batch takes in memory.
     pub fn size(&self) -> usize {
         64 + self.records.iter().map(Record::size).sum::<usize>()
@@ -104,6 +135,47 @@ impl Batch {
 }
 
 impl Record {
+    /// What the record is found by, and other short texts.
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Record::Execution(execution) => {
+                execution.workflow.as_deref().into_iter().chain([&*execution.thread]).collect()
+            }
+            Record::Work(work) => work.names(),
+            Record::Idempotency(Idempotency { key, .. }) => {
+                vec![&*key.caller, &*key.route, &*key.key]
+            }
+            Record::Entry(entry) => vec![&*entry.namespace, &*entry.kind],
+            Record::Checkpoint(Checkpoint { lane, .. }) | Record::DropPendingWrites(lane, _) => {
+                vec![&*lane.thread, &*lane.namespace]
+            }
+            Record::PendingWrite(write) => {
+                vec![&*write.lane.thread, &*write.lane.namespace, &*write.task]
+            }
+            Record::Effect(Effect { lane, task, kind, key, .. }) => {
+                vec![&*lane.thread, &*lane.namespace, &**task, &**kind, &**key]
+            }
+            Record::Interrupt(Interrupt { lane, id, task, .. }) => {
+                vec![&*lane.thread, &*lane.namespace, &**id, &**task]
+            }
+            Record::Answer { lane, interrupt, .. } => {
+                vec![&*lane.thread, &*lane.namespace, &**interrupt]
+            }
+            Record::Item(Item { key, .. }) | Record::ForgetItem(key) => {
+                key.namespace.iter().map(String::as_str).chain([&*key.key]).collect()
+            }
+            Record::Lease(change) => change.lease.owner.as_deref().into_iter().collect(),
+            Record::ForgetThread(thread) | Record::ForgetIdleThread { thread, .. } => {
+                vec![&**thread]
+            }
+            Record::Version(_)
+            | Record::Pin(..)
+            | Record::ExecutionChange(_)
+            | Record::Cache(_)
+            | Record::ClearCache => Vec::new(),
+        }
+    }
+
     fn size(&self) -> usize {
         let payload = match self {
             Record::Version(version) => version.source.len(),
@@ -122,10 +194,15 @@ impl Record {
             Record::Answer { answer, .. } => answer.len(),
             Record::Item(item) => item.value.approximate_size(),
             Record::Cache(entry) => entry.payload.len(),
-            Record::DropPendingWrites(..)
+            Record::Work(Work::Cancel(cancel)) => cancel.payload.len(),
+            Record::Idempotency(once) => once.answer.len(),
+            Record::Work(_)
+            | Record::DropPendingWrites(..)
+            | Record::Lease(_)
             | Record::ForgetItem(_)
             | Record::ClearCache
             | Record::Pin(..)
+            | Record::ForgetIdleThread { .. }
             | Record::ForgetThread(_) => 0,
         };
         payload + 256
@@ -142,11 +219,17 @@ macro_rules! record_from {
     )*};
 }
 
-record_from! { Execution, ExecutionChange, Entry, Checkpoint, PendingWrite, Effect, Interrupt, Item }
+record_from! { Execution, ExecutionChange, Entry, Checkpoint, PendingWrite, Effect, Interrupt, Item, Work, Idempotency }
 
 impl From<WorkflowVersion> for Record {
     fn from(version: WorkflowVersion) -> Self {
         Record::Version(version)
+    }
+}
+
+impl From<LeaseChange> for Record {
+    fn from(change: LeaseChange) -> Self {
+        Record::Lease(change)
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::ExecutionId;
+
 /// Why the store could not do what it was asked. Cloned to every ticket that
 /// shares a failed transaction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +73,76 @@ pub enum Error {
     /// same execution.
     #[error("{0}")]
     Conflict(String),
+    /// The database server cannot be reached, or the connection to it broke before
+    /// anything was asked to be final. Nothing of the batch was saved.
+    #[error("cannot reach {server}: {reason}")]
+    Unreachable {
+        /// Which server, without the password.
+        server: Arc<str>,
+        /// What the system or the server said.
+        reason: String,
+    },
+    /// The database server does not let the user in, or not at what is needed.
+    #[error("{server} refuses: {reason}")]
+    Refused {
+        /// Which server.
+        server: Arc<str>,
+        /// What it said.
+        reason: String,
+    },
+    /// The database server is older than what the store needs.
+    #[error("{server} is PostgreSQL {found}, and 15 or later is needed")]
+    ServerTooOld {
+        /// Which server.
+        server: Arc<str>,
+        /// Its version.
+        found: String,
+    },
+    /// The database takes no writes: it is a copy, or was told so.
+    #[error("{server} is read-only: {reason}")]
+    ReadOnly {
+        /// Which server.
+        server: Arc<str>,
+        /// What it said.
+        reason: String,
+    },
+    /// Somebody held a lock, or the server was at work, for longer than was waited.
+    #[error("{server} is busy: {reason}")]
+    Busy {
+        /// Which server.
+        server: Arc<str>,
+        /// What it said.
+        reason: String,
+    },
+    /// The database has an older schema, or none, and may not be migrated now.
+    #[error("{server} has schema version {found}, and {supported} is needed")]
+    OlderSchema {
+        /// Which server.
+        server: Arc<str>,
+        /// Its schema version, 0 for none.
+        found: u32,
+        /// The version that is needed.
+        supported: u32,
+    },
+    /// Somebody else has taken the execution over since this batch's holder did:
+    /// its fence is not the execution's. Nothing of the batch was saved; the
+    /// holder must stop.
+    #[error("execution {execution} was taken over: its fence is {found}, not {held}")]
+    Fenced {
+        /// Which execution.
+        execution: ExecutionId,
+        /// The fence that the batch came with.
+        held: u64,
+        /// The fence that counts.
+        found: u64,
+    },
+    /// A request came under an idempotency key that another request has used.
+    /// Nothing was done.
+    #[error("the idempotency key `{key}` was used for another request")]
+    KeyReused {
+        /// The caller's key.
+        key: Arc<str>,
+    },
     /// The request itself makes no sense; nothing was tried.
     #[error("{0}")]
     Invalid(String),
@@ -116,19 +188,37 @@ impl Error {
         }
     }
 
+    /// Whether the batch itself is to blame, so that others beside it may succeed.
+    pub(crate) fn is_of_batch(&self) -> bool {
+        matches!(self, Error::Conflict(_) | Error::Fenced { .. } | Error::Invalid(_))
+    }
+
     /// Whether the same call may be made again as it is, with hope. Before a batch
     /// of an execution is appended again, [`crate::Backend::recover`] it.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Error::Locked { .. } | Error::Full { .. })
+        matches!(
+            self,
+            Error::Locked { .. }
+                | Error::Full { .. }
+                | Error::Unreachable { .. }
+                | Error::Busy { .. }
+                | Error::ReadOnly { .. }
+        )
     }
 
     /// Whether the store as a whole takes no more writes after this and has to
     /// be opened again.
     pub fn is_fatal(&self) -> bool {
         match self {
-            Error::Conflict(_) | Error::Invalid(_) | Error::Full { .. } | Error::Locked { .. } => {
-                false
-            }
+            Error::Conflict(_)
+            | Error::Fenced { .. }
+            | Error::KeyReused { .. }
+            | Error::Invalid(_)
+            | Error::Full { .. }
+            | Error::Locked { .. }
+            | Error::Unreachable { .. }
+            | Error::Busy { .. }
+            | Error::ReadOnly { .. } => false,
             Error::Aborted { cause } => cause.is_fatal(),
             _ => true,
         }
@@ -145,6 +235,14 @@ impl Error {
             Error::Corrupt { .. } => "store_corrupt",
             Error::Full { .. } => "store_full",
             Error::Conflict(_) => "store_conflict",
+            Error::Unreachable { .. } => "store_unreachable",
+            Error::Refused { .. } => "store_refused",
+            Error::ServerTooOld { .. } => "store_server_too_old",
+            Error::ReadOnly { .. } => "store_read_only",
+            Error::Busy { .. } => "store_busy",
+            Error::OlderSchema { .. } => "store_older",
+            Error::Fenced { .. } => "store_fenced",
+            Error::KeyReused { .. } => "store_key_reused",
             Error::Invalid(_) => "store_invalid",
             Error::Aborted { .. } => "store_aborted",
             Error::UnknownCommit { .. } => "store_unknown_commit",
@@ -178,6 +276,16 @@ impl Error {
             }
             Error::Aborted { cause } => return cause.help(),
             Error::UnknownCommit { .. } => "run again: the log is read first, nothing is doubled",
+            Error::KeyReused { .. } => "give each request a key of its own",
+            Error::Unreachable { .. } => {
+                "see that the server runs and that the URL's host and port are right"
+            }
+            Error::Refused { .. } => "see that the URL's user, password and database are right",
+            Error::ServerTooOld { .. } => "use a server of PostgreSQL 15 or later",
+            Error::ReadOnly { .. } => "name the server that takes writes in the URL",
+            Error::Busy { .. } => "run again; everything acknowledged before is safe",
+            Error::OlderSchema { .. } => "run `agentweaver migrate` with the schema's owner",
+            Error::Fenced { .. } => "nothing: the new holder goes on with the execution",
             Error::Conflict(_) | Error::Invalid(_) | Error::Closed | Error::Io { .. } => {
                 return None;
             }

@@ -1,6 +1,8 @@
 //! [`Faults`]: a store that fails as real ones do, by seed, for tests of those
 //! who use it.
 
+mod queue;
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,13 +10,16 @@ use std::task::Poll;
 
 use weaver_core::{Hash, Timestamp};
 
-use crate::backend::{Backend, Pending};
+use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
-use crate::record::{Effect, Entry, Execution, Interrupt, PendingWrite, WorkflowVersion};
-use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, Store, Ticket};
+use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
+use crate::{
+    Batch, CheckpointId, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue, Store,
+    TenantId, Ticket,
+};
 
 /// How often what goes wrong, in thousandths of the calls. The same seed and the
 /// same order of calls give the same faults.
@@ -37,7 +42,7 @@ impl Faults {
     pub fn wrap(self, store: Store) -> Store {
         // A generator that starts at 0 stays there.
         let random = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let state = Mutex::new(State { random, failed: HashMap::new() });
+        let state = Arc::new(Mutex::new(State { random, failed: HashMap::new() }));
         Store::from_backend(Faulty { store, faults: self, state })
     }
 }
@@ -45,13 +50,13 @@ impl Faults {
 struct Faulty {
     store: Store,
     faults: Faults,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
     random: u64,
     /// Executions whose later batches are refused, as the contract says.
-    failed: HashMap<ExecutionId, Arc<Error>>,
+    failed: HashMap<(TenantId, ExecutionId), Arc<Error>>,
 }
 
 impl State {
@@ -99,9 +104,22 @@ impl Faulty {
 }
 
 impl Backend for Faulty {
+    fn for_tenant(&self, tenant: TenantId) -> Arc<dyn Backend> {
+        let (store, state) = (self.store.for_tenant(tenant), self.state.clone());
+        Arc::new(Faulty { store, faults: self.faults, state })
+    }
+
+    fn tenant(&self) -> TenantId {
+        self.store.tenant()
+    }
+
+    fn tenants(&self) -> Pending<'_, Vec<TenantId>> {
+        self.read(self.store.tenants())
+    }
+
     fn append(&self, batch: Batch) -> Ticket {
         let mut state = self.state();
-        if let Some(cause) = batch.execution.and_then(|id| state.failed.get(&id)) {
+        if let Some(cause) = batch.execution.and_then(|id| state.failed.get(&(self.tenant(), id))) {
             return Ticket::ready(Err(Error::Aborted { cause: cause.clone() }));
         }
         let refused = state.happens(self.faults.refuse_per_mille);
@@ -113,7 +131,7 @@ impl Backend for Faulty {
             _ => None,
         };
         if let (Some(id), Some(error)) = (batch.execution, &error) {
-            state.failed.insert(id, Arc::new(error.clone()));
+            state.failed.insert((self.tenant(), id), Arc::new(error.clone()));
         }
         let written = (!refused).then(|| self.store.append(batch));
         Ticket::from_future(async move {
@@ -130,7 +148,7 @@ impl Backend for Faulty {
     }
 
     fn recover(&self, execution: ExecutionId) -> Pending<'_, ()> {
-        self.state().failed.remove(&execution);
+        self.state().failed.remove(&(self.tenant(), execution));
         self.store.recover(execution)
     }
 
@@ -142,12 +160,25 @@ impl Backend for Faulty {
         self.read(self.store.execution(id))
     }
 
+    fn lease(&self, id: ExecutionId) -> Pending<'_, Option<Lease>> {
+        self.read(self.store.lease(id))
+    }
+
     fn executions(&self, query: ExecutionQuery) -> Pending<'_, Vec<Execution>> {
         self.read(self.store.executions(query))
     }
 
     fn threads(&self, limit: usize) -> Pending<'_, Vec<ThreadInfo>> {
         self.read(self.store.threads(limit))
+    }
+
+    fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Arc<str>>> {
+        self.read(self.store.idle_threads(before, after, limit))
     }
 
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
@@ -203,6 +234,14 @@ impl Backend for Faulty {
         self.read(self.store.interrupts(thread, open_only))
     }
 
+    fn idempotency(&self, key: IdempotencyKey) -> Pending<'_, Option<Idempotency>> {
+        self.read(self.store.idempotency(key))
+    }
+
+    fn queue(&self) -> &dyn Queue {
+        self
+    }
+
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>> {
         self.read(self.store.item(key, now))
     }
@@ -225,6 +264,10 @@ impl Backend for Faulty {
 
     fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage> {
         self.store.collect_garbage(now)
+    }
+
+    fn export(&self) -> Records {
+        self.store.export()
     }
 
     fn verify(&self) -> Pending<'_, Verification> {

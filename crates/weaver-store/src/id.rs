@@ -44,6 +44,18 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
+    /// Names a tenant: a customer, or the one user of an embedded store. Nothing
+    /// of one is seen, changed or proven to exist by another.
+    TenantId
+}
+
+impl TenantId {
+    /// The tenant of a store that has only one.
+    pub const LOCAL: TenantId =
+        TenantId(Uuid::from_u128(0x6c6f_6361_6c00_8000_8000_0000_0000_0001));
+}
+
+uuid_id! {
     /// Names one execution of a workflow.
     ExecutionId
 }

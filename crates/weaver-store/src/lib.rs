@@ -2,8 +2,13 @@
 //! state, pending task writes, effects, waits for people, long-term memory and
 //! a node cache.
 //!
+//! And the queue: which executions and tasks are to be worked on, by whom, when.
+//!
 //! Start with [`Store`]: [`Store::open_sqlite`] or [`Store::in_memory`], then
 //! [`Backend::append`] a [`Batch`] of [`Record`]s and await its [`Ticket`].
+//!
+//! Work is queued with [`Store::submit`] and moved about with [`Queue`], which
+//! [`Backend::queue`] gives.
 //!
 //! Invariants:
 //! - The store does not know what a graph is. Payloads are bytes made by others.
@@ -12,11 +17,14 @@
 //!   execution fails too, so what is kept never has a hole.
 //! - Entries of an execution are numbered from 1 without gaps and chained by
 //!   hash; checkpoints are chained to their parents by hash and never changed.
+//! - A handle is that of one tenant, and nothing of another's can be named with it.
 //! - All SQL of the product is in this crate.
 
 mod backend;
 mod batch;
+mod copy;
 pub mod crash;
+mod encode;
 mod error;
 mod faulty;
 mod hash;
@@ -24,26 +32,42 @@ mod id;
 mod item;
 mod memory;
 mod meter;
+mod pack;
+mod place;
+mod postgres;
 mod query;
+mod queue;
 mod record;
+mod retention;
 mod sqlite;
 mod store;
 mod ticket;
 
-pub use backend::{Backend, Pending};
+pub use backend::{Backend, Pending, Records};
 pub use batch::{Batch, Record};
+pub use copy::{Copied, Progress, copy};
 pub use error::Error;
 pub use faulty::Faults;
-pub use id::{CheckpointId, ExecutionId, Lane};
+pub use id::{CheckpointId, ExecutionId, Lane, TenantId};
 pub use item::{Condition, Filter, Item, ItemKey, ItemSearch, NamespaceSearch, Operator};
 pub use meter::SnapshotMeter;
+pub use place::{Place, Schema};
+pub use postgres::PostgresOptions;
 pub use query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Problem, ThreadInfo, Verification,
 };
+pub use queue::{
+    Accepted, Budget, BudgetKey, Cancel, Cancelled, Claim, ClaimRequest, Clock, ConcurrencyKey,
+    DeadLetter, Decision, Enqueue, Held, Idempotency, IdempotencyKey, Limit, Missed, Park, Plan,
+    Priority, Promoted, Queue, ROUTE_DRIVE, Rate, Reaped, Reservation, Reserved, Schedule,
+    ScheduleKey, Scope, Submission, Wakeups, Work, WorkInfo, WorkKey, WorkState,
+};
 pub use record::{
     CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange,
-    ExecutionStatus, Interrupt, PendingWrite, Source, State, Totals, WorkflowVersion,
+    ExecutionStatus, Interrupt, Lease, LeaseChange, PendingWrite, Source, State, Totals,
+    WorkflowVersion,
 };
+pub use retention::{Retained, Retention};
 pub use store::{OpenOptions, Store};
 pub use ticket::{Ticket, block_on};
 

@@ -2,41 +2,99 @@
 //! that the others are compared with.
 
 mod apply;
+mod queue;
+mod queue_books;
+mod queue_rows;
 mod tables;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::mpsc::channel;
+use tokio::sync::watch;
 use weaver_core::{Hash, Timestamp};
 
+use self::queue::QueueTables;
 use self::tables::Tables;
-use crate::backend::{Backend, Pending};
+use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch, cut_namespaces, path_text};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
-use crate::record::{Effect, Entry, Execution, Interrupt, PendingWrite, WorkflowVersion};
-use crate::{Batch, CheckpointId, Error, ExecutionId, Lane, Result, Ticket};
+use crate::queue::{Operation, Transact};
+use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
+use crate::{
+    Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue,
+    Result, TenantId, Ticket, Wakeups,
+};
 
-/// A store that is gone when dropped.
-#[derive(Default)]
+/// A store that is gone when dropped, as one tenant sees it.
 pub(crate) struct Memory {
-    inner: Mutex<Inner>,
+    world: Arc<Mutex<World>>,
+    /// Counts the changes of the queue that are worth a look.
+    wakeups: Arc<watch::Sender<u64>>,
+    clock: Clock,
+    tenant: TenantId,
+}
+
+/// All that is kept. Behind one lock, because the queue is one for all tenants.
+#[derive(Default)]
+struct World {
+    tenants: HashMap<TenantId, Tenant>,
+    queue: QueueTables,
 }
 
 #[derive(Default)]
-struct Inner {
+struct Tenant {
     tables: Tables,
     failed: HashMap<ExecutionId, Arc<Error>>,
+    written: bool,
 }
 
 impl Memory {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    /// An empty store.
+    pub(crate) fn open(clock: Clock) -> Arc<dyn Backend> {
+        Arc::new(Memory {
+            world: Arc::default(),
+            wakeups: Arc::new(watch::Sender::new(0)),
+            clock,
+            tenant: TenantId::LOCAL,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_tenant<T>(&self, work: impl FnOnce(&mut Tenant) -> T) -> T {
+        work(self.lock().tenants.entry(self.tenant).or_default())
     }
 
     fn read<T: Send + 'static>(&self, query: impl FnOnce(&Tables) -> T) -> Pending<'static, T> {
-        ready(Ok(query(&self.lock().tables)))
+        ready(Ok(self.with_tenant(|tenant| query(&tenant.tables))))
+    }
+
+    /// Tells those who wait for work, if there was a change.
+    fn wake_if(&self, world: &mut World) {
+        if std::mem::take(&mut world.queue.wake) {
+            self.wakeups.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn write(&self, batch: Batch) -> Result<()> {
+        let (execution, mut world) = (batch.execution, self.lock());
+        let tenant = world.tenants.entry(self.tenant).or_default();
+        if let Some(cause) = execution.and_then(|id| tenant.failed.get(&id)) {
+            return Err(Error::Aborted { cause: cause.clone() });
+        }
+        tenant.written = true;
+        let result = world.apply(self.tenant, &self.clock, batch);
+        if let (Err(error), Some(id)) = (&result, execution) {
+            let tenant = world.tenants.entry(self.tenant).or_default();
+            tenant.failed.insert(id, Arc::new(error.clone()));
+        }
+        self.wake_if(&mut world);
+        result
     }
 }
 
@@ -44,24 +102,45 @@ fn ready<T: Send + 'static>(result: Result<T>) -> Pending<'static, T> {
     Box::pin(std::future::ready(result))
 }
 
-impl Inner {
-    fn append(&mut self, batch: Batch) -> Result<()> {
-        let cause = batch.execution.and_then(|id| self.failed.get(&id));
-        if let Some(cause) = cause {
-            return Err(Error::Aborted { cause: cause.clone() });
-        }
-        let execution = batch.execution;
-        self.tables.apply(batch).inspect_err(|error| {
-            if let Some(id) = execution {
-                self.failed.insert(id, Arc::new(error.clone()));
-            }
-        })
+impl Transact for Memory {
+    fn transact<O: Operation>(&self, operation: O) -> Pending<'_, O::Output> {
+        let mut world = self.lock();
+        let result = world.operate(&self.clock, &operation);
+        self.wake_if(&mut world);
+        ready(result)
+    }
+
+    fn wakeups(&self) -> Wakeups {
+        Wakeups::new(self.wakeups.subscribe())
     }
 }
 
 impl Backend for Memory {
+    fn for_tenant(&self, tenant: TenantId) -> Arc<dyn Backend> {
+        Arc::new(Memory {
+            world: self.world.clone(),
+            wakeups: self.wakeups.clone(),
+            clock: self.clock.clone(),
+            tenant,
+        })
+    }
+
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn tenants(&self) -> Pending<'_, Vec<TenantId>> {
+        let world = self.lock();
+        let written = world.tenants.iter().filter(|(_, tenant)| tenant.written);
+        ready(Ok(written.map(|(id, _)| *id).collect()))
+    }
+
+    fn queue(&self) -> &dyn Queue {
+        self
+    }
+
     fn append(&self, batch: Batch) -> Ticket {
-        Ticket::ready(self.lock().append(batch))
+        Ticket::ready(self.write(batch))
     }
 
     fn room(&self) -> Pending<'_, ()> {
@@ -69,7 +148,7 @@ impl Backend for Memory {
     }
 
     fn recover(&self, execution: ExecutionId) -> Pending<'_, ()> {
-        self.lock().failed.remove(&execution);
+        self.with_tenant(|tenant| tenant.failed.remove(&execution));
         ready(Ok(()))
     }
 
@@ -81,12 +160,28 @@ impl Backend for Memory {
         self.read(|tables| tables.executions.get(&id).cloned())
     }
 
+    fn lease(&self, id: ExecutionId) -> Pending<'_, Option<Lease>> {
+        self.read(|tables| {
+            tables.executions.get(&id)?;
+            Some(tables.leases.get(&id).cloned().unwrap_or_default())
+        })
+    }
+
     fn executions(&self, query: ExecutionQuery) -> Pending<'_, Vec<Execution>> {
         self.read(|tables| tables.list_executions(&query))
     }
 
     fn threads(&self, limit: usize) -> Pending<'_, Vec<ThreadInfo>> {
         self.read(|tables| tables.list_threads(limit))
+    }
+
+    fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Arc<str>>> {
+        self.read(|tables| tables.idle_threads(before, after, limit))
     }
 
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
@@ -150,6 +245,10 @@ impl Backend for Memory {
         })
     }
 
+    fn idempotency(&self, key: IdempotencyKey) -> Pending<'_, Option<Idempotency>> {
+        self.read(|tables| tables.idempotency.get(&key).cloned())
+    }
+
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>> {
         if let Err(error) = path_text(&key.namespace) {
             return ready(Err(error));
@@ -183,7 +282,17 @@ impl Backend for Memory {
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage> {
-        ready(Ok(self.lock().tables.collect_garbage(now)))
+        ready(Ok(self.with_tenant(|tenant| tenant.tables.collect_garbage(now))))
+    }
+
+    fn export(&self) -> Records {
+        let everything = self.with_tenant(|tenant| tenant.tables.everything());
+        let (out, records) = channel(everything.len().max(1));
+        for record in everything {
+            // There is room for all, and nobody has closed it yet.
+            let _ = out.try_send(Ok(record));
+        }
+        records
     }
 
     fn verify(&self) -> Pending<'_, Verification> {

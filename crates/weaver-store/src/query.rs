@@ -13,6 +13,8 @@ use crate::{CheckpointId, ExecutionId, Lane, SnapshotMeter};
 pub struct ExecutionQuery {
     /// Only of this thread.
     pub thread: Option<Arc<str>>,
+    /// Only of this workflow.
+    pub workflow: Option<Arc<str>>,
     /// Only in this state.
     pub status: Option<ExecutionStatus>,
     /// Only such as began (were appended) before this one.

@@ -26,10 +26,14 @@ pub struct WorkflowVersion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionStatus {
+    /// Accepted; nobody works on it yet.
+    Queued,
     /// At work, or its process died.
     Running,
     /// Waits for a person, a timer or a decision.
     Waiting,
+    /// Somebody stopped it for a while.
+    Paused,
     /// Ended well.
     Completed,
     /// Ended with an error.
@@ -42,8 +46,10 @@ impl ExecutionStatus {
     /// The stored word.
     pub fn as_str(self) -> &'static str {
         match self {
+            ExecutionStatus::Queued => "queued",
             ExecutionStatus::Running => "running",
             ExecutionStatus::Waiting => "waiting",
+            ExecutionStatus::Paused => "paused",
             ExecutionStatus::Completed => "completed",
             ExecutionStatus::Failed => "failed",
             ExecutionStatus::Cancelled => "cancelled",
@@ -53,7 +59,15 @@ impl ExecutionStatus {
     /// Reads the stored word.
     pub fn parse(word: &str) -> Option<Self> {
         use ExecutionStatus::*;
-        [Running, Waiting, Completed, Failed, Cancelled].into_iter().find(|s| s.as_str() == word)
+        [Queued, Running, Waiting, Paused, Completed, Failed, Cancelled]
+            .into_iter()
+            .find(|s| s.as_str() == word)
+    }
+
+    /// Whether it is over.
+    pub fn is_end(self) -> bool {
+        use ExecutionStatus::*;
+        matches!(self, Completed | Failed | Cancelled)
     }
 }
 
@@ -75,6 +89,8 @@ pub struct Execution {
     pub parent: Option<ExecutionId>,
     /// The thread whose state it works on.
     pub thread: Arc<str>,
+    /// The name of the workflow that it is of, for lists and limits.
+    pub workflow: Option<Arc<str>>,
     /// The version of the source that it is pinned to; nothing for a graph built in code.
     pub version: Option<Hash>,
     /// How it stands.
@@ -104,6 +120,43 @@ pub struct ExecutionChange {
     pub error: Option<Vec<u8>>,
     /// The sums so far.
     pub totals: Totals,
+}
+
+/// Who drives an execution. `default()` for nobody, ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lease {
+    /// The holder; nobody when it is free.
+    pub owner: Option<Arc<str>>,
+    /// From when on another may take it.
+    pub until: Option<Timestamp>,
+    /// Which holder this is: one more with each taking, and never less. A batch
+    /// with another fence ([`crate::Batch::fence`]) is refused.
+    pub fence: u64,
+}
+
+/// An execution is taken (a fence one above the stored one), or kept or let go by
+/// its holder (the stored fence). An older fence is refused with
+/// [`crate::Error::Fenced`], a newer one is a conflict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseChange {
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// How it is held from now on.
+    pub lease: Lease,
+}
+
+impl LeaseChange {
+    /// Whether the change may follow a stored fence.
+    pub(crate) fn check(&self, found: u64) -> crate::Result<()> {
+        let (execution, held) = (self.execution, self.lease.fence);
+        match held.checked_sub(found) {
+            None => Err(crate::Error::Fenced { execution, held, found }),
+            Some(0 | 1) => Ok(()),
+            Some(_) => Err(crate::Error::Conflict(format!(
+                "execution {execution} cannot be taken with fence {held}: its fence is {found}"
+            ))),
+        }
+    }
 }
 
 /// One line of an execution's log.

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::memory::Memory;
+use crate::postgres::{Postgres, PostgresOptions};
 use crate::sqlite::Sqlite;
-use crate::{Backend, Result};
+use crate::{Backend, Clock, Result, TenantId};
 
 /// A handle to a store of any kind; clones share it. What it can do is
 /// documented at [`Backend`], to which it dereferences.
@@ -24,11 +25,17 @@ pub struct OpenOptions {
     /// The file grows to about this many bytes; beyond, writes fail with
     /// [`crate::Error::Full`]. `None` for as much as the disk holds.
     pub file_bytes_max: Option<u64>,
+    /// What is added to the time of timers and leases; nothing but in tests.
+    pub clock: Clock,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        OpenOptions { queue_bytes_max: 16 * 1024 * 1024, file_bytes_max: None }
+        OpenOptions {
+            queue_bytes_max: 16 * 1024 * 1024,
+            file_bytes_max: None,
+            clock: Clock::default(),
+        }
     }
 }
 
@@ -46,9 +53,28 @@ impl Store {
         Ok(Store(Sqlite::open_read_only(dir.as_ref())?))
     }
 
+    /// Opens the store in a PostgreSQL database (`postgres://user@host/name`). Its
+    /// tables are in the schema `agentweaver`, or the one of `?schema=…`; the
+    /// connection is encrypted if the URL asks for it (`?sslmode=require`), and then
+    /// the server's certificate is checked. Any number of processes may have it open.
+    pub fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self> {
+        Ok(Store(Postgres::open(url, options)?))
+    }
+
     /// A store that is gone with its last handle.
     pub fn in_memory() -> Self {
-        Store::from_backend(Memory::default())
+        Store::in_memory_at(Clock::default())
+    }
+
+    /// The same, with a clock that a test moves.
+    pub fn in_memory_at(clock: Clock) -> Self {
+        Store(Memory::open(clock))
+    }
+
+    /// The same store as another tenant sees it; a store is opened as
+    /// [`crate::TenantId::LOCAL`].
+    pub fn for_tenant(&self, tenant: TenantId) -> Self {
+        Store(self.0.for_tenant(tenant))
     }
 
     /// Any other kind of store.

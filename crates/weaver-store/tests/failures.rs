@@ -163,7 +163,7 @@ fn a_newer_schema_is_refused() {
     newer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     drop(newer);
     let error = refusal(&dir);
-    assert!(matches!(error, Error::NewerSchema { found: 99, supported: 1, .. }), "{error:?}");
+    assert!(matches!(error, Error::NewerSchema { found: 99, supported: 3, .. }), "{error:?}");
     let error = Store::open_sqlite_read_only(dir.path()).unwrap_err();
     assert!(matches!(error, Error::NewerSchema { .. }), "{error:?}");
 }
@@ -443,4 +443,28 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> bool {
         std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_ready())
     })
     .await
+}
+
+#[test]
+fn a_file_of_before_tenants_belongs_to_the_local_tenant() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = Connection::open(file(&dir)).unwrap();
+    old.pragma_update(None, "application_id", 0x4167_5776).unwrap();
+    old.execute_batch(
+        "CREATE TABLE schema_migrations
+            (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT;
+         INSERT INTO schema_migrations VALUES (1, 'log', 0)",
+    )
+    .unwrap();
+    old.execute_batch(include_str!("../migrations/sqlite/0001_log.sql")).unwrap();
+    old.execute_batch(
+        "INSERT INTO items VALUES (1, 'a' || char(31), 'k', '{\"n\":1}', 1, 1, NULL)",
+    )
+    .unwrap();
+    drop(old);
+    // Looking at it is enough to bring it up to date.
+    let store = Store::open_sqlite_read_only(dir.path()).unwrap();
+    assert_eq!(get(store.search_items(ItemSearch::default(), at(1))).len(), 1);
+    let guest = store.for_tenant(TenantId::generate());
+    assert_eq!(get(guest.search_items(ItemSearch::default(), at(1))), []);
 }

@@ -3,31 +3,34 @@
 //! durable must be there when the directory is opened again, nothing of a batch
 //! may be there without the rest, and every chain must hold.
 //!
-//! The process to be killed is this binary, started with a directory.
+//! The process to be killed is this binary, started with the place of a store.
 
+#[path = "support/postgres.rs"]
+mod server;
 mod support;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use support::*;
 use weaver_store::*;
 
 /// Tells the started process where to work.
-const DIR: &str = "WEAVER_STORE_KILL_DIR";
+const PLACE: &str = "WEAVER_STORE_KILL_PLACE";
 /// How many batches each writer of the started process appends.
 const BATCHES: &str = "WEAVER_STORE_KILL_BATCHES";
 
 const WRITERS: u128 = 2;
 const RANDOM_KILLS: u64 = 100;
-/// A new directory after so many kills: checking reads everything each time.
-const KILLS_PER_DIR: u64 = 10;
+/// A process on PostgreSQL takes longer to start.
+const RANDOM_KILLS_POSTGRES: u64 = 20;
+/// A new store after so many kills: checking reads everything each time.
+const KILLS_PER_STORE: u64 = 10;
 
 fn main() {
-    if let Ok(dir) = std::env::var(DIR) {
-        return work(Path::new(&dir));
+    if let Ok(place) = std::env::var(PLACE) {
+        return work(&place);
     }
     // A test runner asks for the list of tests first, and apart for the ignored ones.
     let asked = |argument: &str| std::env::args().any(|given| given == argument);
@@ -37,51 +40,58 @@ fn main() {
         }
         return;
     }
-    random_kills();
-    crash_points();
-    println!("killed at random: {RANDOM_KILLS} times, and at each crash point: all is well");
+    let dir = tempfile::tempdir().unwrap();
+    let in_directories = |n: u64| format!("sqlite:{}/{n}", dir.path().display());
+    kill_at_random(RANDOM_KILLS, in_directories);
+    kill_at_crash_points(|n| in_directories(1000 + n));
+    let url = server::shared_url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let in_schemas = |n: u64| format!("{url}{separator}schema=kill_{n}");
+    kill_at_random(RANDOM_KILLS_POSTGRES, in_schemas);
+    kill_at_crash_points(|n| in_schemas(1000 + n));
+    println!(
+        "killed at random: {RANDOM_KILLS} times on SQLite, {RANDOM_KILLS_POSTGRES} on PostgreSQL, \
+         and at each crash point of both: all is well"
+    );
 }
 
-fn random_kills() {
+fn kill_at_random(kills: u64, place: impl Fn(u64) -> String) {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut dir = tempfile::tempdir().unwrap();
-    for kill in 0..RANDOM_KILLS {
-        if kill % KILLS_PER_DIR == 0 {
-            dir = tempfile::tempdir().unwrap();
-        }
+    for kill in 0..kills {
+        let place = place(kill / KILLS_PER_STORE);
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let acknowledgements = (random >> 33) % 40;
-        let mut process = start(dir.path(), 1_000_000, None);
+        let mut process = start(&place, 1_000_000, None);
         let acknowledged = listen(&mut process, acknowledgements);
         assert!(!process.wait().unwrap().success());
-        check(dir.path(), acknowledged, &format!("random kill {kill}"));
+        check(&place, acknowledged, &format!("random kill {kill}"));
     }
 }
 
-fn crash_points() {
+fn kill_at_crash_points(place: impl Fn(u64) -> String) {
     let points = ["before_insert", "between_writes", "after_blob", "during_commit", "after_commit"];
-    for point in points {
-        let dir = tempfile::tempdir().unwrap();
+    for (point, n) in points.into_iter().zip(0..) {
+        let place = place(n);
         for nth in [1, 2, 5, 9] {
-            let mut process = start(dir.path(), 1_000_000, Some(&format!("{point}:{nth}")));
+            let mut process = start(&place, 1_000_000, Some(&format!("{point}:{nth}")));
             let acknowledged = listen(&mut process, u64::MAX);
             assert!(!process.wait().unwrap().success(), "{point} was never passed {nth} times");
-            check(dir.path(), acknowledged, &format!("{point}:{nth}"));
+            check(&place, acknowledged, &format!("{point}:{nth}"));
         }
     }
-    for point in ["in_migration", "in_drain"] {
-        let dir = tempfile::tempdir().unwrap();
-        let mut process = start(dir.path(), 20, Some(point));
+    for (point, n) in ["in_migration", "in_drain"].into_iter().zip(100..) {
+        let place = place(n);
+        let mut process = start(&place, 20, Some(point));
         let acknowledged = listen(&mut process, u64::MAX);
         assert!(!process.wait().unwrap().success(), "{point} was never passed");
         assert_eq!(acknowledged != [0, 0], point == "in_drain");
-        check(dir.path(), acknowledged, point);
+        check(&place, acknowledged, point);
     }
 }
 
-fn start(dir: &Path, batches: u64, crash_point: Option<&str>) -> Child {
+fn start(place: &str, batches: u64, crash_point: Option<&str>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.env(DIR, dir).env(BATCHES, batches.to_string()).stdout(Stdio::piped());
+    command.env(PLACE, place).env(BATCHES, batches.to_string()).stdout(Stdio::piped());
     match crash_point {
         Some(point) => command.env(crash::VARIABLE, point).stderr(Stdio::null()),
         None => command.env_remove(crash::VARIABLE),
@@ -112,12 +122,16 @@ fn listen(process: &mut Child, lines_before_kill: u64) -> [u64; WRITERS as usize
     acknowledged
 }
 
+fn open(place: &str) -> Store {
+    place.parse::<Place>().unwrap().open().unwrap()
+}
+
 /// What a killed process left.
-fn check(dir: &Path, acknowledged: [u64; WRITERS as usize], case: &str) {
-    let store = Store::open_sqlite(dir, OpenOptions::default()).unwrap();
+fn check(place: &str, acknowledged: [u64; WRITERS as usize], case: &str) {
+    let store = open(place);
     assert_eq!(get(store.verify()).problems, [], "{case}");
     for writer in 0..WRITERS {
-        let (execution, lane) = place(writer);
+        let (execution, lane) = at_work(writer);
         let sequence = get(store.head(execution)).sequence;
         let batches = sequence / 2;
         assert!(batches >= acknowledged[writer as usize], "{case}: an acknowledged batch is lost");
@@ -140,8 +154,8 @@ fn check(dir: &Path, acknowledged: [u64; WRITERS as usize], case: &str) {
 }
 
 /// Appends from where an earlier process was killed, and says what is durable.
-fn work(dir: &Path) {
-    let store = Store::open_sqlite(dir, OpenOptions::default()).unwrap();
+fn work(place: &str) {
+    let store = open(place);
     let batches: u64 = std::env::var(BATCHES).unwrap().parse().unwrap();
     std::thread::scope(|scope| {
         for writer in 0..WRITERS {
@@ -152,7 +166,7 @@ fn work(dir: &Path) {
 }
 
 fn write_all(store: &Store, writer: u128, batches: u64) {
-    let (execution, _) = place(writer);
+    let (execution, _) = at_work(writer);
     if get(store.execution(execution)).is_none() {
         let begin = Batch::of(execution).with(support::execution(execution, &thread(writer)));
         store.append(begin).wait().unwrap();
@@ -179,7 +193,7 @@ fn acknowledge(writer: u128, (n, ticket): (u64, Ticket)) {
 /// The nth superstep: the end of the last one, its log, a call, and a task that
 /// has ended early.
 fn batch(writer: u128, n: u64) -> Batch {
-    let (execution, lane) = place(writer);
+    let (execution, lane) = at_work(writer);
     let id = checkpoint_id(n.into());
     let parent = (n > 1).then(|| checkpoint_id(u128::from(n) - 1));
     Batch::of(execution)
@@ -194,7 +208,7 @@ fn thread(writer: u128) -> String {
     format!("thread {writer}")
 }
 
-fn place(writer: u128) -> (ExecutionId, Lane) {
+fn at_work(writer: u128) -> (ExecutionId, Lane) {
     (execution_id(writer + 1), Lane::root(thread(writer)))
 }
 

@@ -1,6 +1,9 @@
-//! Random batches on SQLite and in memory, with the file opened again at random
-//! places: both must give the same answers to everything, refusals included.
+//! Random batches on each kind of store and in memory, with the store opened again
+//! at random places: both must give the same answers to everything, refusals
+//! included.
 
+#[path = "support/postgres.rs"]
+mod server;
 mod support;
 
 use proptest::prelude::*;
@@ -121,7 +124,9 @@ fn record() -> impl Strategy<Value = Record> {
 
 fn action() -> impl Strategy<Value = Action> {
     let batch = (prop::option::of(0..EXECUTIONS), prop::collection::vec(record(), 0..4)).prop_map(
-        |(owner, records)| Action::Append(Batch { execution: owner.map(execution_of), records }),
+        |(owner, records)| {
+            Action::Append(Batch { execution: owner.map(execution_of), fence: None, records })
+        },
     );
     // What usually comes next, because random records alone rarely fit.
     let next = (0..EXECUTIONS).prop_map(|n| Action::Append(Batch::of(execution_of(n))));
@@ -176,26 +181,41 @@ fn completed(mut batch: Batch, model: &Store) -> Batch {
     batch
 }
 
-fn run(actions: Vec<Action>) -> Result<(), TestCaseError> {
-    let dir = tempfile::tempdir().unwrap();
-    let open = || Store::open_sqlite(dir.path(), OpenOptions::default()).unwrap();
-    let (mut sqlite, model) = (open(), Store::in_memory());
-    let mut tickets = Vec::new();
+/// How long batches may be on their way together.
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    /// All of them: the store writes in the order of `append`.
+    Total,
+    /// Those of one execution.
+    OfExecution,
+}
+
+fn run(actions: Vec<Action>, order: Order, open: impl Fn() -> Store) -> Result<(), TestCaseError> {
+    let (mut store, model) = (open(), Store::in_memory());
+    let (mut tickets, mut on_the_way) = (Vec::new(), None);
     for action in actions {
         match action {
             Action::Append(batch) => {
                 let batch = completed(batch, &model);
-                tickets.push((sqlite.append(batch.clone()), model.append(batch)));
+                let owner = batch.execution;
+                if order == Order::OfExecution && (owner.is_none() || owner != on_the_way) {
+                    settle(&mut tickets)?;
+                }
+                on_the_way = owner;
+                tickets.push((store.append(batch.clone()), model.append(batch)));
                 continue;
             }
             Action::Recover(id) => {
-                get(sqlite.recover(id));
+                get(store.recover(id));
                 get(model.recover(id));
                 continue;
             }
             Action::Collect => {
+                if order == Order::OfExecution {
+                    settle(&mut tickets)?;
+                }
                 let (ours, models) =
-                    (get(sqlite.collect_garbage(at(NOW))), get(model.collect_garbage(at(NOW))));
+                    (get(store.collect_garbage(at(NOW))), get(model.collect_garbage(at(NOW))));
                 prop_assert_eq!(
                     (ours.items, ours.cache_entries),
                     (models.items, models.cache_entries)
@@ -203,25 +223,25 @@ fn run(actions: Vec<Action>) -> Result<(), TestCaseError> {
             }
             Action::Settle => {}
             Action::Reopen => {
-                drop(sqlite);
-                sqlite = open();
+                drop(store);
+                store = open();
                 // A new process knows of no failure.
                 (0..EXECUTIONS).for_each(|n| get(model.recover(execution_of(n))));
             }
         }
         settle(&mut tickets)?;
-        prop_assert_eq!(everything(&sqlite), everything(&model));
+        prop_assert_eq!(everything(&store), everything(&model));
     }
     settle(&mut tickets)?;
-    prop_assert_eq!(everything(&sqlite), everything(&model));
-    prop_assert_eq!(get(sqlite.verify()).problems, []);
+    prop_assert_eq!(everything(&store), everything(&model));
+    prop_assert_eq!(get(store.verify()).problems, []);
     Ok(())
 }
 
 /// Both stores must agree on what is durable.
 fn settle(tickets: &mut Vec<(Ticket, Ticket)>) -> Result<(), TestCaseError> {
-    for (sqlite, model) in tickets.drain(..) {
-        prop_assert_eq!(outcome(sqlite), outcome(model));
+    for (store, model) in tickets.drain(..) {
+        prop_assert_eq!(outcome(store), outcome(model));
     }
     Ok(())
 }
@@ -236,6 +256,22 @@ proptest! {
 
     #[test]
     fn sqlite_agrees_with_the_model(actions in prop::collection::vec(action(), 1..60)) {
-        run(actions)?;
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Store::open_sqlite(dir.path(), OpenOptions::default()).unwrap();
+        run(actions, Order::Total, open)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 200, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn postgres_agrees_with_the_model(actions in prop::collection::vec(action(), 1..60)) {
+        let tenant = TenantId::generate();
+        let options = PostgresOptions { writers: 2, ..Default::default() };
+        let open = || {
+            Store::open_postgres(&server::shared_url(), &options).unwrap().for_tenant(tenant)
+        };
+        run(actions, Order::OfExecution, open)?;
     }
 }

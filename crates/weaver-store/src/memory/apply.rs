@@ -4,19 +4,32 @@ use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
 
+use super::World;
+use super::queue::QueueTables;
+use super::queue_rows::MemoryRows;
 use super::tables::Tables;
 use crate::batch::{Batch, Record};
 use crate::hash::{self, CheckpointParts};
 use crate::item::{Item, path_text};
 use crate::query::CheckpointInfo;
+use crate::queue::{self, Operation, now_or_never};
 use crate::record::{
-    Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange, Interrupt, PendingWrite,
-    State,
+    Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange, Interrupt, LeaseChange,
+    PendingWrite, State,
 };
-use crate::{CheckpointId, Error, ExecutionId, Lane, Result};
+use crate::{
+    Cancel, CheckpointId, Clock, Error, ExecutionId, ExecutionStatus, Idempotency, Lane, Lease,
+    Result, TenantId,
+};
 
 /// Takes one change back.
-type Undo = Box<dyn FnOnce(&mut Tables)>;
+pub(super) type Undo = Box<dyn FnOnce(&mut Tables) + Send>;
+
+/// Takes one change of the world back.
+pub(super) enum WorldUndo {
+    Of(TenantId, Undo),
+    Queue(Box<dyn FnOnce(&mut QueueTables) + Send>),
+}
 
 fn nothing() -> Undo {
     Box::new(|_| {})
@@ -26,22 +39,62 @@ fn conflict<T>(message: String) -> Result<T> {
     Err(Error::Conflict(message))
 }
 
-impl Tables {
+impl World {
     /// Applies a batch, or nothing of it.
-    pub(super) fn apply(&mut self, batch: Batch) -> Result<()> {
-        let mut done: Vec<Undo> = Vec::with_capacity(batch.records.len());
-        for record in batch.records {
-            match self.record(record) {
-                Ok(undo) => done.push(undo),
-                Err(error) => {
-                    done.into_iter().rev().for_each(|undo| undo(self));
-                    return Err(error);
-                }
+    pub(super) fn apply(&mut self, tenant: TenantId, clock: &Clock, batch: Batch) -> Result<()> {
+        batch.check()?;
+        if let (Some(execution), Some(held)) = (batch.execution, batch.fence) {
+            let found = self.tables(tenant).fence(execution)?;
+            if found != held {
+                return Err(Error::Fenced { execution, held, found });
             }
         }
-        Ok(())
+        let mut undo = Vec::with_capacity(batch.records.len());
+        let result = batch.records.into_iter().try_for_each(|record| {
+            if let Record::Work(work) = record {
+                let mut rows = MemoryRows { world: self, clock, undo: &mut undo };
+                return now_or_never(queue::apply(&mut rows, tenant, &work));
+            }
+            if let Record::ForgetThread(thread) = &record {
+                let mut rows = MemoryRows { world: self, clock, undo: &mut undo };
+                now_or_never(queue::forget_thread(&mut rows, tenant, thread))?;
+            }
+            undo.push(WorldUndo::Of(tenant, self.tables(tenant).record(record)?));
+            Ok(())
+        });
+        self.take_back_unless(&result, undo);
+        result
     }
 
+    /// Runs an operation of the queue, or nothing of it.
+    pub(super) fn operate<O: Operation>(
+        &mut self,
+        clock: &Clock,
+        operation: &O,
+    ) -> Result<O::Output> {
+        let mut undo = Vec::new();
+        let mut rows = MemoryRows { world: self, clock, undo: &mut undo };
+        let result = now_or_never(operation.run(&mut rows));
+        self.take_back_unless(&result, undo);
+        result
+    }
+
+    fn take_back_unless<T>(&mut self, result: &Result<T>, undo: Vec<WorldUndo>) {
+        if result.is_err() {
+            undo.into_iter().rev().for_each(|undo| match undo {
+                WorldUndo::Of(tenant, undo) => undo(self.tables(tenant)),
+                WorldUndo::Queue(undo) => undo(&mut self.queue),
+            });
+            self.queue.wake = false;
+        }
+    }
+
+    pub(super) fn tables(&mut self, tenant: TenantId) -> &mut Tables {
+        &mut self.tenants.entry(tenant).or_default().tables
+    }
+}
+
+impl Tables {
     fn record(&mut self, record: Record) -> Result<Undo> {
         Ok(match record {
             Record::Version(version) => {
@@ -53,6 +106,7 @@ impl Tables {
             Record::Execution(execution) => self.execution_begins(execution)?,
             Record::ExecutionChange(change) => self.execution_changes(change)?,
             Record::Pin(id, version) => self.pin(id, version)?,
+            Record::Lease(change) => self.lease(change)?,
             Record::Entry(entry) => self.entry(entry)?,
             Record::Checkpoint(checkpoint) => self.new_checkpoint(checkpoint)?,
             Record::PendingWrite(write) => self.pending_write(write),
@@ -82,7 +136,60 @@ impl Tables {
                 Box::new(move |t| t.cache = old)
             }
             Record::ForgetThread(thread) => self.forget_thread(&thread),
+            Record::ForgetIdleThread { thread, before } => match self.is_idle(&thread, before) {
+                true => self.forget_thread(&thread),
+                false => nothing(),
+            },
+            Record::Idempotency(once) => self.once(once)?,
+            Record::Work(_) => unreachable!("the queue is the world's"),
         })
+    }
+
+    fn once(&mut self, once: Idempotency) -> Result<Undo> {
+        let key = once.key.clone();
+        if self.idempotency.contains_key(&key) {
+            return conflict(format!("the key `{}` was used before", key.key));
+        }
+        self.idempotency.insert(key.clone(), once);
+        Ok(Box::new(move |t| drop(t.idempotency.remove(&key))))
+    }
+
+    /// Ends an execution as cancelled, with a last line in its log.
+    pub(super) fn cancel(&mut self, id: ExecutionId, cancel: &Cancel) -> Result<Vec<Undo>> {
+        let Some(execution) = self.executions.get(&id) else { return Ok(Vec::new()) };
+        let change = ExecutionChange {
+            id,
+            status: ExecutionStatus::Cancelled,
+            ended: Some(cancel.time),
+            error: None,
+            totals: execution.totals,
+        };
+        let lease = Lease { fence: self.fence(id)? + 1, ..Lease::default() };
+        let entry = cancel.entry(id, self.head(id).sequence + 1);
+        Ok(vec![
+            self.execution_changes(change)?,
+            self.lease(LeaseChange { execution: id, lease })?,
+            self.entry(entry)?,
+        ])
+    }
+
+    /// How an execution stands, unless it has ended.
+    pub(super) fn set_status(&mut self, id: ExecutionId, status: ExecutionStatus) -> Result<Undo> {
+        let Some(old) = self.executions.get(&id).filter(|old| !old.status.is_end()) else {
+            return Ok(nothing());
+        };
+        let change = ExecutionChange {
+            id,
+            status,
+            ended: None,
+            error: old.error.clone(),
+            totals: old.totals,
+        };
+        self.execution_changes(change)
+    }
+
+    pub(super) fn set_fence(&mut self, execution: ExecutionId, fence: u64) -> Result<Undo> {
+        self.lease(LeaseChange { execution, lease: Lease { fence, ..Lease::default() } })
     }
 
     fn execution_begins(&mut self, execution: Execution) -> Result<Undo> {
@@ -117,6 +224,21 @@ impl Tables {
         let old = execution.clone();
         execution.version = Some(version);
         Ok(Box::new(move |t| drop(t.executions.insert(old.id, old))))
+    }
+
+    pub(super) fn fence(&self, id: ExecutionId) -> Result<u64> {
+        self.thread_of(id)?;
+        Ok(self.leases.get(&id).map_or(0, |lease| lease.fence))
+    }
+
+    fn lease(&mut self, change: LeaseChange) -> Result<Undo> {
+        let id = change.execution;
+        change.check(self.fence(id)?)?;
+        let old = self.leases.insert(id, change.lease);
+        Ok(Box::new(move |t| match old {
+            Some(old) => drop(t.leases.insert(id, old)),
+            None => drop(t.leases.remove(&id)),
+        }))
     }
 
     fn thread_of(&self, id: ExecutionId) -> Result<&Arc<str>> {
@@ -291,6 +413,7 @@ impl Tables {
         self.executions.retain(|_, execution| &*execution.thread != thread);
         let executions = &self.executions;
         self.execution_order.retain(|id| executions.contains_key(id));
+        self.leases.retain(|id, _| executions.contains_key(id));
         self.entries.retain(|id, _| executions.contains_key(id));
         Box::new(move |t| *t = before)
     }

@@ -1,24 +1,27 @@
 //! The tables of the memory store and how they are read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
 
-use crate::item::{Item, ItemKey, ItemSearch};
+use crate::batch::Record;
+use crate::item::{Item, ItemKey, ItemSearch, path_text};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
 };
 use crate::record::{
-    CacheEntry, Effect, EffectStatus, Entry, Execution, Interrupt, PendingWrite, State,
-    WorkflowVersion,
+    CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, Interrupt, Lease, PendingWrite,
+    State, WorkflowVersion,
 };
-use crate::{CheckpointId, ExecutionId, Lane, hash};
+use crate::{CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, hash};
 
 #[derive(Clone, Default)]
 pub(super) struct Tables {
     pub(super) versions: HashMap<Hash, WorkflowVersion>,
     pub(super) executions: HashMap<ExecutionId, Execution>,
+    /// Of the executions that were ever taken.
+    pub(super) leases: HashMap<ExecutionId, Lease>,
     /// In the order of their beginning.
     pub(super) execution_order: Vec<ExecutionId>,
     /// Each entry with its hash.
@@ -35,6 +38,7 @@ pub(super) struct Tables {
     pub(super) interrupts: Vec<Interrupt>,
     pub(super) items: BTreeMap<ItemKey, Item>,
     pub(super) cache: HashMap<Hash, CacheEntry>,
+    pub(super) idempotency: HashMap<IdempotencyKey, Idempotency>,
 }
 
 /// The checkpoints of a lane.
@@ -66,6 +70,7 @@ impl Tables {
         newest_first
             .map(|id| &self.executions[id])
             .filter(|execution| query.thread.as_ref().is_none_or(|t| *t == execution.thread))
+            .filter(|execution| query.workflow.is_none() || query.workflow == execution.workflow)
             .filter(|execution| query.status.is_none_or(|status| status == execution.status))
             .take(limit_or(query.limit, 100))
             .cloned()
@@ -89,6 +94,23 @@ impl Tables {
         }
         threads.truncate(limit_or(limit, 100));
         threads
+    }
+
+    /// Whether all executions of a thread have ended before a time.
+    pub(super) fn is_idle(&self, thread: &str, before: Timestamp) -> bool {
+        let mut of_thread = self.executions.values().filter(|e| &*e.thread == thread);
+        of_thread.all(|execution| execution.ended.is_some_and(|ended| ended < before))
+    }
+
+    pub(super) fn idle_threads(
+        &self,
+        before: Timestamp,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Vec<Arc<str>> {
+        let threads: BTreeSet<_> = self.executions.values().map(|e| e.thread.clone()).collect();
+        let wanted = threads.into_iter().filter(|thread| after.as_ref().is_none_or(|a| thread > a));
+        wanted.filter(|thread| self.is_idle(thread, before)).take(limit).collect()
     }
 
     pub(super) fn head(&self, execution: ExecutionId) -> Head {
@@ -206,6 +228,52 @@ impl Tables {
             cache_entries: (cached - self.cache.len()) as u64,
             ..Garbage::default()
         }
+    }
+
+    /// All records, in the order in which they can be written again.
+    pub(super) fn everything(&self) -> Vec<Record> {
+        let mut all: Vec<Record> = Vec::new();
+        let mut versions: Vec<_> = self.versions.values().collect();
+        versions.sort_by_key(|version| version.hash.0);
+        all.extend(versions.into_iter().map(|version| version.clone().into()));
+        let in_order = || self.execution_order.iter();
+        all.extend(in_order().map(|id| self.executions[id].clone().into()));
+        let entries = in_order().flat_map(|id| self.entries.get(id).into_iter().flatten());
+        all.extend(entries.map(|(entry, _)| entry.clone().into()));
+        all.extend(self.checkpoints_in_order().into_iter().map(Record::from));
+        let mut pending: Vec<_> = self.pending.values().flat_map(BTreeMap::values).collect();
+        pending.sort_by_key(|write| (&write.lane, write.checkpoint, &write.task));
+        all.extend(pending.into_iter().map(|write| write.clone().into()));
+        let mut effects: Vec<_> = self.effects.values().collect();
+        effects.sort_by_key(|(order, _)| *order);
+        all.extend(effects.into_iter().map(|(_, effect)| effect.clone().into()));
+        all.extend(self.interrupts.iter().map(|interrupt| interrupt.clone().into()));
+        let mut items: Vec<_> = self.items.values().collect();
+        items.sort_by_key(|item| (path_text(&item.key.namespace).ok(), &item.key.key));
+        all.extend(items.into_iter().map(|item| item.clone().into()));
+        let mut cache: Vec<_> = self.cache.values().collect();
+        cache.sort_by_key(|entry| entry.key.0);
+        all.extend(cache.into_iter().map(|entry| entry.clone().into()));
+        all
+    }
+
+    /// Those of a lane stay together: the order among lanes means nothing.
+    fn checkpoints_in_order(&self) -> Vec<Checkpoint> {
+        let lanes = self.lane_order.iter().filter_map(|lane| self.lanes.get(lane));
+        let stored = lanes.flat_map(|lane| &lane.checkpoints).cloned();
+        let checkpoint = |(info, state): (CheckpointInfo, State)| Checkpoint {
+            lane: info.lane,
+            id: info.id,
+            parent: info.parent,
+            step: info.step,
+            source: info.source,
+            execution: info.execution,
+            time: info.time,
+            meta: info.meta,
+            state,
+            settles_parent: false,
+        };
+        stored.map(checkpoint).collect()
     }
 
     /// Memory cannot rot: only counts.

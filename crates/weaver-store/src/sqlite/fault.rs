@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::Error;
+use crate::pack::Damaged;
 
 /// What can go wrong inside a transaction: SQLite's error, or ours.
 #[derive(Debug)]
@@ -16,6 +17,12 @@ pub(super) enum Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Fault::Sql(error)
+    }
+}
+
+impl From<Damaged> for Fault {
+    fn from(damaged: Damaged) -> Self {
+        Fault::Sql(super::rows::unreadable(0, damaged))
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Row, params};
 use uuid::Uuid;
 use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
-use super::pack::{self, Packed};
 use super::read::payload_sql;
-use super::rows::{TENANT, payload_at, word};
+use super::rows::{Db, payload_at, word};
 use crate::hash::{self, CheckpointParts};
+use crate::pack::{self, Packed};
 use crate::query::{Garbage, Problem, Verification};
 use crate::record::Source;
 use crate::{CheckpointId, ExecutionId, Lane};
@@ -29,10 +29,10 @@ const BLOB_COLUMNS: [(&str, &str); 10] = [
     ("node_cache", "payload_blob"),
 ];
 
-pub(super) fn collect(connection: &Connection, now: Timestamp) -> Result<Garbage, Fault> {
+pub(super) fn collect(db: Db<'_>, now: Timestamp) -> Result<Garbage, Fault> {
     let over = |table: &str| {
         let sql = format!("DELETE FROM {table} WHERE tenant_id = ?1 AND expires_at <= ?2");
-        connection.execute(&sql, params![TENANT, now.0])
+        db.execute(&sql, params![db.tenant, now.0])
     };
     let (items, cache_entries) = (over("items")? as u64, over("node_cache")? as u64);
     let named = BLOB_COLUMNS
@@ -41,21 +41,21 @@ pub(super) fn collect(connection: &Connection, now: Timestamp) -> Result<Garbage
         })
         .join(" UNION ALL ");
     let unnamed = format!("FROM blobs WHERE tenant_id = ?1 AND hash NOT IN ({named})");
-    let (blobs, blob_bytes): (i64, i64) = connection.query_row(
+    let (blobs, blob_bytes): (i64, i64) = db.query_row(
         &format!("SELECT count(*), coalesce(sum(length(content)), 0) {unnamed}"),
-        [TENANT],
+        [db.tenant],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    connection.execute(&format!("DELETE {unnamed}"), [TENANT])?;
+    db.execute(&format!("DELETE {unnamed}"), [db.tenant])?;
     Ok(Garbage { blobs: blobs as u64, blob_bytes: blob_bytes as u64, items, cache_entries })
 }
 
-pub(super) fn verify(connection: &Connection) -> Result<Verification, Fault> {
+pub(super) fn verify(db: Db<'_>) -> Result<Verification, Fault> {
     let mut found = Verification::default();
-    file(connection, &mut found)?;
-    blobs(connection, &mut found)?;
-    entries(connection, &mut found)?;
-    checkpoints(connection, &mut found)?;
+    file(db, &mut found)?;
+    blobs(db, &mut found)?;
+    entries(db, &mut found)?;
+    checkpoints(db, &mut found)?;
     Ok(found)
 }
 
@@ -63,8 +63,8 @@ fn problem(found: &mut Verification, place: impl ToString, message: impl Into<St
     found.problems.push(Problem { place: place.to_string(), message: message.into() });
 }
 
-fn file(connection: &Connection, found: &mut Verification) -> Result<(), Fault> {
-    let mut statement = connection.prepare("PRAGMA quick_check(20)")?;
+fn file(db: Db<'_>, found: &mut Verification) -> Result<(), Fault> {
+    let mut statement = db.prepare("PRAGMA quick_check(20)")?;
     for line in statement.query_map([], |row| row.get::<_, String>(0))? {
         let line = line?;
         if line != "ok" {
@@ -74,9 +74,9 @@ fn file(connection: &Connection, found: &mut Verification) -> Result<(), Fault> 
     Ok(())
 }
 
-fn blobs(connection: &Connection, found: &mut Verification) -> Result<(), Fault> {
-    let mut statement = connection.prepare("SELECT hash, content FROM blobs")?;
-    let mut rows = statement.query([])?;
+fn blobs(db: Db<'_>, found: &mut Verification) -> Result<(), Fault> {
+    let mut statement = db.prepare("SELECT hash, content FROM blobs WHERE tenant_id = ?1")?;
+    let mut rows = statement.query([db.tenant])?;
     while let Some(row) = rows.next()? {
         found.blobs += 1;
         let hash = Hash(row.get(0)?);
@@ -86,10 +86,11 @@ fn blobs(connection: &Connection, found: &mut Verification) -> Result<(), Fault>
     }
     for (table, column) in BLOB_COLUMNS {
         let sql = format!(
-            "SELECT count(*) FROM {table} t WHERE {column} IS NOT NULL AND NOT EXISTS
+            "SELECT count(*) FROM {table} t
+             WHERE tenant_id = ?1 AND {column} IS NOT NULL AND NOT EXISTS
                 (SELECT 1 FROM blobs b WHERE b.tenant_id = t.tenant_id AND b.hash = t.{column})"
         );
-        let missing: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
+        let missing: i64 = db.query_row(&sql, [db.tenant], |row| row.get(0))?;
         if missing > 0 {
             problem(found, table, format!("{missing} rows name a blob that is missing"));
         }
@@ -97,13 +98,13 @@ fn blobs(connection: &Connection, found: &mut Verification) -> Result<(), Fault>
     Ok(())
 }
 
-fn entries(connection: &Connection, found: &mut Verification) -> Result<(), Fault> {
-    let mut statement = connection.prepare(
+fn entries(db: Db<'_>, found: &mut Verification) -> Result<(), Fault> {
+    let mut statement = db.prepare(
         "SELECT e.id, n.first_sequence, n.last_sequence, n.packed, n.hash
          FROM entries n LEFT JOIN executions e ON e.number = n.execution
-         ORDER BY n.tenant_id, n.execution, n.last_sequence",
+         WHERE n.tenant_id = ?1 ORDER BY n.execution, n.last_sequence",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([db.tenant])?;
     let (mut current, mut sequence, mut previous) = (None, 0, hash::ROOT);
     while let Some(row) = rows.next()? {
         let id = ExecutionId(Uuid::from_bytes(row.get(0)?));
@@ -117,7 +118,7 @@ fn entries(connection: &Connection, found: &mut Verification) -> Result<(), Faul
             problem(found, &place, format!("entry {first} follows entry {sequence}"));
         }
         let stored = Hash(row.get(4)?);
-        match chained(connection, id, previous, row) {
+        match chained(db, id, previous, row) {
             Ok((hash, count)) if hash == stored && first + count == last + 1 => {
                 found.entries += count;
             }
@@ -139,7 +140,7 @@ fn entries(connection: &Connection, found: &mut Verification) -> Result<(), Faul
 /// blob enters with the blob's hash; whether the blob has that hash, and is there,
 /// is checked with the blobs.
 fn chained(
-    connection: &Connection,
+    db: Db<'_>,
     id: ExecutionId,
     previous: Hash,
     row: &Row<'_>,
@@ -148,17 +149,18 @@ fn chained(
     let mut hash = previous;
     for Packed { entry, blob } in &packed {
         if let Some(blob) = blob {
-            connection
-                .prepare_cached("SELECT 1 FROM entry_blobs WHERE hash = ?1 LIMIT 1")?
-                .query_row([&blob.0[..]], |_| Ok(()))?;
+            db.prepare_cached(
+                "SELECT 1 FROM entry_blobs WHERE tenant_id = ?1 AND hash = ?2 LIMIT 1",
+            )?
+            .query_row(params![db.tenant, &blob.0[..]], |_| Ok(()))?;
         }
         hash = hash::entry(hash, entry, blob.unwrap_or_else(|| Hash::of(&entry.payload)));
     }
     Ok((hash, packed.len() as u64))
 }
 
-fn checkpoints(connection: &Connection, found: &mut Verification) -> Result<(), Fault> {
-    let mut statement = connection.prepare(concat!(
+fn checkpoints(db: Db<'_>, found: &mut Verification) -> Result<(), Fault> {
+    let mut statement = db.prepare(concat!(
         "SELECT c.number, c.parent, l.thread, l.namespace, c.id, c.step, c.source, e.id, c.time,
             c.meta, c.is_full, ",
         payload_sql!("c", "state"),
@@ -166,9 +168,9 @@ fn checkpoints(connection: &Connection, found: &mut Verification) -> Result<(), 
          FROM checkpoints c
          LEFT JOIN lanes l ON l.number = c.lane
          LEFT JOIN executions e ON e.number = c.execution
-         ORDER BY c.number"
+         WHERE c.tenant_id = ?1 ORDER BY c.number"
     ))?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([db.tenant])?;
     let mut hashes: HashMap<i64, Hash> = HashMap::new();
     while let Some(row) = rows.next()? {
         found.checkpoints += 1;

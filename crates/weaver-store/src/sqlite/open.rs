@@ -12,8 +12,8 @@ use super::fault::Fault;
 use super::lock::DirLock;
 use super::readers::Readers;
 use super::writer::Queue;
-use super::{Sqlite, WriterHandle, schema};
-use crate::{Error, OpenOptions, Result};
+use super::{OpenFile, WriterHandle, schema};
+use crate::{Clock, Error, OpenOptions, Result};
 
 /// The file in the data directory.
 const FILE: &str = "agentweaver.db";
@@ -22,9 +22,9 @@ const FILE: &str = "agentweaver.db";
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The stores that are open in this process, so that opening one again shares it.
-static OPEN: Mutex<Option<HashMap<PathBuf, Weak<Sqlite>>>> = Mutex::new(None);
+static OPEN: Mutex<Option<HashMap<PathBuf, Weak<OpenFile>>>> = Mutex::new(None);
 
-pub(super) fn shared(dir: &Path, options: &OpenOptions) -> Result<Arc<Sqlite>> {
+pub(super) fn shared(dir: &Path, options: &OpenOptions) -> Result<Arc<OpenFile>> {
     fs::create_dir_all(dir).map_err(|error| Error::unwritable(dir, error))?;
     let dir = dir.canonicalize().map_err(|error| Error::unwritable(dir, error))?;
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,17 +38,23 @@ pub(super) fn shared(dir: &Path, options: &OpenOptions) -> Result<Arc<Sqlite>> {
     Ok(store)
 }
 
-fn exclusive(dir: &Path, options: &OpenOptions) -> Result<Sqlite> {
+fn exclusive(dir: &Path, options: &OpenOptions) -> Result<OpenFile> {
     let lock = DirLock::take(dir)?;
     let path = dir.join(FILE);
     let connection = connect(&path, options).map_err(|fault| fault.into_error(&path))?;
-    let (queue, work) = Queue::new(connection, path.clone(), options.queue_bytes_max);
+    let (queue, work) =
+        Queue::new(connection, path.clone(), options.queue_bytes_max, options.clock.clone());
     let thread = std::thread::Builder::new()
         .name("store-writer".into())
         .spawn(work)
         .map_err(|error| Error::Io { path: path.clone(), reason: error.to_string() })?;
     let writer = WriterHandle { queue: Some(queue), thread: Some(thread), _lock: lock };
-    Ok(Sqlite { readers: Arc::new(Readers::new(path.clone())), path, writer: Some(writer) })
+    Ok(OpenFile {
+        readers: Arc::new(Readers::new(path.clone())),
+        path,
+        writer: Some(writer),
+        clock: options.clock.clone(),
+    })
 }
 
 /// The writer's connection, on a file that is known to be ours and up to date.
@@ -81,7 +87,15 @@ fn connect(path: &Path, options: &OpenOptions) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-pub(super) fn read_only(dir: &Path) -> Result<Arc<Sqlite>> {
+pub(super) fn schema_version(dir: &Path) -> Result<u32> {
+    let path = dir.join(FILE);
+    match path.exists() {
+        true => Readers::new(path.clone()).with(|connection| schema::version(connection, &path)),
+        false => Ok(0),
+    }
+}
+
+pub(super) fn read_only(dir: &Path) -> Result<Arc<OpenFile>> {
     let path = dir.join(FILE);
     if !path.exists() {
         return Err(Error::Missing { dir: dir.into() });
@@ -91,5 +105,14 @@ pub(super) fn read_only(dir: &Path) -> Result<Arc<Sqlite>> {
     if found == 0 {
         return Err(Error::Missing { dir: dir.into() });
     }
-    Ok(Arc::new(Sqlite { readers: Arc::new(readers), path, writer: None }))
+    if found < schema::SUPPORTED {
+        // An older program wrote it, and this one's queries need its own schema.
+        exclusive(dir, &OpenOptions::default())?;
+    }
+    Ok(Arc::new(OpenFile {
+        readers: Arc::new(readers),
+        path,
+        writer: None,
+        clock: Clock::default(),
+    }))
 }

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 use weaver_core::event::Usage;
 use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
-use super::pack::{self, Packed};
-use super::rows::{TENANT, limit_or, optional_payload_at, payload_at, uuid_bytes, word};
+use super::rows::{Db, limit_or, optional_payload_at, payload_at, uuid_bytes, word};
+use crate::pack::{self, Packed};
 use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, ThreadInfo};
-use crate::record::{Entry, Execution, ExecutionStatus, Source, Totals, WorkflowVersion};
-use crate::{CheckpointId, ExecutionId, Lane, hash};
+use crate::record::{Entry, Execution, ExecutionStatus, Lease, Source, Totals, WorkflowVersion};
+use crate::{CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, TenantId, hash};
 
 type Read<T> = Result<T, Fault>;
 
@@ -36,13 +36,13 @@ macro_rules! payload_sql {
 }
 pub(super) use payload_sql;
 
-pub(super) fn version(connection: &Connection, hash: Hash) -> Read<Option<WorkflowVersion>> {
-    let found = connection
+pub(super) fn version(db: Db<'_>, hash: Hash) -> Read<Option<WorkflowVersion>> {
+    let found = db
         .prepare_cached(
             "SELECT file, source, created_at FROM workflow_versions
              WHERE tenant_id = ?1 AND hash = ?2",
         )?
-        .query_row(params![TENANT, &hash.0[..]], |row| {
+        .query_row(params![db.tenant, &hash.0[..]], |row| {
             Ok(WorkflowVersion {
                 hash,
                 file: row.get(0)?,
@@ -53,8 +53,32 @@ pub(super) fn version(connection: &Connection, hash: Hash) -> Read<Option<Workfl
     Ok(found.optional()?)
 }
 
-const EXECUTION: &str = concat!(
-    "SELECT e.id, e.parent, e.thread, e.version, e.status, ",
+pub(super) fn tenants(db: Db<'_>) -> Read<Vec<TenantId>> {
+    let tenants = db
+        .prepare_cached("SELECT uuid FROM tenants")?
+        .query_map([], |row| Ok(TenantId(Uuid::from_bytes(row.get(0)?))))?
+        .collect::<Result<_, _>>()?;
+    Ok(tenants)
+}
+
+pub(super) fn lease(db: Db<'_>, id: ExecutionId) -> Read<Option<Lease>> {
+    let found = db
+        .prepare_cached(
+            "SELECT lease_owner, lease_until, fence FROM executions
+             WHERE tenant_id = ?1 AND id = ?2",
+        )?
+        .query_row(params![db.tenant, uuid_bytes(&id.0)], |row| {
+            Ok(Lease {
+                owner: row.get(0)?,
+                until: row.get::<_, Option<_>>(1)?.map(Timestamp),
+                fence: row.get::<_, i64>(2)? as u64,
+            })
+        });
+    Ok(found.optional()?)
+}
+
+pub(super) const EXECUTION: &str = concat!(
+    "SELECT e.id, e.parent, e.thread, e.workflow, e.version, e.status, ",
     payload_sql!("e", "input"),
     ", e.started_at, e.ended_at, ",
     payload_sql!("e", "error"),
@@ -63,73 +87,89 @@ const EXECUTION: &str = concat!(
      FROM executions e WHERE e.tenant_id = ?1"
 );
 
-fn execution_row(row: &Row<'_>) -> rusqlite::Result<Execution> {
+pub(super) fn execution_row(row: &Row<'_>) -> rusqlite::Result<Execution> {
     let tokens = |column| row.get::<_, i64>(column).map(|n| n as u64);
     Ok(Execution {
         id: ExecutionId(Uuid::from_bytes(row.get(0)?)),
         parent: row.get::<_, Option<_>>(1)?.map(|bytes| ExecutionId(Uuid::from_bytes(bytes))),
         thread: row.get(2)?,
-        version: row.get::<_, Option<_>>(3)?.map(Hash),
-        status: word(row, 4, ExecutionStatus::parse)?,
-        input: payload_at(row, 5)?,
-        started: Timestamp(row.get(6)?),
-        ended: row.get::<_, Option<_>>(7)?.map(Timestamp),
-        error: optional_payload_at(row, 8)?,
+        workflow: row.get(3)?,
+        version: row.get::<_, Option<_>>(4)?.map(Hash),
+        status: word(row, 5, ExecutionStatus::parse)?,
+        input: payload_at(row, 6)?,
+        started: Timestamp(row.get(7)?),
+        ended: row.get::<_, Option<_>>(8)?.map(Timestamp),
+        error: optional_payload_at(row, 9)?,
         totals: Totals {
             usage: Usage {
-                input: tokens(9)?,
-                cached_read: tokens(10)?,
-                cached_write: tokens(11)?,
-                output: tokens(12)?,
-                reasoning: tokens(13)?,
+                input: tokens(10)?,
+                cached_read: tokens(11)?,
+                cached_write: tokens(12)?,
+                output: tokens(13)?,
+                reasoning: tokens(14)?,
             },
-            cost_micros: tokens(14)?,
+            cost_micros: tokens(15)?,
         },
     })
 }
 
-pub(super) fn execution(connection: &Connection, id: ExecutionId) -> Read<Option<Execution>> {
-    let found = connection
+pub(super) fn execution(db: Db<'_>, id: ExecutionId) -> Read<Option<Execution>> {
+    let found = db
         .prepare_cached(&format!("{EXECUTION} AND e.id = ?2"))?
-        .query_row(params![TENANT, uuid_bytes(&id.0)], execution_row);
+        .query_row(params![db.tenant, uuid_bytes(&id.0)], execution_row);
     Ok(found.optional()?)
 }
 
-pub(super) fn executions(connection: &Connection, query: &ExecutionQuery) -> Read<Vec<Execution>> {
+pub(super) fn executions(db: Db<'_>, query: &ExecutionQuery) -> Read<Vec<Execution>> {
     let mut sql = EXECUTION.to_string();
-    if query.thread.is_some() {
-        sql.push_str(" AND e.thread = ?2");
+    let mut values: Vec<&dyn ToSql> = vec![&db.tenant];
+    let mut only = |condition: &str, value| {
+        values.push(value);
+        sql.push_str(&format!(" AND {condition} ?{}", values.len()));
+    };
+    let status = query.status.map(ExecutionStatus::as_str);
+    if let Some(thread) = &query.thread {
+        only("e.thread =", thread);
     }
-    if let Some(status) = query.status {
-        // Written out: a partial index serves only conditions known beforehand.
-        sql.push_str(&format!(" AND e.status = '{}'", status.as_str()));
+    if let Some(workflow) = &query.workflow {
+        only("e.workflow =", workflow);
     }
-    if query.before.is_some() {
-        sql.push_str(
-            " AND e.number < (SELECT number FROM executions WHERE tenant_id = ?1 AND id = ?3)",
-        );
+    if let Some(status) = &status {
+        only("e.status =", status);
     }
-    sql.push_str(" ORDER BY e.number DESC LIMIT ?4");
-    let before = query.before.as_ref().map(|id| uuid_bytes(&id.0));
-    let executions = connection
-        .prepare_cached(&sql)?
-        .query_map(
-            params![TENANT, query.thread, before, limit_or(query.limit, 100)],
-            execution_row,
-        )?
-        .collect::<Result<_, _>>()?;
+    let before = query.before.map(|id| id.0.into_bytes());
+    if let Some(before) = &before {
+        only("e.number < (SELECT number FROM executions WHERE tenant_id = ?1 AND id =", before);
+        sql.push(')');
+    }
+    sql.push_str(&format!(" ORDER BY e.number DESC LIMIT {}", limit_or(query.limit, 100)));
+    let executions =
+        db.prepare_cached(&sql)?.query_map(&*values, execution_row)?.collect::<Result<_, _>>()?;
     Ok(executions)
 }
 
-pub(super) fn threads(connection: &Connection, limit: usize) -> Read<Vec<ThreadInfo>> {
-    let threads = connection
+pub(super) fn idempotency(db: Db<'_>, key: IdempotencyKey) -> Read<Option<Idempotency>> {
+    let found = db
+        .prepare_cached(
+            "SELECT body, answer, time FROM idempotency_keys
+             WHERE tenant_id = ?1 AND caller = ?2 AND route = ?3 AND key = ?4",
+        )?
+        .query_row(params![db.tenant, key.caller, key.route, key.key], |row| {
+            let (body, time) = (Hash(row.get(0)?), Timestamp(row.get(2)?));
+            Ok(Idempotency { key: key.clone(), body, answer: row.get(1)?, time })
+        });
+    Ok(found.optional()?)
+}
+
+pub(super) fn threads(db: Db<'_>, limit: usize) -> Read<Vec<ThreadInfo>> {
+    let threads = db
         .prepare_cached(
             "SELECT e.thread, t.executions, e.id, e.status, e.started_at
              FROM (SELECT count(*) AS executions, max(number) AS last FROM executions
                    WHERE tenant_id = ?1 GROUP BY thread ORDER BY last DESC LIMIT ?2) t
              JOIN executions e ON e.number = t.last ORDER BY t.last DESC",
         )?
-        .query_map(params![TENANT, limit_or(limit, 100)], |row| {
+        .query_map(params![db.tenant, limit_or(limit, 100)], |row| {
             Ok(ThreadInfo {
                 thread: row.get(0)?,
                 executions: row.get::<_, i64>(1)? as u64,
@@ -142,15 +182,35 @@ pub(super) fn threads(connection: &Connection, limit: usize) -> Read<Vec<ThreadI
     Ok(threads)
 }
 
-pub(super) fn head(connection: &Connection, execution: ExecutionId) -> Read<Head> {
-    let found = connection
+pub(super) fn idle_threads(
+    db: Db<'_>,
+    before: Timestamp,
+    after: Option<&str>,
+    limit: usize,
+) -> Read<Vec<Arc<str>>> {
+    let threads = db
+        .prepare_cached(
+            "SELECT DISTINCT e.thread FROM executions e
+             WHERE e.tenant_id = ?1 AND e.ended_at < ?2 AND (?3 IS NULL OR e.thread > ?3)
+                AND NOT EXISTS (
+                    SELECT 1 FROM executions o WHERE o.tenant_id = ?1 AND o.thread = e.thread
+                        AND (o.ended_at IS NULL OR o.ended_at >= ?2))
+             ORDER BY e.thread LIMIT ?4",
+        )?
+        .query_map(params![db.tenant, before.0, after, limit_or(limit, 0)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(threads)
+}
+
+pub(super) fn head(db: Db<'_>, execution: ExecutionId) -> Read<Head> {
+    let found = db
         .prepare_cached(
             "SELECT n.last_sequence, n.hash FROM entries n
              WHERE n.tenant_id = ?1 AND n.execution =
                 (SELECT number FROM executions WHERE tenant_id = ?1 AND id = ?2)
              ORDER BY n.last_sequence DESC LIMIT 1",
         )?
-        .query_row(params![TENANT, uuid_bytes(&execution.0)], |row| {
+        .query_row(params![db.tenant, uuid_bytes(&execution.0)], |row| {
             Ok(Head { sequence: row.get::<_, i64>(0)? as u64, hash: Hash(row.get(1)?) })
         })
         .optional()?;
@@ -158,20 +218,20 @@ pub(super) fn head(connection: &Connection, execution: ExecutionId) -> Read<Head
 }
 
 pub(super) fn entries(
-    connection: &Connection,
+    db: Db<'_>,
     execution: ExecutionId,
     after: u64,
     limit: usize,
 ) -> Read<Vec<Entry>> {
     let after_stored = i64::try_from(after).unwrap_or(i64::MAX);
     let limit = if limit == 0 { usize::MAX } else { limit };
-    let mut statement = connection.prepare_cached(
+    let mut statement = db.prepare_cached(
         "SELECT n.first_sequence, n.packed FROM entries n
          WHERE n.tenant_id = ?1 AND n.last_sequence > ?3 AND n.execution =
             (SELECT number FROM executions WHERE tenant_id = ?1 AND id = ?2)
          ORDER BY n.last_sequence",
     )?;
-    let mut rows = statement.query(params![TENANT, uuid_bytes(&execution.0), after_stored])?;
+    let mut rows = statement.query(params![db.tenant, uuid_bytes(&execution.0), after_stored])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()?
         && entries.len() < limit
@@ -179,18 +239,18 @@ pub(super) fn entries(
         let first = row.get::<_, i64>(0)? as u64;
         for packed in pack::unpack(execution, first, &payload_at(row, 1)?)? {
             if packed.entry.sequence > after && entries.len() < limit {
-                entries.push(with_blob(connection, packed)?);
+                entries.push(with_blob(db, packed)?);
             }
         }
     }
     Ok(entries)
 }
 
-fn with_blob(connection: &Connection, packed: Packed) -> Read<Entry> {
+pub(super) fn with_blob(db: Db<'_>, packed: Packed) -> Read<Entry> {
     let Some(hash) = packed.blob else { return Ok(packed.entry) };
-    let payload = connection
+    let payload = db
         .prepare_cached("SELECT content FROM blobs WHERE tenant_id = ?1 AND hash = ?2")?
-        .query_row(params![TENANT, &hash.0[..]], |row| payload_at(row, 0))?;
+        .query_row(params![db.tenant, &hash.0[..]], |row| payload_at(row, 0))?;
     Ok(Entry { payload, ..packed.entry })
 }
 
@@ -217,15 +277,15 @@ fn checkpoint_row(lane: &Lane, row: &Row<'_>) -> rusqlite::Result<CheckpointInfo
 }
 
 pub(super) fn checkpoint(
-    connection: &Connection,
+    db: Db<'_>,
     lane: &Lane,
     id: Option<CheckpointId>,
 ) -> Read<Option<CheckpointInfo>> {
-    Ok(numbered_checkpoint(connection, lane, id)?.map(|(_, checkpoint)| checkpoint))
+    Ok(numbered_checkpoint(db, lane, id)?.map(|(_, checkpoint)| checkpoint))
 }
 
 fn numbered_checkpoint(
-    connection: &Connection,
+    db: Db<'_>,
     lane: &Lane,
     id: Option<CheckpointId>,
 ) -> Read<Option<(i64, CheckpointInfo)>> {
@@ -233,42 +293,38 @@ fn numbered_checkpoint(
         Some(id) => (format!("{CHECKPOINT} AND c.id = ?4"), Some(uuid_bytes(&id.0))),
         None => (format!("{CHECKPOINT} AND ?4 IS NULL ORDER BY c.number DESC LIMIT 1"), None),
     };
-    let found = connection
+    let found = db
         .prepare_cached(&sql)?
-        .query_row(params![TENANT, lane.thread, lane.namespace, id], |row| {
+        .query_row(params![db.tenant, lane.thread, lane.namespace, id], |row| {
             Ok((row.get(8)?, checkpoint_row(lane, row)?))
         });
     Ok(found.optional()?)
 }
 
 pub(super) fn checkpoints(
-    connection: &Connection,
+    db: Db<'_>,
     lane: &Lane,
     before: Option<CheckpointId>,
     limit: usize,
 ) -> Read<Vec<CheckpointInfo>> {
     let before = match before {
-        Some(id) => match numbered_checkpoint(connection, lane, Some(id))? {
+        Some(id) => match numbered_checkpoint(db, lane, Some(id))? {
             Some((number, _)) => number,
             None => return Ok(Vec::new()),
         },
         None => i64::MAX,
     };
     let sql = format!("{CHECKPOINT} AND c.number < ?4 ORDER BY c.number DESC LIMIT ?5");
-    let values = params![TENANT, lane.thread, lane.namespace, before, limit_or(limit, 0)];
-    let checkpoints = connection
+    let values = params![db.tenant, lane.thread, lane.namespace, before, limit_or(limit, 0)];
+    let checkpoints = db
         .prepare_cached(&sql)?
         .query_map(values, |row| checkpoint_row(lane, row))?
         .collect::<Result<_, _>>()?;
     Ok(checkpoints)
 }
 
-pub(super) fn chain(
-    connection: &Connection,
-    lane: &Lane,
-    id: Option<CheckpointId>,
-) -> Read<Option<Chain>> {
-    let Some((number, checkpoint)) = numbered_checkpoint(connection, lane, id)? else {
+pub(super) fn chain(db: Db<'_>, lane: &Lane, id: Option<CheckpointId>) -> Read<Option<Chain>> {
+    let Some((number, checkpoint)) = numbered_checkpoint(db, lane, id)? else {
         return Ok(None);
     };
     let sql = concat!(
@@ -276,7 +332,7 @@ pub(super) fn chain(
         payload_sql!("c", "state"),
         ", c.parent FROM checkpoints c WHERE c.number = ?1"
     );
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = db.prepare_cached(sql)?;
     let (mut full, mut deltas, mut next) = (None, Vec::new(), Some(number));
     while let Some(number) = next {
         let (is_full, state, parent) = statement.query_row([number], |row| {
@@ -293,8 +349,8 @@ pub(super) fn chain(
     Ok(Some(Chain { checkpoint, full, deltas }))
 }
 
-pub(super) fn namespaces(connection: &Connection, thread: &str) -> Read<Vec<Arc<str>>> {
-    let namespaces = connection
+pub(super) fn namespaces(db: Db<'_>, thread: &str) -> Read<Vec<Arc<str>>> {
+    let namespaces = db
         .prepare_cached(
             "SELECT l.namespace FROM lanes l
              JOIN (SELECT lane, min(number) AS first FROM checkpoints
@@ -303,7 +359,7 @@ pub(super) fn namespaces(connection: &Connection, thread: &str) -> Read<Vec<Arc<
                    GROUP BY lane) c ON c.lane = l.number
              ORDER BY c.first",
         )?
-        .query_map(params![TENANT, thread], |row| row.get(0))?
+        .query_map(params![db.tenant, thread], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     Ok(namespaces)
 }

@@ -3,15 +3,13 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 use weaver_core::{Hash, Timestamp, Value};
 
 use super::fault::Fault;
 use super::read::payload_sql;
-use super::rows::{
-    TENANT, limit_or, optional_payload_at, payload_at, unreadable, uuid_bytes, word,
-};
+use super::rows::{Db, limit_or, optional_payload_at, payload_at, unreadable, uuid_bytes, word};
 use crate::item::{
     Item, ItemKey, ItemSearch, NamespaceSearch, cut_namespaces, path_parts, path_text,
 };
@@ -21,7 +19,7 @@ use crate::{CheckpointId, ExecutionId, Lane};
 type Read<T> = Result<T, Fault>;
 
 pub(super) fn pending_writes(
-    connection: &Connection,
+    db: Db<'_>,
     lane: &Lane,
     checkpoint: CheckpointId,
 ) -> Read<Vec<PendingWrite>> {
@@ -33,8 +31,8 @@ pub(super) fn pending_writes(
             (SELECT number FROM lanes WHERE tenant_id = ?1 AND thread = ?2 AND namespace = ?3)
          ORDER BY w.task"
     );
-    let values = params![TENANT, lane.thread, lane.namespace, uuid_bytes(&checkpoint.0)];
-    let writes = connection
+    let values = params![db.tenant, lane.thread, lane.namespace, uuid_bytes(&checkpoint.0)];
+    let writes = db
         .prepare_cached(sql)?
         .query_map(values, |row| {
             Ok(PendingWrite {
@@ -48,7 +46,7 @@ pub(super) fn pending_writes(
     Ok(writes)
 }
 
-const EFFECT: &str = concat!(
+pub(super) const ALL_EFFECTS: &str = concat!(
     "SELECT l.thread, l.namespace, f.task, f.ordinal, e.id, f.step, f.kind, f.request, f.key,
         f.status, ",
     payload_sql!("f", "result"),
@@ -56,10 +54,13 @@ const EFFECT: &str = concat!(
      FROM effects f
      JOIN lanes l ON l.number = f.lane
      JOIN executions e ON e.number = f.execution
-     WHERE f.tenant_id = ?1 AND l.tenant_id = ?1 AND l.thread = ?2"
+     WHERE f.tenant_id = ?1"
 );
 
-fn effect_row(row: &Row<'_>) -> rusqlite::Result<Effect> {
+/// The tenant again, so that the index of lanes is used.
+const OF_THREAD: &str = "l.tenant_id = ?1 AND l.thread = ?2";
+
+pub(super) fn effect_row(row: &Row<'_>) -> rusqlite::Result<Effect> {
     Ok(Effect {
         lane: Lane { thread: row.get(0)?, namespace: row.get(1)? },
         task: row.get(2)?,
@@ -75,63 +76,65 @@ fn effect_row(row: &Row<'_>) -> rusqlite::Result<Effect> {
     })
 }
 
-pub(super) fn effects(connection: &Connection, lane: &Lane, task: &str) -> Read<Vec<Effect>> {
-    let sql = format!("{EFFECT} AND l.namespace = ?3 AND f.task = ?4 ORDER BY f.ordinal");
-    let effects = connection
-        .prepare_cached(&sql)?
-        .query_map(params![TENANT, lane.thread, lane.namespace, task], effect_row)?
-        .collect::<Result<_, _>>()?;
-    Ok(effects)
-}
-
-pub(super) fn open_effects(connection: &Connection, thread: &str) -> Read<Vec<Effect>> {
-    let sql = format!("{EFFECT} AND f.status = 'intent' ORDER BY f.number");
-    let effects = connection
-        .prepare_cached(&sql)?
-        .query_map(params![TENANT, thread], effect_row)?
-        .collect::<Result<_, _>>()?;
-    Ok(effects)
-}
-
-pub(super) fn interrupts(
-    connection: &Connection,
-    thread: &str,
-    open_only: bool,
-) -> Read<Vec<Interrupt>> {
-    let sql = concat!(
-        "SELECT l.thread, l.namespace, i.id, i.checkpoint, i.task, e.id, ",
-        payload_sql!("i", "value"),
-        ", ",
-        payload_sql!("i", "snapshot"),
-        ", i.time, ",
-        payload_sql!("i", "answer"),
-        ", i.answered_at
-         FROM interrupts i
-         JOIN lanes l ON l.number = i.lane
-         JOIN executions e ON e.number = i.execution
-         WHERE i.tenant_id = ?1 AND l.tenant_id = ?1 AND l.thread = ?2
-            AND (i.answered_at IS NULL OR NOT ?3)
-         ORDER BY i.number"
+pub(super) fn effects(db: Db<'_>, lane: &Lane, task: &str) -> Read<Vec<Effect>> {
+    let sql = format!(
+        "{ALL_EFFECTS} AND {OF_THREAD} AND l.namespace = ?3 AND f.task = ?4 ORDER BY f.ordinal"
     );
-    let interrupts = connection
-        .prepare_cached(sql)?
-        .query_map(params![TENANT, thread, open_only], |row| {
-            let answered: Option<i64> = row.get(10)?;
-            Ok(Interrupt {
-                lane: Lane { thread: row.get(0)?, namespace: row.get(1)? },
-                id: row.get(2)?,
-                checkpoint: CheckpointId(Uuid::from_bytes(row.get(3)?)),
-                task: row.get(4)?,
-                execution: ExecutionId(Uuid::from_bytes(row.get(5)?)),
-                value: payload_at(row, 6)?,
-                snapshot: optional_payload_at(row, 7)?,
-                time: Timestamp(row.get(8)?),
-                answer: match answered {
-                    Some(time) => Some((payload_at(row, 9)?, Timestamp(time))),
-                    None => None,
-                },
-            })
-        })?
+    let effects = db
+        .prepare_cached(&sql)?
+        .query_map(params![db.tenant, lane.thread, lane.namespace, task], effect_row)?
+        .collect::<Result<_, _>>()?;
+    Ok(effects)
+}
+
+pub(super) fn open_effects(db: Db<'_>, thread: &str) -> Read<Vec<Effect>> {
+    let sql = format!("{ALL_EFFECTS} AND {OF_THREAD} AND f.status = 'intent' ORDER BY f.number");
+    let effects = db
+        .prepare_cached(&sql)?
+        .query_map(params![db.tenant, thread], effect_row)?
+        .collect::<Result<_, _>>()?;
+    Ok(effects)
+}
+
+pub(super) const ALL_INTERRUPTS: &str = concat!(
+    "SELECT l.thread, l.namespace, i.id, i.checkpoint, i.task, e.id, ",
+    payload_sql!("i", "value"),
+    ", ",
+    payload_sql!("i", "snapshot"),
+    ", i.time, ",
+    payload_sql!("i", "answer"),
+    ", i.answered_at
+     FROM interrupts i
+     JOIN lanes l ON l.number = i.lane
+     JOIN executions e ON e.number = i.execution
+     WHERE i.tenant_id = ?1"
+);
+
+pub(super) fn interrupt_row(row: &Row<'_>) -> rusqlite::Result<Interrupt> {
+    let answered: Option<i64> = row.get(10)?;
+    Ok(Interrupt {
+        lane: Lane { thread: row.get(0)?, namespace: row.get(1)? },
+        id: row.get(2)?,
+        checkpoint: CheckpointId(Uuid::from_bytes(row.get(3)?)),
+        task: row.get(4)?,
+        execution: ExecutionId(Uuid::from_bytes(row.get(5)?)),
+        value: payload_at(row, 6)?,
+        snapshot: optional_payload_at(row, 7)?,
+        time: Timestamp(row.get(8)?),
+        answer: match answered {
+            Some(time) => Some((payload_at(row, 9)?, Timestamp(time))),
+            None => None,
+        },
+    })
+}
+
+pub(super) fn interrupts(db: Db<'_>, thread: &str, open_only: bool) -> Read<Vec<Interrupt>> {
+    let sql = format!(
+        "{ALL_INTERRUPTS} AND {OF_THREAD} AND (i.answered_at IS NULL OR NOT ?3) ORDER BY i.number"
+    );
+    let interrupts = db
+        .prepare_cached(&sql)?
+        .query_map(params![db.tenant, thread, open_only], interrupt_row)?
         .collect::<Result<_, _>>()?;
     Ok(interrupts)
 }
@@ -139,7 +142,7 @@ pub(super) fn interrupts(
 const ITEM: &str = "SELECT namespace, key, value, created_at, updated_at, expires_at FROM items
      WHERE tenant_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
 
-fn item_row(row: &Row<'_>) -> rusqlite::Result<Item> {
+pub(super) fn item_row(row: &Row<'_>) -> rusqlite::Result<Item> {
     let value: String = row.get(2)?;
     Ok(Item {
         key: ItemKey { namespace: path_parts(&row.get::<_, Arc<str>>(0)?), key: row.get(1)? },
@@ -150,19 +153,15 @@ fn item_row(row: &Row<'_>) -> rusqlite::Result<Item> {
     })
 }
 
-pub(super) fn item(connection: &Connection, key: &ItemKey, now: Timestamp) -> Read<Option<Item>> {
+pub(super) fn item(db: Db<'_>, key: &ItemKey, now: Timestamp) -> Read<Option<Item>> {
     let path = path_text(&key.namespace)?;
-    let found = connection
+    let found = db
         .prepare_cached(&format!("{ITEM} AND namespace = ?3 AND key = ?4"))?
-        .query_row(params![TENANT, now.0, path, key.key], item_row);
+        .query_row(params![db.tenant, now.0, path, key.key], item_row);
     Ok(found.optional()?)
 }
 
-pub(super) fn search_items(
-    connection: &Connection,
-    search: &ItemSearch,
-    now: Timestamp,
-) -> Read<Vec<Item>> {
+pub(super) fn search_items(db: Db<'_>, search: &ItemSearch, now: Timestamp) -> Read<Vec<Item>> {
     let prefix = path_text(&search.prefix)?;
     // A path under the prefix is one between it and it with a greater last sign.
     let sql = format!(
@@ -171,8 +170,8 @@ pub(super) fn search_items(
     );
     let (mut items, limit) = (Vec::new(), limit_or(search.limit, 10) as usize);
     let mut skip = search.offset;
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![TENANT, now.0, prefix, prefix_end(&prefix)])?;
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![db.tenant, now.0, prefix, prefix_end(&prefix)])?;
     while let Some(row) = rows.next()?
         && items.len() < limit
     {
@@ -199,29 +198,29 @@ fn prefix_end(prefix: &str) -> String {
 }
 
 pub(super) fn item_namespaces(
-    connection: &Connection,
+    db: Db<'_>,
     search: &NamespaceSearch,
     now: Timestamp,
 ) -> Read<Vec<Vec<String>>> {
-    let namespaces = connection
+    let namespaces = db
         .prepare_cached(
             "SELECT DISTINCT namespace FROM items
              WHERE tenant_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
         )?
-        .query_map(params![TENANT, now.0], |row| Ok(path_parts(&row.get::<_, Arc<str>>(0)?)))?
+        .query_map(params![db.tenant, now.0], |row| Ok(path_parts(&row.get::<_, Arc<str>>(0)?)))?
         .collect::<Result<Vec<_>, _>>()?;
     Ok(cut_namespaces(search, namespaces))
 }
 
-pub(super) fn cached(connection: &Connection, key: Hash, now: Timestamp) -> Read<Option<Vec<u8>>> {
+pub(super) fn cached(db: Db<'_>, key: Hash, now: Timestamp) -> Read<Option<Vec<u8>>> {
     let sql = concat!(
         "SELECT ",
         payload_sql!("k", "payload"),
         " FROM node_cache k WHERE k.tenant_id = ?1 AND k.key = ?2
             AND (k.expires_at IS NULL OR k.expires_at > ?3)"
     );
-    let found = connection
+    let found = db
         .prepare_cached(sql)?
-        .query_row(params![TENANT, &key.0[..], now.0], |row| payload_at(row, 0));
+        .query_row(params![db.tenant, &key.0[..], now.0], |row| payload_at(row, 0));
     Ok(found.optional()?)
 }

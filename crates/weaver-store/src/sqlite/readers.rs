@@ -8,8 +8,9 @@ use tokio::runtime::Handle;
 
 use super::fault::Fault;
 use super::open::BUSY_TIMEOUT;
+use super::rows::Db;
 use crate::backend::Pending;
-use crate::{Error, Result};
+use crate::{Error, Result, TenantId};
 
 /// How many idle connections are kept.
 const IDLE_MAX: usize = 8;
@@ -25,11 +26,20 @@ impl Readers {
         Readers { path, idle: Mutex::new(Some(Vec::new())) }
     }
 
-    /// Runs a query in one read transaction: on a thread of its own inside a
-    /// tokio runtime, because a disk may be slow, and at once elsewhere.
+    /// Runs a tenant's query in one read transaction; see [`Readers::query`].
     pub(super) fn read<T: Send + 'static>(
         readers: &Arc<Self>,
-        query: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        tenant: TenantId,
+        query: impl FnOnce(Db<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Pending<'static, T> {
+        Readers::query(readers, move |connection| query(Db::of(connection, tenant)?))
+    }
+
+    /// Runs a query in one read transaction: on a thread of its own inside a
+    /// tokio runtime, because a disk may be slow, and at once elsewhere.
+    pub(super) fn query<T: Send + 'static>(
+        readers: &Arc<Self>,
+        query: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Pending<'static, T> {
         let readers = readers.clone();
         Box::pin(async move {
@@ -44,10 +54,22 @@ impl Readers {
         })
     }
 
+    /// Runs a tenant's query in one read transaction on this thread.
+    pub(super) fn with_tenant<T>(
+        &self,
+        tenant: TenantId,
+        query: impl FnOnce(Db<'_>) -> Result<T, Fault>,
+    ) -> Result<T> {
+        self.with(|connection| query(Db::of(connection, tenant)?))
+    }
+
     /// Runs a query in one read transaction on this thread.
-    pub(super) fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
-        let connection = self.take()?;
-        let result = in_transaction(&connection, query);
+    pub(super) fn with<T>(
+        &self,
+        query: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T> {
+        let mut connection = self.take()?;
+        let result = in_transaction(&mut connection, query);
         if connection.is_autocommit() {
             self.put_back(connection);
         }
@@ -85,8 +107,8 @@ impl Readers {
 }
 
 fn in_transaction<T>(
-    connection: &Connection,
-    query: impl FnOnce(&Connection) -> Result<T, Fault>,
+    connection: &mut Connection,
+    query: impl FnOnce(&mut Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     connection.execute_batch("BEGIN")?;
     let result = query(connection);

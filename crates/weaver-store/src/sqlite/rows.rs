@@ -1,16 +1,56 @@
 //! Small helpers that every statement uses.
 
+use std::ops::Deref;
+
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 use weaver_core::Hash;
 
-use super::encode::{decode, encode};
 use super::fault::Fault;
-use crate::{BLOB_BYTES_MIN, crash_point};
+use crate::encode::{decode, encode};
+use crate::{BLOB_BYTES_MIN, TenantId, crash_point};
 
-/// The one tenant, until there are more.
-pub(super) const TENANT: i64 = 1;
+/// A connection as one tenant uses it: what a statement names with
+/// [`Db::tenant`] is all that it can see.
+#[derive(Clone, Copy)]
+pub(super) struct Db<'a> {
+    pub(super) connection: &'a Connection,
+    /// The tenant's row in `tenants`; 0, which no row has, for one that has
+    /// never written.
+    pub(super) tenant: i64,
+}
+
+impl Deref for Db<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl<'a> Db<'a> {
+    /// For reading.
+    pub(super) fn of(connection: &'a Connection, tenant: TenantId) -> rusqlite::Result<Self> {
+        let number = connection
+            .prepare_cached("SELECT id FROM tenants WHERE uuid = ?1")?
+            .query_row([uuid_bytes(&tenant.0)], |row| row.get(0))
+            .optional()?;
+        Ok(Db { connection, tenant: number.unwrap_or(0) })
+    }
+
+    /// For writing: a tenant that is new gets its row.
+    pub(super) fn made_for(connection: &'a Connection, tenant: TenantId) -> rusqlite::Result<Self> {
+        let found = Db::of(connection, tenant)?;
+        if found.tenant != 0 {
+            return Ok(found);
+        }
+        connection
+            .prepare_cached("INSERT INTO tenants (name, uuid) VALUES (?1, ?2)")?
+            .execute(params![tenant.to_string(), uuid_bytes(&tenant.0)])?;
+        Ok(Db { connection, tenant: connection.last_insert_rowid() })
+    }
+}
 
 /// Where a payload went: into its row, or into a blob that the row names.
 #[derive(Default)]
@@ -20,25 +60,25 @@ pub(super) struct Stored {
 }
 
 /// Puts a large payload into the blobs; says what the row holds.
-pub(super) fn payload(connection: &Connection, bytes: &[u8]) -> Result<Stored, Fault> {
+pub(super) fn payload(db: Db<'_>, bytes: &[u8]) -> Result<Stored, Fault> {
     if bytes.len() < BLOB_BYTES_MIN {
         return Ok(Stored { inline: Some(encode(bytes)), blob: None });
     }
     let hash = Hash::of(bytes);
-    blob(connection, hash, bytes)?;
+    blob(db, hash, bytes)?;
     Ok(Stored { inline: None, blob: Some(hash.0) })
 }
 
 /// Keeps a blob, once.
-pub(super) fn blob(connection: &Connection, hash: Hash, bytes: &[u8]) -> Result<(), Fault> {
-    let known = connection
+pub(super) fn blob(db: Db<'_>, hash: Hash, bytes: &[u8]) -> Result<(), Fault> {
+    let known = db
         .prepare_cached("SELECT 1 FROM blobs WHERE tenant_id = ?1 AND hash = ?2")?
-        .exists(params![TENANT, &hash.0[..]])?;
+        .exists(params![db.tenant, &hash.0[..]])?;
     if !known {
         execute(
-            connection,
+            db,
             "INSERT INTO blobs (tenant_id, hash, content) VALUES (?1, ?2, ?3)",
-            params![TENANT, &hash.0[..], encode(bytes)],
+            params![db.tenant, &hash.0[..], encode(bytes)],
         )?;
     }
     crash_point!("after_blob");
@@ -46,20 +86,13 @@ pub(super) fn blob(connection: &Connection, hash: Hash, bytes: &[u8]) -> Result<
 }
 
 /// The same for a payload that may be absent: then both columns are null.
-pub(super) fn optional_payload(
-    connection: &Connection,
-    bytes: Option<&[u8]>,
-) -> Result<Stored, Fault> {
-    bytes.map_or_else(|| Ok(Stored::default()), |bytes| payload(connection, bytes))
+pub(super) fn optional_payload(db: Db<'_>, bytes: Option<&[u8]>) -> Result<Stored, Fault> {
+    bytes.map_or_else(|| Ok(Stored::default()), |bytes| payload(db, bytes))
 }
 
 /// Runs a statement that is used again and again.
-pub(super) fn execute(
-    connection: &Connection,
-    sql: &str,
-    values: impl Params,
-) -> Result<(), Fault> {
-    connection.prepare_cached(sql)?.execute(values)?;
+pub(super) fn execute(db: Db<'_>, sql: &str, values: impl Params) -> Result<(), Fault> {
+    db.prepare_cached(sql)?.execute(values)?;
     Ok(())
 }
 

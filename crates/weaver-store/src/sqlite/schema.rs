@@ -12,8 +12,14 @@ use crate::{Error, crash_point};
 const APPLICATION_ID: i32 = 0x4167_5776;
 
 /// In order; the position, from 1, is the version.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("log", include_str!("../../migrations/sqlite/0001_log.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("log", include_str!("../../migrations/sqlite/0001_log.sql")),
+    ("tenants", include_str!("../../migrations/sqlite/0002_tenants.sql")),
+    ("queue", include_str!("../../migrations/sqlite/0003_queue.sql")),
+];
+
+/// The newest version that this program knows.
+pub(super) const SUPPORTED: u32 = MIGRATIONS.len() as u32;
 
 /// Looks whether the file is ours and not too new, without changing it. Gives
 /// its version, 0 when it is new.
@@ -30,7 +36,7 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<u32, Fault
     }
     let found: u32 =
         connection.query_row("SELECT max(version) FROM schema_migrations", [], |row| row.get(0))?;
-    let supported = MIGRATIONS.len() as u32;
+    let supported = SUPPORTED;
     if found > supported {
         return Err(Error::NewerSchema { path: path.into(), found, supported }.into());
     }
@@ -39,7 +45,7 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<u32, Fault
 
 /// Brings the schema up to date in one transaction.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
-    if version(connection, path)? == MIGRATIONS.len() as u32 {
+    if version(connection, path)? == SUPPORTED {
         return Ok(());
     }
     let transaction =

@@ -236,3 +236,45 @@ pub fn versions_are_kept_once(store: &Store) {
     assert_eq!(get(store.version(version.hash)), Some(version));
     assert_eq!(get(store.version(Hash::of(b"other"))), None);
 }
+
+pub fn idle_threads_are_forgotten_in_time(store: &Store) {
+    let ended = |n: u128, thread: &str, ended: Option<i64>| {
+        let id = execution_id(n);
+        let lane = Lane::root(thread);
+        let begun = Execution { ended: ended.map(at), ..execution(id, thread) };
+        let batch = Batch::of(id)
+            .with(begun)
+            .with(entry(id, 1, &vec![n as u8; BLOB_BYTES_MIN]))
+            .with(checkpoint(&lane, checkpoint_id(n), None, id, b"x"));
+        store.append(batch).wait().unwrap();
+    };
+    // More than are forgotten at once.
+    (1..=45).for_each(|n| ended(n, &format!("old {n:02}"), Some(10)));
+    ended(100, "young", Some(1_000_000));
+    ended(101, "at work", Some(10));
+    ended(102, "at work", None);
+    ended(103, "old and young", Some(10));
+    ended(104, "old and young", Some(999_990));
+    let idle = get(store.idle_threads(at(500_000), Some("old 43".into()), 9));
+    assert_eq!(idle, ["old 44".into(), "old 45".into()]);
+
+    let second = std::time::Duration::from_secs(1);
+    let retention = Retention { finished_threads: Some(second) };
+    let retained = block_on(store.retain(&retention, at(1_000_020))).unwrap();
+    assert_eq!(retained.threads, 45);
+    let mut kept: Vec<_> = get(store.threads(0)).iter().map(|info| info.thread.clone()).collect();
+    kept.sort();
+    assert_eq!(kept, ["at work".into(), "old and young".into(), "young".into()]);
+    assert_eq!(get(store.entries(execution_id(1), 0, 0)), []);
+    assert_eq!(get(store.checkpoints(Lane::root("old 01"), None, 0)), []);
+    let never = Retention { finished_threads: None };
+    assert_eq!(block_on(store.retain(&never, at(i64::MAX / 4))).unwrap().threads, 0);
+    assert_eq!(get(store.threads(0)).len(), 3);
+
+    // What begins in the same moment keeps its thread.
+    let again = Batch::standalone()
+        .with(execution(execution_id(200), "young"))
+        .with(Record::ForgetIdleThread { thread: "young".into(), before: at(2_000_000) });
+    store.append(again).wait().unwrap();
+    assert!(get(store.execution(execution_id(100))).is_some());
+}

@@ -1,5 +1,7 @@
 //! What every kind of store promises, run on each of them.
 
+#[path = "../support/postgres.rs"]
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -7,6 +9,7 @@ mod checkpoints;
 mod items;
 mod log;
 mod tasks;
+mod tenants;
 
 use support::*;
 use weaver_core::Value;
@@ -30,6 +33,14 @@ macro_rules! conformance {
                 assert_eq!(verification.problems, []);
             })*
         }
+        mod postgres {
+            $(#[test] fn $scenario() {
+                let store = super::postgres().for_tenant(weaver_store::TenantId::generate());
+                crate::$module::$scenario(&store);
+                let verification = super::get(store.verify());
+                assert_eq!(verification.problems, []);
+            })*
+        }
     };
 }
 
@@ -42,6 +53,7 @@ conformance! {
     log::large_payloads_come_back,
     log::a_thread_is_forgotten_with_all_that_belongs_to_it,
     log::versions_are_kept_once,
+    log::idle_threads_are_forgotten_in_time,
     checkpoints::checkpoints_form_a_tree,
     checkpoints::a_full_state_ends_the_chain,
     checkpoints::a_checkpoint_is_never_written_twice,
@@ -52,6 +64,16 @@ conformance! {
     tasks::interrupts_wait_for_one_answer,
     items::items_are_found_by_path_filter_and_time,
     items::the_cache_forgets_in_time,
+    tenants::nothing_of_one_is_seen_or_changed_by_another,
+    tenants::a_blob_is_shared_within_a_tenant_only,
+    tenants::a_superseded_holder_changes_nothing,
+}
+
+/// One database for all scenarios: each is a tenant of its own.
+fn postgres() -> Store {
+    static STORE: std::sync::OnceLock<Store> = std::sync::OnceLock::new();
+    let open = || Store::open_postgres(&server::shared_url(), &PostgresOptions::default()).unwrap();
+    STORE.get_or_init(open).clone()
 }
 
 /// A store with one execution of thread `t`.

@@ -27,6 +27,7 @@ pub fn execution(id: ExecutionId, thread: &str) -> Execution {
         id,
         parent: None,
         thread: thread.into(),
+        workflow: None,
         version: None,
         status: ExecutionStatus::Running,
         input: b"{}".to_vec(),

@@ -9,8 +9,6 @@ use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
 
-use super::fault::Fault;
-use super::rows::unreadable;
 use crate::ExecutionId;
 use crate::record::Entry;
 
@@ -19,27 +17,27 @@ const HAS_STEP: u8 = 2;
 const IN_BLOB: u8 = 4;
 
 /// A row is closed when it holds so many bytes: reading one entry unpacks its row.
-pub(super) const PACK_BYTES_MAX: usize = 32 * 1024;
+pub(crate) const PACK_BYTES_MAX: usize = 32 * 1024;
 
 /// Entries of one execution on their way into a row.
 #[derive(Default)]
-pub(super) struct Pack {
-    pub(super) bytes: Vec<u8>,
-    pub(super) first_sequence: u64,
-    pub(super) last_sequence: u64,
+pub(crate) struct Pack {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) first_sequence: u64,
+    pub(crate) last_sequence: u64,
     namespace: Arc<str>,
     time: i64,
 }
 
 /// An entry out of a row. The payload is empty if it is in a blob.
-pub(super) struct Packed {
-    pub(super) entry: Entry,
-    pub(super) blob: Option<Hash>,
+pub(crate) struct Packed {
+    pub(crate) entry: Entry,
+    pub(crate) blob: Option<Hash>,
 }
 
 impl Pack {
     /// Adds the next entry; its payload is left out if it is in a blob.
-    pub(super) fn push(&mut self, entry: &Entry, blob: Option<Hash>) {
+    pub(crate) fn push(&mut self, entry: &Entry, blob: Option<Hash>) {
         if self.bytes.is_empty() {
             self.first_sequence = entry.sequence;
         }
@@ -66,20 +64,25 @@ impl Pack {
     }
 }
 
+/// A row of entries that is not what was written.
+#[derive(Debug, thiserror::Error)]
+#[error("entry {sequence} of execution {execution} is damaged")]
+pub(crate) struct Damaged {
+    execution: ExecutionId,
+    sequence: u64,
+}
+
 /// The entries of a row whose first has sequence `first`.
-pub(super) fn unpack(
+pub(crate) fn unpack(
     execution: ExecutionId,
     first: u64,
     bytes: &[u8],
-) -> Result<Vec<Packed>, Fault> {
+) -> Result<Vec<Packed>, Damaged> {
     let mut cursor = Cursor { bytes, namespace: "".into(), time: 0 };
     let mut entries = Vec::new();
     while !cursor.bytes.is_empty() {
         let sequence = first + entries.len() as u64;
-        let entry = cursor.entry(execution, sequence).ok_or_else(|| {
-            unreadable(0, format!("entry {sequence} of execution {execution} is damaged"))
-        })?;
-        entries.push(entry);
+        entries.push(cursor.entry(execution, sequence).ok_or(Damaged { execution, sequence })?);
     }
     Ok(entries)
 }

@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// The stored form.
-pub(super) fn encode(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn encode(bytes: &[u8]) -> Vec<u8> {
     if bytes.len() >= DEFLATED_BYTES_MIN
         && let Some(deflated) = deflate(bytes)
     {
@@ -51,7 +51,7 @@ fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The bytes of a stored form; nothing if it is damaged.
-pub(super) fn decode(stored: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decode(stored: &[u8]) -> Option<Vec<u8>> {
     match stored.split_first()? {
         (&PLAIN, bytes) => Some(bytes.to_vec()),
         (&DEFLATED, rest) => {

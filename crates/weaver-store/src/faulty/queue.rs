@@ -1,0 +1,79 @@
+//! The queue of a store that fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use weaver_core::Timestamp;
+
+use super::{Faulty, delay, injected};
+use crate::{
+    Budget, BudgetKey, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Held, Limit, Pending,
+    Promoted, Queue, Rate, Reaped, Reservation, Reserved, Schedule, ScheduleKey, Scope, TenantId,
+    Wakeups, WorkInfo, WorkKey,
+};
+
+impl Faulty {
+    /// A change that is not made, or is made and said to be unknown. It is made when
+    /// the answer is awaited: whoever drops it before cannot tell.
+    fn act<'a, T: Send + 'a>(&'a self, answer: Pending<'a, T>) -> Pending<'a, T> {
+        let (refused, unknown, delayed) = {
+            let mut state = self.state();
+            (
+                state.happens(self.faults.refuse_per_mille),
+                state.happens(self.faults.unknown_per_mille),
+                state.happens(self.faults.delay_per_mille),
+            )
+        };
+        Box::pin(async move {
+            delay(delayed).await;
+            if refused {
+                return Err(injected());
+            }
+            let answer = answer.await?;
+            match unknown {
+                true => Err(Error::UnknownCommit { reason: "a fault on purpose".into() }),
+                false => Ok(answer),
+            }
+        })
+    }
+}
+
+/// Each method with its faults: `act` for changes, `read` for questions.
+macro_rules! faulty {
+    ($($kind:ident $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        impl Queue for Faulty {
+            $(fn $name(&self, $($argument: $type),*) -> Pending<'_, $answer> {
+                self.$kind(self.store.queue().$name($($argument),*))
+            })*
+
+            fn wakeups(&self) -> Wakeups {
+                self.store.queue().wakeups()
+            }
+        }
+    };
+}
+
+faulty! {
+    act claim(request: ClaimRequest) -> Vec<Claim>;
+    act renew(owner: Arc<str>, held: Vec<(WorkKey, u64)>, lease: Duration) -> Vec<Held>;
+    act release(owner: Arc<str>, held: Vec<(WorkKey, u64)>) -> usize;
+    act promote_due(limit: usize) -> Promoted;
+    act reap_expired(limit: usize) -> Reaped;
+    act set_limit(tenant: TenantId, scope: Scope, limit: Option<u32>) -> ();
+    read limits(tenant: TenantId) -> Vec<Limit>;
+    act set_rate(tenant: TenantId, scope: Scope, rate: Option<Rate>) -> ();
+    act set_weight(tenant: TenantId, weight: u32) -> ();
+    read work(key: WorkKey) -> Option<WorkInfo>;
+    read dead_letters(tenant: TenantId, limit: usize) -> Vec<DeadLetter>;
+    act requeue(key: WorkKey) -> bool;
+    act put_schedule(schedule: Schedule) -> ();
+    act remove_schedule(key: ScheduleKey) -> bool;
+    read schedules(tenant: TenantId) -> Vec<Schedule>;
+    read due_schedules(limit: usize) -> Vec<Schedule>;
+    act set_budget(key: BudgetKey, limit_micros: u64) -> ();
+    read budget(key: BudgetKey) -> Option<Budget>;
+    act reserve(reservation: Reservation) -> Reserved;
+    act settle(reservation: Reservation, actual_micros: u64) -> ();
+    act abandon_reservations(key: BudgetKey, execution: ExecutionId, before_fence: u64) -> usize;
+    read now() -> Timestamp;
+}

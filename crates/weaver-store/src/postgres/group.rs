@@ -1,0 +1,381 @@
+//! One group of batches in one transaction, and what a writer's connection goes
+//! through: it is lost and made again, and a commit's answer may never come.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::PostgresOptions;
+use super::connection::Connection;
+use super::dsn::Dsn;
+use super::fault::{Fault, commit_fault};
+use super::load::{self, Guard, Known, Locked, Wanted};
+use super::pipeline::{Pipeline, both};
+use super::plan::{Plan, Stage};
+use super::pool::{Mode, begin, connect_patiently, set_tenant};
+use super::queue_tx::{LOCK_QUEUE, PgRows};
+use super::wakers::Wakers;
+use super::write::{self, Written};
+use super::writer::Append;
+use crate::batch::Record;
+use crate::queue;
+use crate::record::{Checkpoint, Entry};
+use crate::{Batch, Clock, Error, Result, TenantId, crash, crash_point};
+
+/// A writer's connection and what it remembers.
+pub(super) struct Session {
+    dsn: Dsn,
+    options: PostgresOptions,
+    connection: Option<Connection>,
+    known: HashMap<TenantId, Known>,
+    /// The marks of connections that were asked for a commit and never answered.
+    unanswered: Vec<i64>,
+    wakeups: Arc<Wakers>,
+}
+
+/// How much is remembered between transactions.
+const REMEMBERED_MAX: usize = 16 * 1024;
+
+/// How often a group is tried on what may be a passing trouble: a circle of waiting
+/// that the server broke, a connection that was lost before anything was asked to
+/// be final.
+const TRIES: usize = 3;
+
+/// Between two looks at a transaction that is still under way.
+const PAUSE: Duration = Duration::from_millis(20);
+
+type Batches<'a> = BTreeMap<TenantId, Vec<&'a Batch>>;
+type Stages<'a> = Vec<(TenantId, Vec<Stage<'a>>)>;
+
+impl Session {
+    pub(super) fn new(dsn: Dsn, options: PostgresOptions, wakeups: Arc<Wakers>) -> Self {
+        let (known, unanswered) = (HashMap::new(), Vec::new());
+        Session { dsn, options, connection: None, known, unanswered, wakeups }
+    }
+
+    /// Writes all batches of a group or none of them.
+    pub(super) async fn write(&mut self, group: &[Append]) -> Result<()> {
+        let mut batches = Batches::new();
+        for append in group.iter().filter(|append| !append.batch.is_empty()) {
+            batches.entry(append.tenant).or_default().push(&append.batch);
+        }
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let remembered = !self.known.is_empty();
+            let Err(fault) = self.attempt(&batches).await else { return Ok(()) };
+            self.known.clear();
+            let is_lost = fault.is_lost();
+            let error = match fault.duplicate() {
+                Some(table) => Error::Conflict(exists_already(table, &batches)),
+                None => fault.into_error(&self.dsn.server()),
+            };
+            // What was remembered may have been wrong: somebody else may write too.
+            let again = is_lost
+                || matches!(error, Error::Busy { .. }) && batches.values().flatten().count() == 1
+                || error.is_of_batch() && remembered;
+            if !again || tries == TRIES {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Waits until no transaction of this writer is under way any more, so that
+    /// what is read from now on is final.
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        let connection = self.connect().await;
+        let connection = connection.map_err(|fault| fault.into_error(&self.dsn.server()))?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    async fn attempt(&mut self, batches: &Batches<'_>) -> Result<(), Fault> {
+        if self.known.values().map(Known::len).sum::<usize>() > REMEMBERED_MAX {
+            self.known.clear();
+        }
+        let connection = self.connect().await?;
+        let mut committing = false;
+        let result = self.transaction(&connection, batches, &mut committing).await;
+        match (&result, committing) {
+            (Ok(()), _) => self.connection = Some(connection),
+            (Err(Fault::Store(Error::UnknownCommit { .. })), true) => {
+                self.unanswered.push(connection.mark);
+            }
+            (Err(fault), _) => {
+                if !fault.is_lost() && connection.batch("ROLLBACK").await.is_ok() {
+                    self.connection = Some(connection);
+                }
+            }
+        }
+        result
+    }
+
+    /// Sets `committing` once the commit is asked for.
+    async fn transaction(
+        &mut self,
+        connection: &Connection,
+        batches: &Batches<'_>,
+        committing: &mut bool,
+    ) -> Result<(), Fault> {
+        let mut wanted = Vec::with_capacity(batches.len());
+        for (tenant, batches) in batches {
+            wanted.push((*tenant, Wanted::of(batches, self.known.entry(*tenant).or_default())));
+        }
+        let changes = QueueChanges::of(batches);
+        // What changes the queue takes its lock before those of executions.
+        let guards: Option<Vec<Guard>> = match changes.is_empty() {
+            true => {
+                let guard = |(tenant, wanted): &(TenantId, Wanted<'_>)| {
+                    wanted.guard(self.known.get(tenant)?)
+                };
+                wanted.iter().map(guard).collect()
+            }
+            false => None,
+        };
+        let locked = match guards {
+            Some(_) => wanted.iter().map(|_| Locked::default()).collect(),
+            None => self.load(connection, batches, &wanted).await?,
+        };
+        let stages = self.plan(batches, locked)?;
+        let all = || stages.iter().flat_map(|(_, stages)| stages);
+        changes.forget(connection, &self.options.clock).await?;
+        let rare: Vec<_> = all().flat_map(Stage::rare_statements).collect();
+        connection.prepare(&rare).await?;
+        let mut pipeline: Pipeline<'_, Written> = Pipeline::new();
+        for (i, (tenant, stages)) in stages.iter().enumerate() {
+            // The transaction has begun already if something was loaded.
+            let begins = i == 0 && guards.is_some();
+            let start = if begins { begin(*tenant, Mode::Write) } else { set_tenant(*tenant) };
+            pipeline.push(async move { connection.batch(&start).await });
+            if let Some(guards) = &guards {
+                pipeline.push(guards[i].lock(connection, *tenant));
+            }
+            for stage in stages {
+                write::stage(connection, *tenant, stage, &mut pipeline);
+            }
+        }
+        // Asking for the commit at once saves a round trip: after a failed statement
+        // it rolls back. A crash point wants to be between the two.
+        if crash::is_armed() || !changes.works.is_empty() || all().any(Stage::must_be_seen) {
+            first_failure(pipeline.run_apart_if_armed().await)?;
+            let wake = changes.apply(connection, &self.options.clock).await?;
+            crash_point!("during_commit");
+            *committing = true;
+            connection.batch("COMMIT").await.map_err(commit_fault)?;
+            if wake {
+                self.wakeups.wake();
+            }
+            return Ok(());
+        }
+        *committing = true;
+        pipeline.push(connection.batch("COMMIT"));
+        first_failure(pipeline.run().await).map_err(commit_fault)
+    }
+
+    /// Begins the transaction, locks and loads.
+    async fn load(
+        &mut self,
+        connection: &Connection,
+        batches: &Batches<'_>,
+        wanted: &[(TenantId, Wanted<'_>)],
+    ) -> Result<Vec<Locked>, Fault> {
+        let mut pipeline = Pipeline::new();
+        for (tenant, wanted) in wanted {
+            let locks_queue = batches[tenant].iter().any(|batch| changes_queue(batch));
+            pipeline.push(of_tenant(connection, *tenant, async move {
+                // Before executions: whoever has it may wait for them.
+                let queue = async {
+                    match locks_queue {
+                        true => connection.query(LOCK_QUEUE, &[&tenant.0]).await.map(drop),
+                        false => Ok(()),
+                    }
+                };
+                let (queue, locked) = both(queue, wanted.lock(connection, *tenant)).await;
+                queue.and(locked)
+            }));
+        }
+        let (begun, locked) = both(connection.batch("BEGIN"), pipeline.run()).await;
+        begun?;
+        let mut found = Vec::with_capacity(wanted.len());
+        let mut unknown = Vec::new();
+        for ((tenant, wanted), locked) in wanted.iter().zip(locked) {
+            let mut locked = locked?;
+            let known = self.known.entry(*tenant).or_default();
+            let ids = wanted.reconcile(&mut locked, known);
+            if !ids.is_empty() {
+                unknown.push((*tenant, ids));
+            }
+            found.push(locked);
+        }
+        self.load_heads(connection, unknown).await?;
+        Ok(found)
+    }
+
+    /// Looks at all batches, and gives what is to be written.
+    fn plan<'a>(
+        &mut self,
+        batches: &Batches<'a>,
+        locked: Vec<Locked>,
+    ) -> Result<Stages<'a>, Fault> {
+        let mut stages = Vec::with_capacity(batches.len());
+        for ((tenant, batches), locked) in batches.iter().zip(locked) {
+            let mut plan = Plan::new(self.known.entry(*tenant).or_default(), locked);
+            batches.iter().try_for_each(|batch| plan.batch(batch))?;
+            stages.push((*tenant, plan.finish()));
+        }
+        Ok(stages)
+    }
+
+    async fn load_heads(
+        &mut self,
+        connection: &Connection,
+        unknown: Vec<(TenantId, Vec<uuid::Uuid>)>,
+    ) -> Result<(), Fault> {
+        let mut pipeline = Pipeline::new();
+        for (tenant, ids) in &unknown {
+            pipeline.push(of_tenant(connection, *tenant, load::heads(connection, *tenant, ids)));
+        }
+        for ((tenant, _), heads) in unknown.iter().zip(pipeline.run().await) {
+            let known = self.known.entry(*tenant).or_default();
+            for (id, sequence, hash) in heads? {
+                if let Some(state) = known.executions.get_mut(&id) {
+                    (state.sequence, state.hash) = (sequence, hash);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection, made again if it was lost. Patient with a server that starts
+    /// again, and with a transaction that is still under way there.
+    async fn connect(&mut self) -> Result<Connection, Fault> {
+        match self.connection.take() {
+            Some(connection) if !connection.client.is_closed() => return Ok(connection),
+            _ => {}
+        }
+        let connection = connect_patiently(&self.dsn, &self.options).await?;
+        connection.prepare(&write::ALL).await?;
+        connection.prepare(&load::ALL).await?;
+        connection.prepare(&[LOCK_QUEUE]).await?;
+        let give_up = Instant::now() + self.options.patience;
+        while let Some(mark) = self.unanswered.last() {
+            if !is_marked(&connection, *mark).await? {
+                self.unanswered.pop();
+            } else if Instant::now() < give_up {
+                sleep(PAUSE).await;
+            } else {
+                let reason = "a commit that was cut off is still under way".into();
+                return Err(Error::Busy { server: self.dsn.server(), reason }.into());
+            }
+        }
+        Ok(connection)
+    }
+}
+
+/// What the batches of a group change in the queue, by tenant. It is done behind
+/// everything else that they write, where it sees all of that.
+struct QueueChanges<'a> {
+    works: Vec<(TenantId, &'a crate::Work)>,
+    forgotten: Vec<(TenantId, &'a str)>,
+}
+
+impl<'a> QueueChanges<'a> {
+    fn of(batches: &Batches<'a>) -> Self {
+        let (mut works, mut forgotten) = (Vec::new(), Vec::new());
+        for (tenant, batches) in batches {
+            for record in batches.iter().flat_map(|batch| &batch.records) {
+                match record {
+                    Record::Work(work) => works.push((*tenant, work)),
+                    Record::ForgetThread(thread) => forgotten.push((*tenant, &**thread)),
+                    _ => {}
+                }
+            }
+        }
+        QueueChanges { works, forgotten }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.works.is_empty() && self.forgotten.is_empty()
+    }
+
+    /// Takes threads out of the queue while their executions are still there.
+    async fn forget(&self, connection: &Connection, clock: &Clock) -> Result<(), Fault> {
+        if self.forgotten.is_empty() {
+            return Ok(());
+        }
+        let mut rows = PgRows::new(connection, clock, false);
+        for (tenant, thread) in &self.forgotten {
+            queue::forget_thread(&mut rows, *tenant, thread).await?;
+        }
+        rows.flush().await
+    }
+
+    /// Gives whether somebody should look at the queue after the commit.
+    async fn apply(&self, connection: &Connection, clock: &Clock) -> Result<bool, Fault> {
+        let mut rows = PgRows::new(connection, clock, false);
+        for (tenant, work) in &self.works {
+            queue::apply(&mut rows, *tenant, work).await?;
+        }
+        rows.flush().await?;
+        Ok(rows.wake)
+    }
+}
+
+fn changes_queue(batch: &Batch) -> bool {
+    let changes = |record: &Record| matches!(record, Record::Work(_) | Record::ForgetThread(_));
+    batch.records.iter().any(changes)
+}
+
+/// What to say of a key that is there already; exact when it is about one batch.
+fn exists_already(table: &str, batches: &Batches<'_>) -> String {
+    let records = batches.values().flatten().flat_map(|batch| &batch.records);
+    let named = records.filter_map(|record| match (table, record) {
+        ("checkpoints", Record::Checkpoint(Checkpoint { id, lane, .. })) => {
+            Some(format!("checkpoint {id} exists already in {lane}"))
+        }
+        ("executions", Record::Execution(execution)) => {
+            Some(format!("execution {} exists already", execution.id))
+        }
+        (_, Record::Entry(entry)) if table.starts_with("entries") => {
+            let Entry { sequence, execution, .. } = entry;
+            Some(format!("entry {sequence} of execution {execution} exists already"))
+        }
+        _ => None,
+    });
+    let named: Vec<_> = named.take(3).collect();
+    match named.is_empty() {
+        true => format!("a row of `{table}` exists already"),
+        false => named.join(", or "),
+    }
+}
+
+/// Whether the server still has a session with this mark, which may be at work.
+async fn is_marked(connection: &Connection, mark: i64) -> Result<bool, Fault> {
+    let sql = "SELECT pg_try_advisory_lock($1)";
+    let is_free: bool = connection.client.query_one(sql, &[&mark]).await?.try_get(0)?;
+    if is_free {
+        connection.client.query_one("SELECT pg_advisory_unlock($1)", &[&mark]).await?;
+    }
+    Ok(!is_free)
+}
+
+/// Runs something as a tenant, in the transaction that is open.
+async fn of_tenant<T>(
+    connection: &Connection,
+    tenant: TenantId,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let set = set_tenant(tenant);
+    let (set, result) = both(connection.batch(&set), work).await;
+    set.and(result)
+}
+
+/// The first failure is the cause: those behind it only say that there was one.
+fn first_failure(results: Vec<Written>) -> Written {
+    results.into_iter().collect()
+}

@@ -1,0 +1,116 @@
+//! From columns to what the queue keeps.
+
+use tokio_postgres::Row as SqlRow;
+
+use super::fault::Fault;
+use super::value::{count_at, some_time_at, text_at, time_at, word_at};
+use crate::queue::Row;
+use crate::{
+    BudgetKey, ConcurrencyKey, DeadLetter, ExecutionId, Missed, Priority, Reservation, Schedule,
+    ScheduleKey, Scope, TenantId, WorkKey, WorkState,
+};
+
+type Read<T> = Result<T, Fault>;
+
+/// The columns of `work_queue q` as [`row_at`] reads them.
+macro_rules! select_rows {
+    ($condition:literal) => {
+        concat!(
+            "SELECT q.tenant_id, q.execution, q.task, q.route, q.priority, q.workflow, q.key,
+                q.key_limit, q.state, q.rank, q.since, q.run_at, q.slots, q.held_on, q.deliveries,
+                q.deliveries_max, q.fence, q.lease_owner, q.lease_until, q.paused, q.woken
+             FROM work_queue q ",
+            $condition
+        )
+    };
+}
+pub(super) use select_rows;
+
+/// A row of the queue.
+pub(super) fn row_at(row: &SqlRow) -> Read<Row> {
+    let concurrency = match row.try_get::<_, Option<&str>>(6)? {
+        Some(name) => Some(ConcurrencyKey { name: name.into(), limit: small_at(row, 7)? }),
+        None => None,
+    };
+    let held_on = match row.try_get::<_, Option<&str>>(13)? {
+        Some(_) => Some(word_at(row, 13, Scope::parse)?),
+        None => None,
+    };
+    Ok(Row {
+        key: key_at(row, TenantId(row.try_get(0)?), 1)?,
+        route: text_at(row, 3)?,
+        priority: Priority::new(small_at(row, 4)?)?,
+        workflow: row.try_get::<_, Option<&str>>(5)?.map(Into::into),
+        concurrency,
+        state: word_at(row, 8, WorkState::parse)?,
+        rank: row.try_get(9)?,
+        since: some_time_at(row, 10)?,
+        run_at: time_at(row, 11)?,
+        slots: small_at(row, 12)?,
+        held_on,
+        deliveries: small_at(row, 14)?,
+        deliveries_max: small_at(row, 15)?,
+        fence: count_at(row, 16)?,
+        owner: row.try_get::<_, Option<&str>>(17)?.map(Into::into),
+        until: time_at(row, 18)?,
+        paused: row.try_get(19)?,
+        woken: row.try_get(20)?,
+    })
+}
+
+/// A number that is smaller than its column.
+pub(super) fn small_at<T: TryFrom<i64>>(row: &SqlRow, column: usize) -> Read<T> {
+    let number: i64 = row.try_get(column)?;
+    T::try_from(number).map_err(|_| Fault::unreadable(format!("{number} is out of its range")))
+}
+
+fn key_at(row: &SqlRow, tenant: TenantId, column: usize) -> Read<WorkKey> {
+    let execution = ExecutionId(row.try_get(column)?);
+    Ok(WorkKey { tenant, execution, task: text_at(row, column + 1)? })
+}
+
+/// A dead letter of a tenant: execution, task, route, reason, deliveries, time.
+pub(super) fn dead_at(row: &SqlRow, tenant: TenantId) -> Read<DeadLetter> {
+    Ok(DeadLetter {
+        key: key_at(row, tenant, 0)?,
+        route: text_at(row, 2)?,
+        reason: text_at(row, 3)?,
+        deliveries: small_at(row, 4)?,
+        time: some_time_at(row, 5)?,
+    })
+}
+
+/// The columns of `schedules` as [`schedule_at`] reads them.
+macro_rules! select_schedules {
+    ($condition:literal) => {
+        concat!(
+            "SELECT tenant_id, name, cron, zone, missed, payload, enabled, next_at FROM schedules ",
+            $condition
+        )
+    };
+}
+pub(super) use select_schedules;
+
+/// A schedule.
+pub(super) fn schedule_at(row: &SqlRow) -> Read<Schedule> {
+    Ok(Schedule {
+        key: ScheduleKey { tenant: TenantId(row.try_get(0)?), name: text_at(row, 1)? },
+        cron: text_at(row, 2)?,
+        zone: text_at(row, 3)?,
+        missed: word_at(row, 4, Missed::parse)?,
+        payload: row.try_get(5)?,
+        enabled: row.try_get(6)?,
+        next: time_at(row, 7)?,
+    })
+}
+
+/// A reservation: id, execution, fence, amount.
+pub(super) fn reservation_at(row: &SqlRow, budget: BudgetKey) -> Read<Reservation> {
+    Ok(Reservation {
+        budget,
+        id: row.try_get(0)?,
+        execution: ExecutionId(row.try_get(1)?),
+        fence: count_at(row, 2)?,
+        amount_micros: count_at(row, 3)?,
+    })
+}

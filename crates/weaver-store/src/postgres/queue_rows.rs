@@ -1,0 +1,358 @@
+//! [`Rows`] on PostgreSQL.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+use weaver_core::Timestamp;
+
+use super::fault::Fault;
+use super::pool::Tx;
+use super::queue_columns::{row_at, select_rows};
+use super::queue_tx::{PgRows, SLOTS_OF, limit, slots_at};
+use super::value::{Time, some_time_at};
+use crate::queue::{Ranks, Row, Rows, Slots, bit};
+use crate::{
+    ClaimRequest, ExecutionId, Limit, Priority, Rate, Scope, TenantId, WorkKey, WorkState,
+};
+
+type Read<T> = Result<T, Fault>;
+
+impl Rows for PgRows<'_> {
+    async fn row(&mut self, key: &WorkKey) -> Read<Option<Row>> {
+        self.act(key.tenant).await?;
+        let sql = match self.reads() {
+            true => select_rows!("WHERE q.tenant_id = $1 AND q.execution = $2 AND q.task = $3"),
+            false => select_rows!(
+                "WHERE q.tenant_id = $1 AND q.execution = $2 AND q.task = $3 FOR UPDATE"
+            ),
+        };
+        let found = self.first(sql, &[&key.tenant.0, &key.execution.0, &&*key.task]).await?;
+        found.as_ref().map(row_at).transpose()
+    }
+
+    async fn rows_of(&mut self, tenant: TenantId, execution: ExecutionId) -> Read<Vec<Row>> {
+        self.act(tenant).await?;
+        let sql =
+            select_rows!("WHERE q.tenant_id = $1 AND q.execution = $2 ORDER BY q.task FOR UPDATE");
+        let rows = self.query(sql, &[&tenant.0, &execution.0]).await?;
+        rows.iter().map(row_at).collect()
+    }
+
+    async fn put(&mut self, row: &Row) -> Read<()> {
+        self.act(row.key.tenant).await?;
+        let concurrency = row.concurrency.as_ref();
+        let values: [&(dyn ToSql + Sync); 21] = [
+            &row.key.tenant.0,
+            &row.key.execution.0,
+            &&*row.key.task,
+            &&*row.route,
+            &i64::from(row.priority.level()),
+            &row.workflow.as_deref(),
+            &concurrency.map(|key| &*key.name),
+            &concurrency.map(|key| i64::from(key.limit)),
+            &row.state.as_str(),
+            &row.rank,
+            &Time(row.since),
+            &row.run_at.map(Time),
+            &i64::from(row.slots),
+            &row.held_on.as_ref().map(Scope::text),
+            &i64::from(row.deliveries),
+            &i64::from(row.deliveries_max),
+            &(row.fence as i64),
+            &row.owner.as_deref(),
+            &row.until.map(Time),
+            &row.paused,
+            &row.woken,
+        ];
+        self.execute(
+            "INSERT INTO work_queue VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                $14, $15, $16, $17, $18, $19, $20, $21)
+             ON CONFLICT (tenant_id, execution, task) DO UPDATE SET
+                state = EXCLUDED.state, rank = EXCLUDED.rank, since = EXCLUDED.since,
+                run_at = EXCLUDED.run_at, slots = EXCLUDED.slots, held_on = EXCLUDED.held_on,
+                deliveries = EXCLUDED.deliveries, fence = EXCLUDED.fence,
+                lease_owner = EXCLUDED.lease_owner, lease_until = EXCLUDED.lease_until,
+                paused = EXCLUDED.paused, woken = EXCLUDED.woken",
+            &values,
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn remove(&mut self, key: &WorkKey) -> Read<()> {
+        self.act(key.tenant).await?;
+        let sql = "DELETE FROM work_queue WHERE tenant_id = $1 AND execution = $2 AND task = $3";
+        self.execute(sql, &[&key.tenant.0, &key.execution.0, &&*key.task]).await.map(drop)
+    }
+
+    async fn queued_of(&mut self, tenant: TenantId, thread: &str) -> Read<Vec<ExecutionId>> {
+        self.act(tenant).await?;
+        let rows = self
+            .query(
+                "SELECT e.id FROM executions e JOIN work_queue q
+                    ON q.tenant_id = e.tenant_id AND q.execution = e.id AND q.task = ''
+                 WHERE e.tenant_id = $1 AND e.thread = $2 ORDER BY e.id",
+                &[&tenant.0, &thread],
+            )
+            .await?;
+        rows.iter().map(|row| Ok(ExecutionId(row.try_get(0)?))).collect()
+    }
+
+    async fn lease(&mut self, request: &ClaimRequest, now: Timestamp) -> Read<Vec<Row>> {
+        let sql = select_rows!(
+            "WHERE q.state = 'ready' AND q.route = $1
+             ORDER BY q.priority, q.rank, q.execution, q.task LIMIT $2 FOR UPDATE SKIP LOCKED"
+        );
+        let found = self.query_all(sql, &[&&*request.route, &limit(request.count)]).await?;
+        let found: Vec<Row> = found.iter().map(row_at).collect::<Read<_>>()?;
+        let mut by_tenant: BTreeMap<TenantId, Vec<&Row>> = BTreeMap::new();
+        for row in &found {
+            by_tenant.entry(row.key.tenant).or_default().push(row);
+        }
+        let mut leased = Vec::with_capacity(found.len());
+        for (tenant, rows) in by_tenant {
+            let (drives, tasks): (Vec<_>, Vec<_>) =
+                rows.into_iter().partition(|row| row.key.is_execution());
+            let raised = match drives.is_empty() {
+                true => Vec::new(),
+                false => self.raise_fences(tenant, &drives).await?,
+            };
+            let free = drives.into_iter().filter(|row| raised.contains(&row.key.execution.0));
+            let mut rows: Vec<Row> = free.chain(tasks).cloned().collect();
+            rows.iter_mut().for_each(|row| row.lease_to(&request.owner, now.after(request.lease)));
+            let executions: Vec<Uuid> = rows.iter().map(|row| row.key.execution.0).collect();
+            let names: Vec<&str> = rows.iter().map(|row| &*row.key.task).collect();
+            self.see(tenant).await?;
+            self.execute(
+                "UPDATE work_queue q SET state = 'leased', lease_owner = $4, lease_until = $5,
+                    fence = fence + 1, deliveries = deliveries + 1, woken = FALSE
+                 FROM unnest($2::uuid[], $3::text[]) k (execution, task)
+                 WHERE q.tenant_id = $1 AND q.execution = k.execution AND q.task = k.task",
+                &[
+                    &tenant.0,
+                    &executions,
+                    &names,
+                    &&*request.owner,
+                    &Time(now.after(request.lease)),
+                ],
+            )
+            .await?;
+            leased.append(&mut rows);
+        }
+        leased.sort_by(|a, b| place(a).cmp(&place(b)));
+        Ok(leased)
+    }
+
+    async fn due(&mut self, now: Timestamp, count: usize) -> Read<Vec<Row>> {
+        let sql = select_rows!(
+            "WHERE q.state = 'delayed' AND q.run_at <= $1
+             ORDER BY q.run_at, q.execution, q.task LIMIT $2"
+        );
+        let keys = keys(&self.query_all(sql, &[&Time(now), &limit(count)]).await?)?;
+        let mut rows = self.locked(&keys).await?;
+        let is_due = |row: &Row| row.run_at.is_some_and(|time| time <= now);
+        rows.retain(|row| row.state == WorkState::Delayed && is_due(row));
+        rows.sort_by(|a, b| (a.run_at, age(a)).cmp(&(b.run_at, age(b))));
+        Ok(rows)
+    }
+
+    async fn next_due(&mut self) -> Read<Option<Timestamp>> {
+        let sql = "SELECT run_at FROM work_queue WHERE state = 'delayed' AND run_at IS NOT NULL
+             ORDER BY run_at LIMIT 1";
+        let rows = self.query_all(sql, &[]).await?;
+        rows.first().map(|row| some_time_at(row, 0)).transpose()
+    }
+
+    async fn expired(&mut self, now: Timestamp, count: usize) -> Read<Vec<Row>> {
+        let sql = select_rows!(
+            "WHERE q.state = 'leased' AND q.lease_until <= $1
+             ORDER BY q.lease_until, q.execution, q.task LIMIT $2"
+        );
+        let keys = keys(&self.query_all(sql, &[&Time(now), &limit(count)]).await?)?;
+        let mut rows = self.locked(&keys).await?;
+        let is_over = |row: &Row| row.until.is_some_and(|time| time <= now);
+        rows.retain(|row| row.state == WorkState::Leased && is_over(row));
+        rows.sort_by(|a, b| (a.until, age(a)).cmp(&(b.until, age(b))));
+        Ok(rows)
+    }
+
+    async fn ranks(&mut self, tenant: TenantId, route: &str, priority: Priority) -> Read<Ranks> {
+        let key = (route.into(), priority);
+        self.act(tenant).await?;
+        let clock = self.clocks.get(&key).copied().unwrap_or(0);
+        let loaded = self.loaded(tenant).await?;
+        let last = loaded.ranks.get(&key).copied().unwrap_or(0);
+        Ok(Ranks { last, clock, weight: loaded.weight.unwrap_or(1) })
+    }
+
+    async fn set_last_rank(
+        &mut self,
+        tenant: TenantId,
+        route: &str,
+        priority: Priority,
+        rank: i64,
+    ) -> Read<()> {
+        let loaded = self.loaded(tenant).await?;
+        loaded.ranks.insert((route.into(), priority), rank);
+        loaded.ranks_changed.insert((route.into(), priority));
+        Ok(())
+    }
+
+    async fn advance_clock(&mut self, route: &str, priority: Priority, rank: i64) -> Read<()> {
+        // Written after the commit: the row would be locked while this one waits for
+        // the disk, and everybody who claims behind it.
+        self.claimed.push((route.into(), priority, rank));
+        Ok(())
+    }
+
+    async fn set_weight(&mut self, tenant: TenantId, weight: u32) -> Read<()> {
+        self.act(tenant).await?;
+        self.execute(
+            "INSERT INTO queue_weights VALUES ($1, $2)
+             ON CONFLICT (tenant_id) DO UPDATE SET weight = EXCLUDED.weight",
+            &[&tenant.0, &i64::from(weight)],
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn slots(&mut self, tenant: TenantId, scope: &Scope) -> Read<Option<Slots>> {
+        if let Some(known) = self.loaded(tenant).await?.slots.get(scope) {
+            return Ok(*known);
+        }
+        // Those of workflows and the tenant were all loaded.
+        let found = match scope {
+            Scope::Key(_) => self.first(SLOTS_OF, &[&tenant.0, &scope.text()]).await?,
+            _ => None,
+        };
+        let slots = found.as_ref().map(slots_at).transpose()?.map(|(_, slots)| slots);
+        self.loaded(tenant).await?.slots.insert(scope.clone(), slots);
+        Ok(slots)
+    }
+
+    async fn set_slots(
+        &mut self,
+        tenant: TenantId,
+        scope: &Scope,
+        slots: Option<Slots>,
+    ) -> Read<()> {
+        let loaded = self.loaded(tenant).await?;
+        loaded.slots.insert(scope.clone(), slots);
+        loaded.slots_changed.insert(scope.clone());
+        Ok(())
+    }
+
+    async fn limits(&mut self, tenant: TenantId) -> Read<Vec<Limit>> {
+        self.see(tenant).await?;
+        let sql = "SELECT scope, slots, used, fixed FROM concurrency WHERE tenant_id = $1";
+        let rows = self.query(sql, &[&tenant.0]).await?;
+        let limit = |row| {
+            let (scope, Slots { limit, used, .. }) = slots_at(row)?;
+            Ok(Limit { tenant, scope, limit, used })
+        };
+        let mut limits: Vec<Limit> = rows.iter().map(limit).collect::<Read<_>>()?;
+        limits.sort_by(|a, b| a.scope.cmp(&b.scope));
+        Ok(limits)
+    }
+
+    async fn mark_holders(&mut self, tenant: TenantId, scope: &Scope) -> Read<u32> {
+        self.act(tenant).await?;
+        let bit = i64::from(bit(scope));
+        // What waits for a scope holds those before it: workflows come before the
+        // tenant, keys before both.
+        let count = match scope {
+            Scope::Key(name) => {
+                let sql = "UPDATE work_queue SET slots = slots | $2
+                     WHERE tenant_id = $1 AND key = $3 AND (state IN ('ready', 'leased')
+                        OR (state = 'held' AND held_on >= 't'))";
+                self.execute(sql, &[&tenant.0, &bit, &&**name]).await?
+            }
+            Scope::Workflow(name) => {
+                let sql = "UPDATE work_queue SET slots = slots | $2
+                     WHERE tenant_id = $1 AND task = '' AND workflow = $3
+                        AND (state IN ('ready', 'leased')
+                            OR (state = 'held' AND held_on = 't'))";
+                self.execute(sql, &[&tenant.0, &bit, &&**name]).await?
+            }
+            Scope::Tenant => {
+                let sql = "UPDATE work_queue SET slots = slots | $2
+                     WHERE tenant_id = $1 AND task = '' AND state IN ('ready', 'leased')";
+                self.execute(sql, &[&tenant.0, &bit]).await?
+            }
+        };
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    async fn first_held(&mut self, tenant: TenantId, scope: &Scope) -> Read<Option<Row>> {
+        self.act(tenant).await?;
+        let sql = select_rows!(
+            "WHERE q.state = 'held' AND q.tenant_id = $1 AND q.held_on = $2
+             ORDER BY q.priority, q.since, q.execution, q.task LIMIT 1 FOR UPDATE"
+        );
+        let found = self.first(sql, &[&tenant.0, &scope.text()]).await?;
+        found.as_ref().map(row_at).transpose()
+    }
+
+    async fn rate(&mut self, tenant: TenantId, scope: &Scope) -> Read<Option<(Rate, Timestamp)>> {
+        Ok(self.loaded(tenant).await?.rates.get(scope).copied())
+    }
+
+    async fn set_rate(
+        &mut self,
+        tenant: TenantId,
+        scope: &Scope,
+        rate: Option<(Rate, Timestamp)>,
+    ) -> Read<()> {
+        let rates = &mut self.loaded(tenant).await?.rates;
+        let text = scope.text();
+        let Some((Rate { interval, burst }, next)) = rate else {
+            rates.remove(scope);
+            let sql = "DELETE FROM rates WHERE tenant_id = $1 AND scope = $2";
+            return self.execute(sql, &[&tenant.0, &text]).await.map(drop);
+        };
+        rates.insert(scope.clone(), (Rate { interval, burst }, next));
+        let micros = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
+        self.execute(
+            "INSERT INTO rates VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (tenant_id, scope) DO UPDATE SET
+                interval_micros = EXCLUDED.interval_micros, burst = EXCLUDED.burst,
+                next_at = EXCLUDED.next_at",
+            &[&tenant.0, &text, &micros, &i64::from(burst), &Time(next)],
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn wake(&mut self) -> Read<()> {
+        self.wake = true;
+        Ok(())
+    }
+}
+
+/// Remembers the ranks claimed last.
+pub(super) async fn advance_clocks(tx: &Tx, claimed: &[(Arc<str>, Priority, i64)]) -> Read<()> {
+    tx.query("SELECT set_config('synchronous_commit', 'off', true)", &[]).await?;
+    for (route, priority, rank) in claimed {
+        tx.execute(
+            "INSERT INTO queue_clocks AS c VALUES ($1, $2, $3) ON CONFLICT (route, priority)
+                DO UPDATE SET rank = EXCLUDED.rank WHERE c.rank < EXCLUDED.rank",
+            &[&&**route, &i64::from(priority.level()), rank],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+fn keys(rows: &[tokio_postgres::Row]) -> Read<Vec<WorkKey>> {
+    rows.iter().map(|row| row_at(row).map(|row| row.key)).collect()
+}
+
+fn age(row: &Row) -> (ExecutionId, &str) {
+    (row.key.execution, &row.key.task)
+}
+
+fn place(row: &Row) -> (Priority, i64, (ExecutionId, &str)) {
+    (row.priority, row.rank, age(row))
+}

@@ -1,0 +1,289 @@
+//! [`PgRows`]: the queue on PostgreSQL, inside the transaction that is under way.
+//!
+//! A transaction changes a tenant's queue only while it holds that tenant's lock,
+//! and takes the locks of several in the order of their ids. With the lock it loads
+//! what nearly all changes need (ranks, rates, slots of workflows and the tenant)
+//! and writes that back at its end. Claims take no such lock: they touch rows that
+//! are ready, and skip what somebody else is at.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+use weaver_core::Timestamp;
+
+use super::connection::Connection;
+use super::fault::Fault;
+use super::pipeline::Pipeline;
+use super::queue_columns::{row_at, select_rows, small_at};
+use super::value::{some_time_at, text_at, word_at};
+use crate::queue::{Row, Slots};
+use crate::{Clock, Priority, Rate, Scope, TenantId, WorkKey};
+
+type Read<T> = Result<T, Fault>;
+type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// The queue as a transaction sees and changes it.
+pub(super) struct PgRows<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) clock: &'a Clock,
+    /// Whether it only reads.
+    reads: bool,
+    /// As whom the session acts now.
+    acting: Option<TenantId>,
+    /// The tenants whose lock is held, with what was loaded.
+    tenants: BTreeMap<TenantId, Loaded>,
+    /// The ranks claimed last, by route and priority.
+    pub(super) clocks: HashMap<(Arc<str>, Priority), i64>,
+    /// Ranks that were claimed in this transaction.
+    pub(super) claimed: Vec<(Arc<str>, Priority, i64)>,
+    /// Whether somebody should look at the queue after the commit.
+    pub(super) wake: bool,
+}
+
+/// What nearly every change of a tenant's queue needs.
+#[derive(Default)]
+pub(super) struct Loaded {
+    pub(super) weight: Option<u32>,
+    pub(super) ranks: HashMap<(Arc<str>, Priority), i64>,
+    pub(super) ranks_changed: BTreeSet<(Arc<str>, Priority)>,
+    pub(super) rates: HashMap<Scope, (Rate, Timestamp)>,
+    pub(super) slots: HashMap<Scope, Option<Slots>>,
+    pub(super) slots_changed: BTreeSet<Scope>,
+}
+
+/// Held until the end of the transaction by whoever changes a tenant's queue.
+pub(super) const LOCK_QUEUE: &str =
+    "SELECT pg_advisory_xact_lock(hashtextextended('queue ' || $1::uuid::text, 0))";
+const SET_TENANT: &str = "SELECT set_config('app.tenant_id', $1, true)";
+const SEE_ALL: &str = "SELECT set_config('app.queue', 'all', true)";
+const SEE_OWN: &str = "SELECT set_config('app.queue', '', true)";
+const RANKS: &str = "SELECT route, priority, rank FROM queue_ranks WHERE tenant_id = $1";
+const CLOCKS: &str = "SELECT route, priority, rank FROM queue_clocks";
+const WEIGHT: &str = "SELECT weight FROM queue_weights WHERE tenant_id = $1";
+const RATES: &str = "SELECT scope, interval_micros, burst, next_at FROM rates WHERE tenant_id = $1";
+/// Those of workflows and of the tenant: they come after keys.
+const SLOTS: &str = "SELECT scope, slots, used, fixed FROM concurrency
+     WHERE tenant_id = $1 AND scope >= 't'";
+pub(super) const SLOTS_OF: &str = "SELECT scope, slots, used, fixed FROM concurrency
+     WHERE tenant_id = $1 AND scope = $2";
+
+impl<'a> PgRows<'a> {
+    pub(super) fn new(connection: &'a Connection, clock: &'a Clock, reads: bool) -> Self {
+        PgRows {
+            connection,
+            clock,
+            reads,
+            acting: None,
+            tenants: BTreeMap::new(),
+            clocks: HashMap::new(),
+            claimed: Vec::new(),
+            wake: false,
+        }
+    }
+
+    pub(super) fn reads(&self) -> bool {
+        self.reads
+    }
+
+    pub(super) async fn query(
+        &self,
+        sql: &'static str,
+        values: Values<'_>,
+    ) -> Read<Vec<tokio_postgres::Row>> {
+        self.connection.query(sql, values).await
+    }
+
+    pub(super) async fn first(
+        &self,
+        sql: &'static str,
+        values: Values<'_>,
+    ) -> Read<Option<tokio_postgres::Row>> {
+        Ok(self.query(sql, values).await?.into_iter().next())
+    }
+
+    pub(super) async fn execute(&self, sql: &'static str, values: Values<'_>) -> Read<u64> {
+        self.connection.execute(sql, values).await
+    }
+
+    /// Acts as a tenant from here on, without the lock of its queue.
+    pub(super) async fn see(&mut self, tenant: TenantId) -> Read<()> {
+        if self.acting != Some(tenant) {
+            self.query(SET_TENANT, &[&tenant.to_string()]).await?;
+            self.acting = Some(tenant);
+        }
+        Ok(())
+    }
+
+    /// Acts as a tenant from here on; with the lock of its queue, unless this only
+    /// reads.
+    pub(super) async fn act(&mut self, tenant: TenantId) -> Read<()> {
+        self.see(tenant).await?;
+        if self.reads || self.tenants.contains_key(&tenant) {
+            return Ok(());
+        }
+        // The lock first: in one snapshot with it the others could be older.
+        self.query(LOCK_QUEUE, &[&tenant.0]).await?;
+        let id: Values<'_> = &[&tenant.0];
+        let mut pipeline = Pipeline::new();
+        for (sql, values) in [(RANKS, id), (CLOCKS, &[]), (WEIGHT, id), (RATES, id), (SLOTS, id)] {
+            pipeline.push(self.query(sql, values));
+        }
+        let answers: Vec<_> = pipeline.run().await.into_iter().collect::<Read<_>>()?;
+        let [ranks, clocks, weight, rates, slots] = &answers[..] else {
+            return Err(Fault::unreadable("an answer is missing"));
+        };
+        let mut loaded = Loaded::default();
+        for row in ranks {
+            loaded.ranks.insert(rank_key_at(row)?, row.try_get(2)?);
+        }
+        for row in clocks {
+            self.clocks.insert(rank_key_at(row)?, row.try_get(2)?);
+        }
+        loaded.weight = weight.first().map(|row| small_at(row, 0)).transpose()?;
+        for row in rates {
+            let interval = Duration::from_micros(small_at(row, 1)?);
+            let rate = Rate { interval, burst: small_at(row, 2)? };
+            let scope = word_at(row, 0, Scope::parse)?;
+            loaded.rates.insert(scope, (rate, some_time_at(row, 3)?));
+        }
+        for row in slots {
+            let (scope, slots) = slots_at(row)?;
+            loaded.slots.insert(scope, Some(slots));
+        }
+        self.tenants.insert(tenant, loaded);
+        Ok(())
+    }
+
+    pub(super) async fn loaded(&mut self, tenant: TenantId) -> Read<&mut Loaded> {
+        self.act(tenant).await?;
+        self.tenants.get_mut(&tenant).ok_or_else(|| {
+            Fault::Store(crate::Error::Invalid(
+                "a transaction that reads may change nothing".into(),
+            ))
+        })
+    }
+
+    /// Writes back what was loaded and has changed. The last thing to do before the
+    /// commit.
+    pub(super) async fn flush(&mut self) -> Read<()> {
+        for (tenant, mut loaded) in std::mem::take(&mut self.tenants) {
+            self.see(tenant).await?;
+            for key in std::mem::take(&mut loaded.ranks_changed) {
+                let rank = loaded.ranks[&key];
+                let values: Values<'_> = &[&tenant.0, &&*key.0, &i64::from(key.1.level()), &rank];
+                self.execute(
+                    "INSERT INTO queue_ranks VALUES ($1, $2, $3, $4)
+                     ON CONFLICT (tenant_id, route, priority) DO UPDATE SET rank = EXCLUDED.rank",
+                    values,
+                )
+                .await?;
+            }
+            for scope in std::mem::take(&mut loaded.slots_changed) {
+                self.write_slots(tenant, &scope, loaded.slots[&scope]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_slots(&self, tenant: TenantId, scope: &Scope, slots: Option<Slots>) -> Read<()> {
+        let text = scope.text();
+        let Some(Slots { limit, used, fixed }) = slots else {
+            let sql = "DELETE FROM concurrency WHERE tenant_id = $1 AND scope = $2";
+            return self.execute(sql, &[&tenant.0, &text]).await.map(drop);
+        };
+        self.execute(
+            "INSERT INTO concurrency VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (tenant_id, scope) DO UPDATE SET slots = EXCLUDED.slots,
+                used = EXCLUDED.used, fixed = EXCLUDED.fixed",
+            &[&tenant.0, &text, &i64::from(limit), &i64::from(used), &fixed],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Runs a query over the queues of all tenants.
+    pub(super) async fn query_all(
+        &mut self,
+        sql: &'static str,
+        values: Values<'_>,
+    ) -> Read<Vec<tokio_postgres::Row>> {
+        // A statement that had to be prepared on the way would come after the last.
+        self.connection.prepare(&[SEE_ALL, sql, SEE_OWN]).await?;
+        let mut pipeline = Pipeline::new();
+        pipeline.push(self.query(SEE_ALL, &[]));
+        pipeline.push(self.query(sql, values));
+        pipeline.push(self.query(SEE_OWN, &[]));
+        let mut answers: Vec<_> = pipeline.run().await.into_iter().collect::<Read<_>>()?;
+        Ok(answers.swap_remove(1))
+    }
+
+    /// The rows of these keys as they are now that their tenants' locks are held,
+    /// without those that somebody else is at.
+    pub(super) async fn locked(&mut self, keys: &[WorkKey]) -> Read<Vec<Row>> {
+        let mut by_tenant: BTreeMap<TenantId, Vec<&WorkKey>> = BTreeMap::new();
+        for key in keys {
+            by_tenant.entry(key.tenant).or_default().push(key);
+        }
+        let mut rows = Vec::with_capacity(keys.len());
+        for (tenant, keys) in by_tenant {
+            self.act(tenant).await?;
+            let executions: Vec<Uuid> = keys.iter().map(|key| key.execution.0).collect();
+            let tasks: Vec<&str> = keys.iter().map(|key| &*key.task).collect();
+            let found = self
+                .query(
+                    select_rows!(
+                        "JOIN unnest($2::uuid[], $3::text[]) k (execution, task)
+                            ON q.execution = k.execution AND q.task = k.task
+                         WHERE q.tenant_id = $1 FOR UPDATE OF q SKIP LOCKED"
+                    ),
+                    &[&tenant.0, &executions, &tasks],
+                )
+                .await?;
+            for row in &found {
+                rows.push(row_at(row)?);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Raises the fences of executions, and says of which: somebody else is at the
+    /// others, and a claim waits for nobody.
+    pub(super) async fn raise_fences(
+        &mut self,
+        tenant: TenantId,
+        rows: &[&Row],
+    ) -> Read<Vec<Uuid>> {
+        self.see(tenant).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.key.execution.0).collect();
+        let fences: Vec<i64> = rows.iter().map(|row| row.fence as i64 + 1).collect();
+        let raised = self
+            .query(
+                "UPDATE executions e SET fence = u.fence, lease_owner = NULL, lease_until = NULL
+                 FROM (SELECT id, u.fence FROM executions
+                        JOIN unnest($2::uuid[], $3::bigint[]) u (execution, fence)
+                            ON id = u.execution
+                       WHERE tenant_id = $1 FOR UPDATE OF executions SKIP LOCKED) u
+                 WHERE e.tenant_id = $1 AND e.id = u.id RETURNING e.id",
+                &[&tenant.0, &ids, &fences],
+            )
+            .await?;
+        raised.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+}
+
+fn rank_key_at(row: &tokio_postgres::Row) -> Read<(Arc<str>, Priority)> {
+    Ok((text_at(row, 0)?, Priority::new(small_at(row, 1)?)?))
+}
+
+pub(super) fn slots_at(row: &tokio_postgres::Row) -> Read<(Scope, Slots)> {
+    let slots = Slots { limit: small_at(row, 1)?, used: small_at(row, 2)?, fixed: row.try_get(3)? };
+    Ok((word_at(row, 0, Scope::parse)?, slots))
+}
+
+/// Not all drivers of the queue ask for a sensible number.
+pub(super) fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
