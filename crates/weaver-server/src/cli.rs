@@ -98,6 +98,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Look at this machine, the settings and the data directory
     Doctor(DoctorArgs),
+    /// Bring a store's schema up to date, or move everything into another store
+    Migrate(MigrateArgs),
     /// Run an example on real documents, offline, step by step
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -310,6 +312,26 @@ pub struct HistoryArgs {
 /// `agentweaver doctor`
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `agentweaver migrate`
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Store: sqlite:DIR or postgres://USER@HOST/DATABASE [default: the data directory]
+    #[arg(value_name = "STORE")]
+    pub store: Option<String>,
+    /// Look at the schema and change nothing; exits with 1 when it is not up to date
+    #[arg(long)]
+    pub status: bool,
+    /// Store to move from; nobody may use it meanwhile
+    #[arg(long, value_name = "STORE", requires = "to", conflicts_with_all = ["store", "status"])]
+    pub from: Option<String>,
+    /// Empty store to move to
+    #[arg(long, value_name = "STORE", requires = "from")]
+    pub to: Option<String>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,

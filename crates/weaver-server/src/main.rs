@@ -55,6 +55,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Run(args) => block_on(commands::run::run(args, settings()?)),
         Command::History(args) => block_on(commands::history::run(args, settings()?)),
         Command::Doctor(args) => block_on(commands::doctor::run(args, settings()?)),
+        Command::Migrate(args) => block_on(commands::migrate::run(args, settings()?)),
         Command::Demo(args) => block_on(commands::demo::run(args, settings()?)),
         Command::Scenario { files, sqlite } => block_on(commands::scenario::run(files, *sqlite)),
         Command::Bench(args) => block_on(commands::bench::run(args)),

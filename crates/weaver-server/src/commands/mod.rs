@@ -7,5 +7,6 @@ pub mod demo;
 pub mod doctor;
 pub mod graph;
 pub mod history;
+pub mod migrate;
 pub mod run;
 pub mod scenario;
