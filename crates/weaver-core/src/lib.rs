@@ -18,6 +18,7 @@ pub mod id;
 pub mod message;
 pub mod program;
 pub mod spec;
+pub mod sse;
 pub mod value;
 
 pub use collections::{FastMap, FastSet};

@@ -30,7 +30,6 @@ pub mod price;
 pub mod provider;
 mod retry;
 mod scripted;
-mod sse;
 mod stream;
 
 pub use chat::{

@@ -15,17 +15,18 @@ use weaver_engine::{
     SavedWrite, TaskInfo,
 };
 use weaver_store::{
-    CacheEntry, ExecutionChange, ExecutionId, ExecutionStatus, Lane, Record, Store, Totals,
+    CacheEntry, ExecutionChange, ExecutionId, ExecutionStatus, Lane, Park, Record, Store, Totals,
+    Work,
 };
 
 use crate::commit::Committer;
-use crate::effects::TaskEffects;
+use crate::effects::{NEEDS_ATTENTION, TaskEffects};
 use crate::error::Error;
 use crate::graft::Grafts;
 use crate::journal::{Journal, now};
 use crate::request::{Clock, Report, RunRequest};
 use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
-use crate::{codec, open, shown, thread};
+use crate::{codec, open, questions, shown, thread};
 
 /// Takes a run to its end, its wait or its failure. Without a store nothing is
 /// kept and nothing can be resumed.
@@ -172,6 +173,8 @@ impl Driver {
                 }
             }
             self.wait().await?;
+            // A loop of nodes that never wait would keep its thread from all others.
+            tokio::task::coop::consume_budget().await;
         }
     }
 
@@ -315,7 +318,8 @@ impl Driver {
         Ok(())
     }
 
-    async fn cached(&self, key: &CacheKey) -> Result<Option<Vec<SavedWrite<Value>>>, Error> {
+    /// Exclusive only so that the run may move between threads while it waits.
+    async fn cached(&mut self, key: &CacheKey) -> Result<Option<Vec<SavedWrite<Value>>>, Error> {
         let Some(store) = &self.context.store else { return Ok(None) };
         if self.request.ignore_cache {
             return Ok(None);
@@ -337,6 +341,17 @@ impl Driver {
         let mut timeout = self.run.poll_timeout();
         if self.running.is_empty() && timeout.is_none() && self.requests.is_empty() {
             return Err(Error::Stalled);
+        }
+        // Tasks that end at once would keep the rest of the select from being looked at.
+        if self.cancel.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            self.cancel = None;
+            self.run.cancel();
+            return Ok(());
+        }
+        if self.drain.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            self.drain = None;
+            self.run.drain();
+            return Ok(());
         }
         let flush = self.committer.flush_due();
         if let (Clock::Replayed(clock), Some(at)) = (&mut self.clock, timeout) {
@@ -414,6 +429,10 @@ impl Driver {
         let (status, word) = match outcome {
             Outcome::Done { .. } => (ExecutionStatus::Completed, "completed"),
             Outcome::Interrupted { .. } => (ExecutionStatus::Waiting, "interrupted"),
+            // Whether the call has happened is for a person to say.
+            Outcome::Failed(failure) if failure.code == NEEDS_ATTENTION => {
+                (ExecutionStatus::Waiting, "waiting")
+            }
             Outcome::Failed(_) => (ExecutionStatus::Failed, "failed"),
             Outcome::Drained => (ExecutionStatus::Waiting, "drained"),
             Outcome::Cancelled => (ExecutionStatus::Cancelled, "cancelled"),
@@ -440,14 +459,37 @@ impl Driver {
         event.cost_micros = (totals.cost_micros > 0).then_some(totals.cost_micros);
         event.checkpoint = self.committer.last.map(|id| id.to_string());
         journal.emit(event);
+        let id = self.committer.execution;
+        let ended = Some(now());
         journal.record(Record::ExecutionChange(ExecutionChange {
-            id: self.committer.execution,
+            id,
             status,
-            ended: Some(now()),
+            ended,
             error,
             totals,
         }));
+        if self.request.claimed.is_some() {
+            journal.record(Record::Work(self.work_after(outcome)));
+        }
         self.committer.barrier().await
+    }
+
+    /// What becomes of the claimed execution's place in the queue.
+    fn work_after(&self, outcome: &Outcome<Value>) -> Work {
+        let execution = self.committer.execution;
+        let park = match outcome {
+            Outcome::Done { .. } | Outcome::Cancelled => return Work::Done(execution),
+            Outcome::Failed(failure) if failure.code != NEEDS_ATTENTION => {
+                return Work::Done(execution);
+            }
+            Outcome::Failed(_) => Park::Wake,
+            Outcome::Drained => Park::Ready,
+            Outcome::Interrupted { interrupts, .. } => {
+                let rows = self.committer.known_questions.values();
+                questions::first_deadline(rows, interrupts).map_or(Park::Wake, Park::Until)
+            }
+        };
+        Work::Park { execution, park }
     }
 }
 

@@ -65,6 +65,9 @@ struct Inner {
     journal: Journal,
 }
 
+/// The code of a call whose outcome only a person can find out.
+pub(crate) const NEEDS_ATTENTION: &str = "needs_attention";
+
 /// Ordinals of an attempt start at its number times this.
 const ORDINALS_PER_ATTEMPT: u32 = 1 << 16;
 
@@ -276,7 +279,7 @@ fn parse(effect: &Effect) -> Option<Value> {
 fn needs_attention(request: &EffectRequest, key: &str) -> Failure {
     Failure::new(
         FailureKind::Tool,
-        "needs_attention",
+        NEEDS_ATTENTION,
         format!(
             "a {} call that must happen at most once was under way when the process died, and its outcome is not known (key {key})",
             request.kind

@@ -7,7 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use weaver_core::event::Usage;
 use weaver_core::{Event, EventKind, Timestamp, Value};
-use weaver_store::{Batch, Entry, ExecutionId, Record, Store, Ticket, Totals};
+use weaver_store::{Batch, Entry, ExecutionId, LeaseChange, Record, Store, Ticket, Totals};
+
+use crate::request::Claimed;
 
 /// Is shown every event as it happens, live-only ones included.
 pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
@@ -26,6 +28,8 @@ struct Inner {
     execution: ExecutionId,
     sequence: u64,
     batch: Batch,
+    /// Of every batch.
+    fence: Option<u64>,
     totals: Totals,
     listener: Option<Listener>,
     /// What was asked of the thread may not be on disk yet.
@@ -43,9 +47,30 @@ impl Journal {
         listener: Option<Listener>,
     ) -> Self {
         let batch = Batch::of(execution);
-        let asked = false;
-        let inner = Inner { store, execution, sequence, batch, totals, listener, asked };
+        let inner = Inner {
+            store,
+            execution,
+            sequence,
+            batch,
+            fence: None,
+            totals,
+            listener,
+            asked: false,
+        };
         Journal(Arc::new(Mutex::new(inner)))
+    }
+
+    /// Takes the lease of a claimed execution: from here on nothing is kept unless
+    /// its fence is still the execution's.
+    pub(crate) fn take(&self, claimed: Claimed) {
+        let Claimed { execution, lease } = claimed;
+        let fence = lease.fence;
+        self.record(Record::Lease(LeaseChange { execution, lease }));
+        // On its way before the first batch that proves it.
+        drop(self.flush());
+        let inner = &mut *self.lock();
+        inner.fence = Some(fence);
+        inner.batch.fence = Some(fence);
     }
 
     /// Numbers and times an event, shows it, and keeps it unless it is live only.
@@ -85,7 +110,8 @@ impl Journal {
     pub fn flush(&self) -> Ticket {
         let inner = &mut *self.lock();
         let Some(store) = &inner.store else { return Ticket::ready(Ok(())) };
-        let batch = std::mem::replace(&mut inner.batch, Batch::of(inner.execution));
+        let next = Batch { fence: inner.fence, ..Batch::of(inner.execution) };
+        let batch = std::mem::replace(&mut inner.batch, next);
         store.append(batch)
     }
 
@@ -145,7 +171,7 @@ struct Payload {
     data: Value,
 }
 
-fn to_entry(execution: ExecutionId, event: &Event) -> Entry {
+pub(crate) fn to_entry(execution: ExecutionId, event: &Event) -> Entry {
     let payload = Payload {
         node: event.node.clone(),
         task: event.task.clone(),

@@ -10,6 +10,7 @@ use weaver_store::{
 use crate::commit::Committer;
 use crate::error::Error;
 use crate::journal::{self, Journal, now};
+use crate::order::Order;
 use crate::request::{Durability, RunRequest};
 use crate::{shown, thread};
 
@@ -92,6 +93,14 @@ pub(crate) async fn unfinished(
     store: &Store,
     request: &RunRequest,
 ) -> Result<Option<(Execution, u64)>, Error> {
+    if let Some(claimed) = &request.claimed {
+        let id = claimed.execution;
+        let Some(execution) = store.execution(id).await? else {
+            return Err(Error::NotFound(format!("there is no execution {id}")));
+        };
+        let head = store.head(id).await?;
+        return Ok(Some((execution, head.sequence)));
+    }
     let goes_on = matches!(request.input, Input::Continue | Input::Command(_));
     if !goes_on || request.at.is_some() {
         return Ok(None);
@@ -123,6 +132,9 @@ pub(crate) fn begin(
         journal.record(Record::Pin(last.id, version));
     }
     let input = input_value(&request.input);
+    if let Some(claimed) = &request.claimed {
+        journal.take(claimed.clone());
+    }
     journal.record(match goes_on {
         true => Record::ExecutionChange(ExecutionChange {
             id: execution,
@@ -189,11 +201,11 @@ fn new_execution(execution: ExecutionId, request: &RunRequest, input: &Value) ->
     Record::Execution(Execution {
         id: execution,
         parent: None,
-        workflow: None,
         thread: request.thread.clone(),
         version: request.version.as_ref().map(|version| version.hash),
+        workflow: request.version.as_ref().map(|version| version.file.as_str().into()),
         status: ExecutionStatus::Running,
-        input: journal::brief(input).to_json().into_bytes(),
+        input: Order { input: journal::brief(input), ..Order::default() }.encode(),
         started: now(),
         ended: None,
         error: None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use weaver_core::{Hash, Timestamp, Value};
 use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
-use weaver_store::{ExecutionId, Totals, WorkflowVersion};
+use weaver_store::{ExecutionId, Lease, Totals, WorkflowVersion};
 
 use crate::journal::Listener;
 
@@ -86,6 +86,19 @@ pub struct RunRequest {
     pub drain: CancellationToken,
     /// What time it is.
     pub clock: Clock,
+    /// The execution that is driven, where a scheduler has claimed one. Absent: the
+    /// thread's unfinished one if the input goes on with it, else a new one.
+    pub claimed: Option<Claimed>,
+}
+
+/// An execution that was claimed to be driven, and the proof. Nothing that is
+/// written under a superseded fence is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// Which.
+    pub execution: ExecutionId,
+    /// Who holds it, from when to when.
+    pub lease: Lease,
 }
 
 impl RunRequest {
@@ -112,6 +125,7 @@ impl RunRequest {
             cancel: CancellationToken::new(),
             drain: CancellationToken::new(),
             clock: Clock::default(),
+            claimed: None,
         }
     }
 }

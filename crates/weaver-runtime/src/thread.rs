@@ -14,6 +14,7 @@ use weaver_store::{
 
 use crate::codec;
 use crate::error::Error;
+use crate::order::Order;
 use crate::graft::copied_row;
 use crate::journal::now;
 
@@ -284,8 +285,9 @@ pub async fn copy_to(
         parent: None,
         thread: to.into(),
         version: Some(version.hash),
+        workflow: Some(version.file.as_str().into()),
         status: ExecutionStatus::Completed,
-        input: b"\"update\"".to_vec(),
+        input: Order { input: Value::str("update"), ..Order::default() }.encode(),
         started: now(),
         ended: Some(now()),
         error: None,

@@ -23,7 +23,53 @@ pub const LOCAL_TENANT: &str = "local";
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
-/// The parts that a run needs.
+/// What all runs of this process share. Cheap to clone.
+#[derive(Clone)]
+pub struct Parts {
+    tools: Registry,
+    pool: Pool,
+    environment: Arc<HashMap<String, String>>,
+}
+
+impl Parts {
+    /// Makes the parts. Needs a tokio runtime.
+    pub fn new(settings: &Settings, key: [u8; 32]) -> Result<Self, CliError> {
+        let program = std::env::current_exe()
+            .map_err(|error| CliError::failed(format!("cannot find this program: {error}")))?;
+        let pool = Pool::new(PoolOptions::new(program, vec!["__pyworker".into()], key));
+        Ok(Parts {
+            tools: tools(settings)?,
+            pool,
+            environment: Arc::new(settings.environment.clone().into_iter().collect()),
+        })
+    }
+
+    /// What runs the nodes of a plan. Functions that wait are sealed for a tenant
+    /// and a thread: no other can be given them.
+    pub fn host(
+        &self,
+        gateway: &Gateway,
+        workflow: &Workflow,
+        plan: &Plan,
+        binding: Binding,
+    ) -> Host {
+        let schemas = workflow.analysis.spec.schemas.iter();
+        let services = Services {
+            file: workflow.file.as_str().into(),
+            gateway: gateway.clone(),
+            tools: self.tools.clone(),
+            file_tools: plan.tools.clone(),
+            graphs: plan.graphs.clone(),
+            schemas: Arc::new(
+                schemas.map(|schema| (schema.name.clone(), schema.clone())).collect(),
+            ),
+            environment: self.environment.clone(),
+        };
+        Host::new(plan, services, self.pool.session(plan.program.clone(), binding))
+    }
+}
+
+/// The parts that a run from the command line needs.
 pub struct House {
     /// Models.
     pub gateway: Gateway,
@@ -32,9 +78,7 @@ pub struct House {
     /// A hash of what nodes may see of the settings, and of the model that stands in
     /// for the file's.
     pub surroundings: Hash,
-    tools: Registry,
-    pool: Pool,
-    environment: Arc<HashMap<String, String>>,
+    parts: Parts,
 }
 
 impl House {
@@ -45,45 +89,32 @@ impl House {
         model: Option<&str>,
         key: [u8; 32],
     ) -> Result<Self, CliError> {
-        let (gateway, model_note) = gateway(settings, workflow, model)?;
-        let program = std::env::current_exe()
-            .map_err(|error| CliError::failed(format!("cannot find this program: {error}")))?;
-        let pool = Pool::new(PoolOptions::new(program, vec!["__pyworker".into()], key));
+        let script = workflow.beside("script.yaml").or_else(|| workflow.beside("script.json"));
+        let (gateway, model_note) = gateway(settings, script, model)?;
         let environment = settings.environment.iter().flat_map(|(name, value)| [name, value]);
         let stand_in = model_note.iter();
-        let parts = stand_in.chain(environment).map(|part| part.as_bytes());
+        let surroundings = stand_in.chain(environment).map(|part| part.as_bytes());
         Ok(House {
-            surroundings: Hash::of_parts(parts),
+            surroundings: Hash::of_parts(surroundings),
             gateway,
             model_note,
-            tools: tools(settings)?,
-            pool,
-            environment: Arc::new(settings.environment.clone().into_iter().collect()),
+            parts: Parts::new(settings, key)?,
         })
     }
 
     /// What runs the nodes of a plan on a thread.
     pub fn host(&self, workflow: &Workflow, plan: &Plan, thread: &str) -> Host {
-        let schemas = workflow.analysis.spec.schemas.iter();
-        let services = Services {
-            file: workflow.file.as_str().into(),
-            gateway: self.gateway.clone(),
-            tools: self.tools.clone(),
-            file_tools: plan.tools.clone(),
-            graphs: plan.graphs.clone(),
-            schemas: Arc::new(
-                schemas.map(|schema| (schema.name.clone(), schema.clone())).collect(),
-            ),
-            environment: self.environment.clone(),
-        };
         let binding = Binding { tenant: LOCAL_TENANT.into(), execution: thread.into() };
-        Host::new(plan, services, self.pool.session(plan.program.clone(), binding))
+        self.parts.host(&self.gateway, workflow, plan, binding)
     }
 }
 
 /// Opens the log in the data directory, which is made when there is none.
 pub fn open_store(settings: &Settings) -> Result<Store, CliError> {
     check_directory(&settings.data)?;
+    if settings.database_url.is_some() {
+        return Ok(settings.place().open()?);
+    }
     for _ in 0..LOCK_TRIES {
         match Store::open_sqlite(&settings.data, OpenOptions::default()) {
             // A run that has just ended leaves the lock for a moment to a child that it
@@ -98,6 +129,9 @@ pub fn open_store(settings: &Settings) -> Result<Store, CliError> {
 /// Opens the log for looking; nothing when there is none yet.
 pub fn look_into_store(settings: &Settings) -> Result<Option<Store>, CliError> {
     check_directory(&settings.data)?;
+    if settings.database_url.is_some() {
+        return Ok(Some(settings.place().open()?));
+    }
     match Store::open_sqlite_read_only(&settings.data) {
         Ok(store) => Ok(Some(store)),
         Err(weaver_store::Error::Missing { .. }) => Ok(None),
@@ -157,17 +191,16 @@ fn write_private(path: &PathBuf, bytes: &[u8]) -> std::io::Result<()> {
 
 /// The models of a run. `--model` wins; else a script beside the file stands in
 /// for providers that have no key; else the file's own models are asked.
-fn gateway(
+pub fn gateway(
     settings: &Settings,
-    workflow: &Workflow,
+    script: Option<PathBuf>,
     model: Option<&str>,
 ) -> Result<(Gateway, Option<String>), CliError> {
     let mut options = settings.models.clone();
-    let script = workflow.beside("script.yaml").or_else(|| workflow.beside("script.json"));
     let model = model.map(String::from).or_else(|| settings.model.clone());
     let has_key = options.providers.values().any(|provider| provider.api_key.is_some());
     let model = model.or_else(|| (script.is_some() && !has_key).then(|| "scripted".to_string()));
-    options.script = script.clone();
+    options.script = script;
     options.override_model.clone_from(&model);
     let gateway = Gateway::new(options).map_err(|error| CliError::usage(error.to_string()))?;
     let Some(model) = model else { return Ok((gateway, None)) };

@@ -6,11 +6,15 @@
 
 mod cli;
 mod commands;
+mod desk;
 mod error;
 mod house;
+mod http;
 mod render;
 mod settings;
+mod wire;
 mod workflow;
+mod workshop;
 
 use std::process::ExitCode;
 
@@ -54,6 +58,14 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Completions { shell } => commands::completions::run(*shell),
         Command::Run(args) => block_on(commands::run::run(args, settings()?)),
         Command::History(args) => block_on(commands::history::run(args, settings()?)),
+        Command::Serve(args) => serve(args, settings()?),
+        Command::Submit(args) => block_on(commands::executions::submit(args, settings()?)),
+        Command::Ps(args) => block_on(commands::executions::ps(args, settings()?)),
+        Command::Logs(args) => block_on(commands::executions::logs(args, settings()?)),
+        Command::Cancel(args) => block_on(commands::executions::cancel(args, settings()?)),
+        Command::Pause(args) => block_on(commands::executions::pause(args, settings()?)),
+        Command::Resume(args) => block_on(commands::executions::resume(args, settings()?)),
+        Command::Retry(args) => block_on(commands::executions::retry(args, settings()?)),
         Command::Doctor(args) => block_on(commands::doctor::run(args, settings()?)),
         Command::Migrate(args) => block_on(commands::migrate::run(args, settings()?)),
         Command::Demo(args) => block_on(commands::demo::run(args, settings()?)),
@@ -72,6 +84,21 @@ fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, C
         .build()
         .map_err(|error| CliError::failed(format!("cannot start: {error}")))?;
     runtime.block_on(future)
+}
+
+/// A server has many executions and readers at once.
+fn serve(args: &cli::ServeArgs, settings: Settings) -> Result<(), CliError> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("AGENTWEAVER_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed(format!("cannot start: {error}")))?;
+    runtime.block_on(commands::serve::run(args, settings))
 }
 
 fn set_colors(choice: clap::ColorChoice) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use weaver_store::Place;
 
 use crate::cli::Global;
 use crate::error::CliError;
@@ -21,6 +22,8 @@ pub const DATA: &str = ".agentweaver";
 pub struct Settings {
     /// The data directory.
     pub data: PathBuf,
+    /// The PostgreSQL database that holds the log in place of the data directory.
+    pub database_url: Option<String>,
     /// The settings file that was read.
     pub file: Option<PathBuf>,
     /// Model for every model call.
@@ -80,6 +83,7 @@ struct Search {
 #[serde(deny_unknown_fields, default)]
 struct Database {
     write: bool,
+    url: Option<String>,
 }
 
 impl Settings {
@@ -111,6 +115,7 @@ impl Settings {
         let data = global.data.clone().or(file.data).unwrap_or_else(|| DATA.into());
         Ok(Settings {
             data,
+            database_url: variable("AGENTWEAVER_DATABASE_URL").or(file.database.url),
             file: path,
             model: variable("AGENTWEAVER_MODEL").or(file.model),
             models,
@@ -119,6 +124,24 @@ impl Settings {
             database_write: file.database.write,
             environment: file.environment,
         })
+    }
+}
+
+impl Settings {
+    /// Where the log is.
+    pub fn place(&self) -> Place {
+        match &self.database_url {
+            Some(url) => Place::Postgres(url.clone()),
+            None => Place::Sqlite(self.data.clone()),
+        }
+    }
+
+    /// What kind of store that is, in a word.
+    pub fn store_kind(&self) -> &'static str {
+        match self.database_url {
+            Some(_) => "postgresql",
+            None => "sqlite",
+        }
     }
 }
 

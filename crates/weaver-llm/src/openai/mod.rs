@@ -9,11 +9,11 @@ mod write;
 use std::collections::VecDeque;
 
 use futures::stream;
+use weaver_core::sse::SseParser;
 
 use crate::chat::ChatRequest;
 use crate::error::{Error, Phase};
 use crate::http::{self, Endpoint};
-use crate::sse::SseParser;
 use crate::stream::{Assembler, ChatEvent, ChatResponse, ChatStream};
 
 use read::Decoder;
@@ -48,7 +48,7 @@ pub(crate) async fn stream(
     let reader = Reader {
         endpoint,
         response,
-        parser: Some(SseParser::default()),
+        parser: Some(SseParser::new(http::ANSWER_BYTES_MAX)),
         decoder,
         ready: VecDeque::new(),
         failed: None,

@@ -16,7 +16,7 @@ pub async fn run(args: &MigrateArgs, settings: Settings) -> Result<(), CliError>
     }
     let place = match &args.store {
         Some(text) => place(text)?,
-        None => Place::Sqlite(settings.data),
+        None => settings.place(),
     };
     let schema = if args.status { place.schema()? } else { place.migrate()? };
     show(&place, &schema, args.json);

@@ -2,7 +2,9 @@
 
 /// One event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SseEvent {
+pub struct SseEvent {
+    /// The `id:` field, when the event has one of its own.
+    pub id: Option<String>,
     /// The `event:` field; empty for plain messages.
     pub name: String,
     /// The `data:` lines, joined by line feeds.
@@ -13,8 +15,8 @@ pub(crate) struct SseEvent {
 /// LF, CR LF or CR; comments and unknown fields are skipped; a byte-order mark at
 /// the beginning is too. A character may be cut between two pieces, because lines
 /// become text only when they are whole.
-#[derive(Debug, Default)]
-pub(crate) struct SseParser {
+#[derive(Debug)]
+pub struct SseParser {
     line: Vec<u8>,
     event: SseEvent,
     has_data: bool,
@@ -22,13 +24,27 @@ pub(crate) struct SseParser {
     after_cr: bool,
     any_line: bool,
     bytes_held: usize,
+    bytes_max: usize,
 }
 
 /// An event or line that grows without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooLong;
+pub struct TooLong;
 
 impl SseParser {
+    /// A parser that refuses a line or an event of more than `bytes_max`.
+    pub fn new(bytes_max: usize) -> Self {
+        SseParser {
+            line: Vec::new(),
+            event: SseEvent::default(),
+            has_data: false,
+            after_cr: false,
+            any_line: false,
+            bytes_held: 0,
+            bytes_max,
+        }
+    }
+
     /// Takes bytes and gives the events that they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<SseEvent>, TooLong> {
         let mut events = Vec::new();
@@ -49,7 +65,7 @@ impl SseParser {
         }
         self.line.extend_from_slice(rest);
         self.bytes_held = self.line.len() + self.event.data.len();
-        if self.bytes_held > crate::http::ANSWER_BYTES_MAX { Err(TooLong) } else { Ok(events) }
+        if self.bytes_held > self.bytes_max { Err(TooLong) } else { Ok(events) }
     }
 
     /// At the end of the stream: an event that lacks its blank line. Whether it is
@@ -81,7 +97,8 @@ impl SseParser {
                 self.has_data = true;
             }
             "event" => self.event.name = value.into(),
-            // `id`, `retry`, comments (an empty field name), and what may come.
+            "id" => self.event.id = Some(value.into()),
+            // `retry`, comments (an empty field name), and what may come.
             _ => {}
         }
         None
@@ -93,7 +110,7 @@ mod tests {
     use super::*;
 
     fn read(pieces: &[&[u8]]) -> Vec<String> {
-        let mut parser = SseParser::default();
+        let mut parser = SseParser::new(32 << 20);
         let mut data: Vec<_> = pieces
             .iter()
             .flat_map(|piece| parser.push(piece).unwrap())
@@ -126,7 +143,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_refused() {
-        let mut parser = SseParser::default();
+        let mut parser = SseParser::new(32 << 20);
         let piece = vec![b'x'; 1 << 20];
         let outcome = (0..64).try_for_each(|_| parser.push(&piece).map(|_| ()));
         assert_eq!(outcome, Err(TooLong));

@@ -1,0 +1,228 @@
+//! Executions: what is submitted, and how they stand.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Time, Usd};
+
+/// A workflow as it is sent along. The server keeps one copy of each version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkflowSource {
+    /// The file's name, for people.
+    pub file: String,
+    /// The file's text.
+    pub source: String,
+    /// Which of its compiled graphs; absent: the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<String>,
+    /// The text of the script that answers for models, where one stands beside the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+}
+
+/// `POST /executions`. Send an `Idempotency-Key` with it: the same key and body
+/// gives the same execution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitRequest {
+    /// What to run.
+    pub workflow: WorkflowSource,
+    /// The input, an object of state keys.
+    pub input: Value,
+    /// The thread to run on; absent: a new one. One execution works on a thread at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// The model for every model call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Values for the graph's context schema.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub context: Value,
+    /// Superstep limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recursion_limit: Option<u32>,
+    /// What goes first: 0 before 9.
+    #[serde(default = "normal")]
+    pub priority: u8,
+    /// Executions with the same key are limited together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencyKey>,
+    /// Not before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<Time>,
+    /// What the execution and all that it starts may cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Usd>,
+    /// Names of the submitter, shown in lists: at most 16.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+fn normal() -> u8 {
+    5
+}
+
+/// A limit that executions share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConcurrencyKey {
+    /// Its name.
+    pub key: String,
+    /// How many of them may be under way at once.
+    pub limit: u32,
+}
+
+/// The answer to `POST /executions`: it is on disk now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// Its id.
+    pub execution_id: String,
+    /// Its thread.
+    pub thread: String,
+    /// `queued`, or how it stands by now if the same was submitted before.
+    pub status: Status,
+}
+
+/// How an execution stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Accepted; nobody works on it yet.
+    Queued,
+    /// A process works on it.
+    Running,
+    /// Waits for a person or a moment.
+    Waiting,
+    /// Held by a person until it is resumed.
+    Paused,
+    /// A call of it may or may not have happened: a person must say.
+    NeedsAttention,
+    /// Ended well.
+    Completed,
+    /// Ended with an error.
+    Failed,
+    /// Was cancelled.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status, in the order of a life.
+    pub const ALL: [Status; 8] = [
+        Status::Queued,
+        Status::Running,
+        Status::Waiting,
+        Status::Paused,
+        Status::NeedsAttention,
+        Status::Completed,
+        Status::Failed,
+        Status::Cancelled,
+    ];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Queued => "queued",
+            Status::Running => "running",
+            Status::Waiting => "waiting",
+            Status::Paused => "paused",
+            Status::NeedsAttention => "needs_attention",
+            Status::Completed => "completed",
+            Status::Failed => "failed",
+            Status::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing comes after it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Status::Completed | Status::Failed | Status::Cancelled)
+    }
+}
+
+/// One execution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Execution {
+    /// Its id.
+    pub id: String,
+    /// The execution that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The file that it runs.
+    pub workflow: String,
+    /// The version of that file that it is pinned to, a hash.
+    pub version: String,
+    /// Its thread.
+    pub thread: String,
+    /// How it stands.
+    pub status: Status,
+    /// Its priority.
+    pub priority: u8,
+    /// When it was accepted.
+    pub created_at: Time,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Time>,
+    /// From when on it may go on, if it waits for a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<Time>,
+    /// What it waits for a person to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub error: Value,
+    /// Tokens sent.
+    pub tokens_input: u64,
+    /// Tokens received.
+    pub tokens_output: u64,
+    /// What it has cost.
+    pub cost: Usd,
+    /// The process that works on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_owner: Option<String>,
+    /// How often a process has taken it up.
+    pub deliveries: u32,
+    /// Names of the submitter.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What an execution asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// Its id, to answer by.
+    pub id: String,
+    /// The subgraph that asks; empty for the root graph.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// What it asks.
+    pub value: Value,
+    /// When it asked.
+    pub asked_at: Time,
+    /// Until when an answer counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Time>,
+}
+
+/// `POST /executions/{id}/resume`: an answer, or with neither field the end of a pause.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeRequest {
+    /// The question; may be left out when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// The answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Value>,
+}
+
+/// `POST /executions/{id}/cancel`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelRequest {
+    /// Why, for the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

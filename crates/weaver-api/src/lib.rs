@@ -1,0 +1,29 @@
+//! Wire types of the HTTP API under `/api/v1`, and the client that speaks them.
+//!
+//! Start with [`Client`]; what it sends and gets is plain data in [`execution`],
+//! [`schedule`] and [`health`], and what is refused is a [`Problem`].
+//!
+//! Invariants:
+//! - Names and shapes here are promises: fields are only added, and a reader
+//!   skips what it does not know.
+//! - Times are RFC 3339 in UTC with milliseconds, ids are UUIDs, money is a decimal
+//!   string in US dollars.
+//! - This crate knows neither how a request is answered nor where settings are.
+
+mod client;
+mod error;
+mod events;
+pub mod execution;
+pub mod health;
+mod money;
+mod page;
+mod problem;
+pub mod schedule;
+mod time;
+
+pub use client::Client;
+pub use error::Error;
+pub use money::Usd;
+pub use page::Page;
+pub use problem::{FieldProblem, PROBLEM_TYPE, Problem};
+pub use time::Time;

@@ -1,0 +1,52 @@
+//! [`Problem`]: what every refused request is answered with (RFC 9457).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The content type of a [`Problem`].
+pub const PROBLEM_TYPE: &str = "application/problem+json";
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URN that holds [`Problem::code`].
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem, the same for all of its cases.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong here, in a sentence.
+    pub detail: String,
+    /// A stable word, to decide by.
+    pub code: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// What is wrong with which part of the body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+    /// The request's name in the server's log.
+    #[serde(default)]
+    pub request_id: String,
+}
+
+/// What is wrong with one part of a body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldProblem {
+    /// Where, as a JSON pointer: `/input/messages`.
+    pub pointer: String,
+    /// What.
+    pub detail: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)?;
+        for error in &self.errors {
+            write!(f, "\n  {}: {}", error.pointer, error.detail)?;
+        }
+        Ok(())
+    }
+}

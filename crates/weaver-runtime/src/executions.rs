@@ -1,0 +1,503 @@
+//! [`Executions`]: what can be asked of executions from outside: submit, look,
+//! answer, pause, cancel, try again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use weaver_core::{Event, EventKind, Hash, Timestamp, Value};
+use weaver_store::{
+    Batch, BudgetKey, Cancel, ConcurrencyKey, Enqueue, Execution, ExecutionChange, ExecutionId,
+    ExecutionQuery, ExecutionStatus, Idempotency, IdempotencyKey, Interrupt, Priority, Record,
+    Store, TenantId, Work, WorkInfo, WorkKey, WorkState, WorkflowVersion,
+};
+
+use crate::journal::{self, now};
+use crate::order::Order;
+use crate::questions::deadline_of;
+use crate::{codec, thread};
+
+/// Executions of one tenant.
+#[derive(Clone)]
+pub struct Executions {
+    store: Store,
+}
+
+/// Something to be executed.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The source.
+    pub version: WorkflowVersion,
+    /// What to do with it.
+    pub order: Order,
+    /// The thread to work on; absent: a new one. Executions of a thread take turns.
+    pub thread: Option<Arc<str>>,
+    /// The execution that starts this one.
+    pub parent: Option<ExecutionId>,
+    /// What goes first.
+    pub priority: Priority,
+    /// Work that may not be done at the same time.
+    pub key: Option<ConcurrencyKey>,
+    /// Not before this moment.
+    pub run_at: Option<Timestamp>,
+    /// What it may cost with all that it starts, in millionths of a US dollar.
+    pub budget_micros: Option<u64>,
+    /// Makes a repeat harmless.
+    pub once: Option<Once>,
+}
+
+/// A request that takes effect once: the same again gets the first answer.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// The caller's key, within the route.
+    pub key: IdempotencyKey,
+    /// Hash of the request's body.
+    pub body: Hash,
+}
+
+/// One execution, with its place in the queue.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// How it stands in the log.
+    pub execution: Execution,
+    /// Its place in the queue; nothing when it has ended or was never queued.
+    pub work: Option<WorkInfo>,
+    /// The file that it runs.
+    pub file: String,
+    /// What it was asked to do.
+    pub order: Order,
+}
+
+/// An open question.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Its id.
+    pub id: Arc<str>,
+    /// The subgraph that asks; empty for the root graph.
+    pub namespace: Arc<str>,
+    /// What is asked.
+    pub value: Value,
+    /// When.
+    pub asked: Timestamp,
+    /// Until when an answer counts.
+    pub deadline: Option<Timestamp>,
+}
+
+/// Why a request about an execution is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// It does not fit how the execution stands.
+    #[error("{0}")]
+    Conflict(String),
+    /// The key was used for another request.
+    #[error("this Idempotency-Key was used with another body")]
+    KeyReused,
+    /// The log cannot be read or written.
+    #[error(transparent)]
+    Failed(#[from] crate::Error),
+}
+
+impl From<weaver_store::Error> for Refused {
+    fn from(error: weaver_store::Error) -> Self {
+        Refused::Failed(error.into())
+    }
+}
+
+/// The most that one execution may be given as its input.
+pub const INPUT_BYTES_MAX: usize = 8 << 20;
+
+impl Submission {
+    /// A submission that says nothing of its own.
+    pub fn new(version: WorkflowVersion, order: Order) -> Self {
+        Submission {
+            version,
+            order,
+            thread: None,
+            parent: None,
+            priority: Priority::default(),
+            key: None,
+            run_at: None,
+            budget_micros: None,
+            once: None,
+        }
+    }
+}
+
+impl Executions {
+    /// The executions of a store's tenant.
+    pub fn new(store: Store) -> Self {
+        Executions { store }
+    }
+
+    /// Accepts something to be executed. When this returns it is on disk, and will
+    /// end or wait visibly.
+    pub async fn submit(&self, submission: Submission) -> Result<Execution, Refused> {
+        if let Some(earlier) = self.earlier(submission.once.as_ref()).await? {
+            return Ok(earlier);
+        }
+        let input = submission.order.encode();
+        if input.len() > INPUT_BYTES_MAX {
+            return Err(Refused::Invalid(format!(
+                "an input has at most {} MiB, this one has {:.1}",
+                INPUT_BYTES_MAX >> 20,
+                input.len() as f64 / f64::from(1 << 20)
+            )));
+        }
+        let id = ExecutionId::generate();
+        let key = match (&submission.thread, submission.key) {
+            (Some(_), Some(_)) => {
+                let message = "executions of a thread take turns: give a thread or a concurrency key, not both";
+                return Err(Refused::Invalid(message.into()));
+            }
+            (Some(thread), None) => {
+                Some(ConcurrencyKey { name: format!("thread:{thread}").into(), limit: 1 })
+            }
+            (None, key) => key,
+        };
+        let execution = Execution {
+            id,
+            parent: submission.parent,
+            thread: submission.thread.unwrap_or_else(thread::new_thread_id),
+            version: Some(submission.version.hash),
+            workflow: Some(submission.version.file.as_str().into()),
+            status: ExecutionStatus::Queued,
+            input,
+            started: now(),
+            ended: None,
+            error: None,
+            totals: Default::default(),
+        };
+        let mut batch = Batch::of(id);
+        if let Some(once) = &submission.once {
+            batch.push(Idempotency {
+                key: once.key.clone(),
+                body: once.body,
+                answer: id.0.as_bytes().to_vec(),
+                time: execution.started,
+            });
+        }
+        let workflow: Arc<str> = submission.version.file.as_str().into();
+        batch.push(submission.version);
+        batch.push(execution.clone());
+        if let Some(limit) = submission.budget_micros {
+            // Before the execution can be claimed; without it the budget is of nothing.
+            let budget = BudgetKey { tenant: self.store.tenant(), root: id };
+            self.store.queue().set_budget(budget, limit).await?;
+        }
+        batch.push(Work::Enqueue(Enqueue {
+            priority: submission.priority,
+            workflow: Some(workflow),
+            key,
+            run_at: submission.run_at,
+            ..Enqueue::execution(id)
+        }));
+        match self.store.append(batch).await {
+            Ok(()) => Ok(execution),
+            // The same request may have come twice at once; or who knows what came
+            // of the commit. The log does.
+            Err(error) => match self.earlier(submission.once.as_ref()).await? {
+                Some(earlier) => Ok(earlier),
+                None => match self.store.execution(id).await? {
+                    Some(execution) => Ok(execution),
+                    None => Err(error.into()),
+                },
+            },
+        }
+    }
+
+    /// The execution that the same request was answered with before.
+    async fn earlier(&self, once: Option<&Once>) -> Result<Option<Execution>, Refused> {
+        let Some(once) = once else { return Ok(None) };
+        let Some(earlier) = self.store.idempotency(once.key.clone()).await? else {
+            return Ok(None);
+        };
+        if earlier.body != once.body {
+            return Err(Refused::KeyReused);
+        }
+        let id = uuid::Uuid::from_slice(&earlier.answer).map(ExecutionId);
+        let id = id.map_err(|error| crate::Error::Unreadable(error.to_string()))?;
+        Ok(self.store.execution(id).await?)
+    }
+
+    /// Executions, newest first.
+    pub async fn list(&self, query: ExecutionQuery) -> Result<Vec<View>, Refused> {
+        let mut views = Vec::new();
+        for execution in self.store.executions(query).await? {
+            views.push(self.view(execution).await?);
+        }
+        Ok(views)
+    }
+
+    /// One execution.
+    pub async fn get(&self, id: ExecutionId) -> Result<View, Refused> {
+        match self.store.execution(id).await? {
+            Some(execution) => self.view(execution).await,
+            None => Err(Refused::NotFound(format!("there is no execution {id}"))),
+        }
+    }
+
+    async fn view(&self, execution: Execution) -> Result<View, Refused> {
+        let work = match execution.status.is_end() {
+            true => None,
+            false => self.store.queue().work(self.key(execution.id)).await?,
+        };
+        let version = match execution.version {
+            Some(hash) => self.store.version(hash).await?,
+            None => None,
+        };
+        let file = version.map(|version| version.file).unwrap_or_default();
+        let order = Order::decode(&execution.input).unwrap_or_default();
+        Ok(View { execution, work, file, order })
+    }
+
+    /// Events after a sequence, in order; limit 0 means all.
+    pub async fn events(
+        &self,
+        id: ExecutionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, Refused> {
+        let entries = self.store.entries(id, after, limit).await?;
+        Ok(entries.iter().filter_map(journal::from_entry).collect())
+    }
+
+    /// What an execution waits for a person to say, oldest first.
+    pub async fn questions(&self, execution: &Execution) -> Result<Vec<Question>, Refused> {
+        let mut questions = Vec::new();
+        for row in self.open_rows(execution).await? {
+            let value = codec::decode(&row.value)?;
+            questions.push(Question {
+                deadline: deadline_of(&value, row.time),
+                id: row.id,
+                namespace: row.lane.namespace,
+                value,
+                asked: row.time,
+            });
+        }
+        Ok(questions)
+    }
+
+    async fn open_rows(&self, execution: &Execution) -> Result<Vec<Interrupt>, Refused> {
+        let mut open = Vec::new();
+        for row in self.store.interrupts(execution.thread.clone(), true).await? {
+            // A question whose superstep was left behind waits for nobody.
+            let current = self.store.checkpoint(row.lane.clone(), None).await?;
+            let is_current = current.is_some_and(|current| current.id == row.checkpoint);
+            if is_current && row.execution == execution.id {
+                open.push(row);
+            }
+        }
+        Ok(open)
+    }
+
+    /// Answers a question; without a name, the only one. The first answer counts: the
+    /// same again changes nothing, another one is a conflict.
+    pub async fn answer(
+        &self,
+        id: ExecutionId,
+        question: Option<&str>,
+        answer: &Value,
+    ) -> Result<View, Refused> {
+        let view = self.get(id).await?;
+        let row = self.question(&view.execution, question).await?;
+        let bytes = codec::encode(answer);
+        if row.answer.is_none() {
+            let record = Record::Answer {
+                lane: row.lane.clone(),
+                interrupt: row.id.clone(),
+                answer: bytes.clone(),
+                time: now(),
+            };
+            let batch = Batch::standalone().with(record).with(Work::Wake(id));
+            self.store.append(batch).await?;
+        }
+        // Of two who answer at once, the log says who was first.
+        let rows = self.store.interrupts(view.execution.thread.clone(), false).await?;
+        let kept = rows.iter().find(|kept| kept.lane == row.lane && kept.id == row.id);
+        match kept.and_then(|kept| kept.answer.as_ref()) {
+            Some((kept, _)) if *kept == bytes => self.get(id).await,
+            Some(_) => Err(Refused::Conflict("the question was answered otherwise before".into())),
+            None => Err(Refused::Conflict("the question is no longer asked".into())),
+        }
+    }
+
+    /// The question that is meant: an open one, or one that was answered.
+    async fn question(
+        &self,
+        execution: &Execution,
+        name: Option<&str>,
+    ) -> Result<Interrupt, Refused> {
+        let open = self.open_rows(execution).await?;
+        let Some(name) = name else {
+            return match open.len() {
+                1 => Ok(open.into_iter().next().expect("there is one")),
+                0 => Err(Refused::Conflict(not_waiting(execution))),
+                n => Err(Refused::Invalid(format!(
+                    "the execution waits for {n} answers: say which question this one is for"
+                ))),
+            };
+        };
+        let rows = self.store.interrupts(execution.thread.clone(), false).await?;
+        let mut own: Vec<Interrupt> = rows
+            .into_iter()
+            .filter(|row| row.execution == execution.id && row.id.starts_with(name))
+            .collect();
+        match own.len() {
+            1 => Ok(own.remove(0)),
+            0 => Err(Refused::NotFound(format!("the execution has no question `{name}`"))),
+            n => Err(Refused::Invalid(format!("`{name}` may be {n} questions; write more of it"))),
+        }
+    }
+
+    /// Holds an execution: before its next superstep, or before its turn.
+    pub async fn pause(&self, id: ExecutionId) -> Result<View, Refused> {
+        self.control(id, Work::Pause(id)).await
+    }
+
+    /// Ends a pause.
+    pub async fn unpause(&self, id: ExecutionId) -> Result<View, Refused> {
+        self.control(id, Work::Unpause(id)).await
+    }
+
+    async fn control(&self, id: ExecutionId, work: Work) -> Result<View, Refused> {
+        let view = self.get(id).await?;
+        if view.execution.status.is_end() {
+            return Err(Refused::Conflict(has_ended(&view.execution)));
+        }
+        self.store.append(Batch::standalone().with(work)).await.map_err(conflict)?;
+        self.get(id).await
+    }
+
+    /// Ends an execution and all that it has started. When this returns nothing
+    /// more of them takes effect. A repeat gets the same answer.
+    pub async fn cancel(&self, id: ExecutionId, reason: Option<&str>) -> Result<View, Refused> {
+        let view = self.get(id).await?;
+        match view.execution.status {
+            ExecutionStatus::Cancelled => return Ok(view),
+            status if status.is_end() => {
+                return Err(Refused::Conflict(has_ended(&view.execution)));
+            }
+            _ => {}
+        }
+        let data = Value::map([
+            ("status", Value::str("cancelled")),
+            ("reason", reason.map(String::from).into()),
+        ]);
+        let mut event = Event::new(EventKind::Done).with_data(data);
+        event.time = now();
+        let entry = journal::to_entry(id, &event);
+        let cancel =
+            Cancel { execution: id, kind: entry.kind, payload: entry.payload, time: event.time };
+        let batch = Batch::standalone().with(Work::Cancel(cancel));
+        self.store.append(batch).await.map_err(conflict)?;
+        let view = self.get(id).await?;
+        match view.execution.status {
+            ExecutionStatus::Cancelled => Ok(view),
+            _ => Err(Refused::Conflict(has_ended(&view.execution))),
+        }
+    }
+
+    /// Queues an execution again that failed or was given up: it goes on from its
+    /// last checkpoint.
+    pub async fn retry(&self, id: ExecutionId) -> Result<View, Refused> {
+        let view = self.get(id).await?;
+        let is_dead = view.work.as_ref().is_some_and(|work| work.state == WorkState::Dead);
+        if is_dead {
+            self.store.queue().requeue(self.key(id)).await?;
+            return self.get(id).await;
+        }
+        if view.execution.status != ExecutionStatus::Failed {
+            let message = format!(
+                "only a failed execution can be tried again; this one is {}",
+                view.execution.status.as_str()
+            );
+            return Err(Refused::Conflict(message));
+        }
+        let workflow: Arc<str> = view.file.as_str().into();
+        let batch = Batch::standalone()
+            .with(ExecutionChange {
+                id,
+                status: ExecutionStatus::Queued,
+                ended: None,
+                error: None,
+                totals: view.execution.totals,
+            })
+            .with(Work::Enqueue(Enqueue { workflow: Some(workflow), ..Enqueue::execution(id) }));
+        self.store.append(batch).await.map_err(conflict)?;
+        self.get(id).await
+    }
+
+    /// Waits until an execution has ended or waits for a person, at most so long.
+    pub async fn settled(&self, id: ExecutionId, at_most: Duration) -> Result<View, Refused> {
+        let mut wakeups = self.store.queue().wakeups();
+        let deadline = tokio::time::Instant::now() + at_most;
+        loop {
+            let view = self.get(id).await?;
+            let asks = view.execution.status == ExecutionStatus::Waiting
+                && view.work.as_ref().is_none_or(|work| work.run_at.is_none());
+            let settled = view.execution.status.is_end() || asks;
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            if settled || left.is_zero() {
+                return Ok(view);
+            }
+            let pause = left.min(Duration::from_millis(500));
+            let _ = tokio::time::timeout(pause, wakeups.changed()).await;
+        }
+    }
+
+    /// The execution that a text names: its id, or the beginning or end of exactly one.
+    pub async fn find(&self, text: &str) -> Result<ExecutionId, Refused> {
+        if let Ok(id) = uuid::Uuid::try_parse(text) {
+            return Ok(ExecutionId(id));
+        }
+        let query = ExecutionQuery { limit: FIND_MAX, ..ExecutionQuery::default() };
+        let wanted = text.to_ascii_lowercase();
+        let all = self.store.executions(query).await?;
+        let mut found = all.iter().map(|execution| execution.id).filter(|id| {
+            let id = id.to_string();
+            !wanted.is_empty() && (id.starts_with(&wanted) || id.ends_with(&wanted))
+        });
+        match (found.next(), found.count()) {
+            (Some(id), 0) => Ok(id),
+            (None, _) => Err(Refused::NotFound(format!("there is no execution `{text}`"))),
+            (Some(_), more) => Err(Refused::Invalid(format!(
+                "`{text}` may be {} executions; write more of it",
+                more + 1
+            ))),
+        }
+    }
+
+    fn key(&self, id: ExecutionId) -> WorkKey {
+        WorkKey::execution(self.store.tenant(), id)
+    }
+
+    /// Whose they are.
+    pub fn tenant(&self) -> TenantId {
+        self.store.tenant()
+    }
+}
+
+/// So many of the newest executions are looked through for an abbreviated id.
+const FIND_MAX: usize = 10_000;
+
+fn has_ended(execution: &Execution) -> String {
+    format!("the execution is {} already", execution.status.as_str())
+}
+
+fn not_waiting(execution: &Execution) -> String {
+    format!("the execution waits for no answer: it is {}", execution.status.as_str())
+}
+
+/// A change of the queue that does not fit how the execution stands by now.
+fn conflict(error: weaver_store::Error) -> Refused {
+    match error {
+        weaver_store::Error::Conflict(message) => Refused::Conflict(message),
+        other => other.into(),
+    }
+}

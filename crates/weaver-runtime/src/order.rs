@@ -1,0 +1,48 @@
+//! [`Order`]: what an execution was asked to do, kept with it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use weaver_core::Value;
+
+use crate::error::Error;
+
+/// What an execution was asked to do. Its JSON form is kept with the execution, a
+/// promise: fields are only added.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// The input, a map of state keys.
+    #[serde(default)]
+    pub input: Value,
+    /// Which graph of the source; absent: the last compiled one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<String>,
+    /// The model for every model call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The text of a script that answers for models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+    /// `context=`.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub context: Value,
+    /// Superstep limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recursion_limit: Option<u32>,
+    /// Names of the submitter.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Order {
+    /// The kept form.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an order has a JSON form")
+    }
+
+    /// Reads the kept form.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| Error::Unreadable(format!("what the execution was asked: {error}")))
+    }
+}

@@ -1,0 +1,289 @@
+//! [`Scheduler`]: claims executions that are queued and drives them, beside others
+//! that do the same on the same store.
+//!
+//! Invariants:
+//! - What is claimed is held under a lease that is renewed; who cannot renew stops
+//!   working before another may begin.
+//! - The end of a run and its place in the queue are one commit, made by
+//!   [`crate::drive`]. Here nothing is decided that a crash could lose.
+//! - A wake-up is a hint. Looking each second is the truth.
+
+mod clockwork;
+mod job;
+mod lease;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use weaver_core::{Event, Failure, Value};
+use weaver_engine::{Graph, RunOptions};
+use weaver_store::{
+    ClaimRequest, ExecutionId, ROUTE_DRIVE, Store, TenantId, WorkKey, WorkflowVersion,
+};
+
+use crate::order::Order;
+use crate::task::Handler;
+use lease::Leases;
+
+/// Makes runnable what was submitted.
+pub trait Workshop: Send + Sync + 'static {
+    /// Compiles the version and makes what runs its nodes. A failure ends the
+    /// execution.
+    fn prepare(&self, job: Job) -> BoxFuture<'_, Result<Prepared, Failure>>;
+}
+
+/// An execution that is about to be driven.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub execution: ExecutionId,
+    /// The thread that it works on.
+    pub thread: Arc<str>,
+    /// What it is pinned to.
+    pub version: WorkflowVersion,
+    /// What it was asked to do.
+    pub order: Order,
+}
+
+/// An execution that can be driven.
+pub struct Prepared {
+    /// The graph.
+    pub graph: Graph<Value>,
+    /// Runs its functions.
+    pub handler: Arc<dyn Handler>,
+    /// `context=`.
+    pub context: Value,
+    /// What nodes see as `config`, a map.
+    pub config: Value,
+    /// Limits and breakpoints.
+    pub options: RunOptions,
+}
+
+/// Is shown every event of every execution that this process drives, as it happens.
+pub type Watcher = Arc<dyn Fn(TenantId, ExecutionId, &Event) + Send + Sync>;
+
+/// How a scheduler works.
+#[derive(Clone)]
+pub struct Options {
+    /// A name of this process that no other has.
+    pub owner: Arc<str>,
+    /// Executions at a time.
+    pub slots: usize,
+    /// For how long a claim holds unless it is renewed; it is, after a third of it.
+    /// A crash is noticed after this time.
+    pub lease: Duration,
+    /// How often timers, schedules, lost leases and cancels are looked for.
+    pub poll: Duration,
+    /// For how long a drain lets supersteps end.
+    pub grace: Duration,
+    /// Sees events as they happen.
+    pub watcher: Option<Watcher>,
+}
+
+impl Options {
+    /// Defaults, for a process of that name.
+    pub fn new(owner: impl Into<Arc<str>>) -> Self {
+        Options {
+            owner: owner.into(),
+            slots: 256,
+            lease: Duration::from_secs(30),
+            poll: Duration::from_secs(1),
+            grace: Duration::from_secs(10),
+            watcher: None,
+        }
+    }
+}
+
+/// Claims executions and drives them.
+pub struct Scheduler {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    workshop: Arc<dyn Workshop>,
+    options: Options,
+}
+
+impl Scheduler {
+    /// A scheduler of all tenants of a store.
+    pub fn new(store: Store, workshop: Arc<dyn Workshop>, options: Options) -> Self {
+        Scheduler { shared: Arc::new(Shared { store, workshop, options }) }
+    }
+
+    /// Works until `drain` is cancelled, then lets supersteps end, hands back what
+    /// is left and returns. A store that cannot be reached is waited for.
+    pub async fn run(self, drain: CancellationToken) {
+        let mut floor = Floor {
+            shared: self.shared.clone(),
+            running: JoinSet::new(),
+            keys: HashMap::new(),
+            leases: Leases::default(),
+            next_due: None,
+            renewed_at: Instant::now(),
+            reachable: true,
+        };
+        let mut wakeups = self.shared.store.queue().wakeups();
+        let mut tick = tokio::time::interval(self.shared.options.poll);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !drain.is_cancelled() {
+            let due = floor.next_due;
+            tokio::select! {
+                biased;
+                () = drain.cancelled() => break,
+                Some(ended) = floor.running.join_next_with_id() => floor.ended(ended),
+                _ = tick.tick() => floor.look_around().await,
+                () = sleep_until(due) => floor.look_around().await,
+                () = wakeups.changed() => floor.hear().await,
+            }
+            floor.claim().await;
+        }
+        floor.drain().await;
+    }
+}
+
+/// The executions that this process drives.
+struct Floor {
+    shared: Arc<Shared>,
+    running: JoinSet<()>,
+    keys: HashMap<tokio::task::Id, WorkKey>,
+    leases: Leases,
+    /// When the next timer fires.
+    next_due: Option<Instant>,
+    renewed_at: Instant,
+    reachable: bool,
+}
+
+/// Many wake-ups in a row are heard together.
+const HEAR_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+type Ended = Result<(tokio::task::Id, ()), tokio::task::JoinError>;
+
+impl Floor {
+    /// Takes as much ready work as there are free slots.
+    async fn claim(&mut self) {
+        while let Some(ended) = self.running.try_join_next_with_id() {
+            self.ended(ended);
+        }
+        let options = &self.shared.options;
+        let count = options.slots.saturating_sub(self.running.len());
+        if count == 0 {
+            return;
+        }
+        // A lease counts from before its claim: the answer may have been slow.
+        let asked = Instant::now();
+        let request = ClaimRequest {
+            route: ROUTE_DRIVE.into(),
+            owner: options.owner.clone(),
+            count,
+            lease: options.lease,
+        };
+        let claims = self.shared.store.queue().claim(request).await;
+        let Some(claims) = self.noted(claims) else { return };
+        for claim in claims {
+            let hold = self.leases.add(&claim, asked + self.shared.options.lease);
+            let key = claim.key.clone();
+            let job = job::drive_claim(self.shared.clone(), claim, hold);
+            let handle = self.running.spawn(job);
+            self.keys.insert(handle.id(), key);
+        }
+    }
+
+    fn ended(&mut self, ended: Ended) {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(key) = self.keys.remove(&id) else { return };
+        // After a panic the lease runs out, and the next delivery is counted.
+        if let Err(error) = ended {
+            tracing::error!(execution = %key.execution, %error, "an execution's driver panicked");
+        }
+        self.leases.remove(&key);
+    }
+
+    /// Timers, schedules, lost leases of others, our own leases.
+    async fn look_around(&mut self) {
+        self.renew().await;
+        let looked = clockwork::turn(&self.shared.store).await;
+        self.next_due = None;
+        if let Some(next) = self.noted(looked).flatten() {
+            self.next_due = Some(Instant::now() + next);
+        }
+    }
+
+    /// Something has changed: perhaps what is held was cancelled or paused.
+    async fn hear(&mut self) {
+        if self.renewed_at.elapsed() >= HEAR_AGAIN_AFTER {
+            self.renew().await;
+        }
+    }
+
+    async fn renew(&mut self) {
+        self.renewed_at = Instant::now();
+        let options = &self.shared.options;
+        let held = self.leases.held();
+        if held.is_empty() {
+            return;
+        }
+        let asked = Instant::now();
+        let lease = options.lease;
+        let renewed = self.shared.store.queue().renew(options.owner.clone(), held, lease).await;
+        if let Some(renewed) = self.noted(renewed) {
+            self.leases.renewed(&renewed, asked + lease);
+        }
+    }
+
+    /// Stops claiming, lets every run end its superstep, hands the rest back.
+    async fn drain(mut self) {
+        self.leases.drain();
+        let deadline = Instant::now() + self.shared.options.grace;
+        let mut tick = tokio::time::interval(self.shared.options.poll);
+        while !self.running.is_empty() {
+            tokio::select! {
+                Some(ended) = self.running.join_next_with_id() => self.ended(ended),
+                _ = tick.tick() => self.renew().await,
+                () = tokio::time::sleep_until(deadline) => break,
+            }
+        }
+        self.running.shutdown().await;
+        let held = self.leases.held();
+        if !held.is_empty() {
+            let owner = self.shared.options.owner.clone();
+            let released = self.shared.store.queue().release(owner, held).await;
+            self.noted(released);
+        }
+    }
+
+    /// Logs once that the store is gone, and once that it is back.
+    fn noted<T>(&mut self, result: weaver_store::Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => {
+                if !std::mem::replace(&mut self.reachable, true) {
+                    tracing::info!("the store answers again");
+                }
+                Some(value)
+            }
+            Err(error) => {
+                if std::mem::replace(&mut self.reachable, false) {
+                    tracing::error!(%error, code = error.code(), "the store does not answer");
+                }
+                None
+            }
+        }
+    }
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,155 @@
+//! `agentweaver serve`: drive what is submitted, and answer about it.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use weaver_core::Event;
+use weaver_runtime::Scheduler;
+use weaver_runtime::scheduler::Options;
+use weaver_store::{ExecutionId, TenantId};
+
+use crate::cli::{Role, ServeArgs};
+use crate::error::CliError;
+use crate::house::{open_store, snapshot_key};
+use crate::http::{self, Access, App, Live};
+use crate::render::term;
+use crate::settings::Settings;
+use crate::workshop::Bench;
+
+/// Where a running server is, and what proves the right to change something:
+/// `server.json` in the data directory, readable by its owner alone.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ServerFile {
+    /// `http://127.0.0.1:8080`
+    pub address: String,
+    /// The token of this start.
+    pub token: String,
+    /// The process.
+    pub pid: u32,
+}
+
+/// Works until it is told to stop, then hands back what is under way.
+pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
+    check_listen(args.listen)?;
+    let store = open_store(&settings)?;
+    let key = snapshot_key(&settings.data)?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+        CliError::usage(format!("cannot listen on {}: {error}", args.listen))
+            .with_help("choose another address with --listen 127.0.0.1:0")
+    })?;
+    let address = listener.local_addr().map_err(|error| CliError::failed(error.to_string()))?;
+    let token = hex(&random()?);
+    let file = ServerFile {
+        address: format!("http://{address}"),
+        token: token.clone(),
+        pid: std::process::id(),
+    };
+    let _guard = write_server_file(&settings, &file)?;
+    let drain = CancellationToken::new();
+    let app = Arc::new(App {
+        store: store.clone(),
+        store_kind: settings.store_kind(),
+        live: Live::default(),
+        access: Access { token, address },
+        role: args.role.word(),
+        drain: drain.clone(),
+    });
+    term::note(&format!("agentweaver {} · {}", env!("CARGO_PKG_VERSION"), file.address));
+    term::note(&format!("log: {}", settings.place()));
+    let answering = tokio::spawn(http::serve(listener, app.clone()));
+    let working = match args.role {
+        Role::Api => None,
+        Role::All | Role::Scheduler => {
+            let bench = Arc::new(Bench::new(settings, key)?);
+            let scheduler = Scheduler::new(store, bench, options(args, &app));
+            Some(tokio::spawn(scheduler.run(drain.clone())))
+        }
+    };
+    stop_signal().await;
+    term::note("draining: what is under way ends its superstep");
+    drain.cancel();
+    if let Some(working) = working {
+        working.await.map_err(|error| CliError::failed(error.to_string()))?;
+    }
+    let answered = answering.await.map_err(|error| CliError::failed(error.to_string()))?;
+    answered.map_err(|error| CliError::failed(error.to_string()))
+}
+
+fn options(args: &ServeArgs, app: &Arc<App>) -> Options {
+    let mut options = Options::new(format!("{}-{}", std::process::id(), uuid::Uuid::now_v7()));
+    options.slots = args.slots;
+    let live = app.live.clone();
+    options.watcher = Some(Arc::new(move |tenant: TenantId, id: ExecutionId, event: &Event| {
+        live.publish(tenant, id, event);
+    }));
+    options
+}
+
+/// Without accounts, only this machine may ask.
+fn check_listen(listen: SocketAddr) -> Result<(), CliError> {
+    match listen.ip().is_loopback() {
+        true => Ok(()),
+        false => Err(CliError::usage(format!(
+            "{listen} can be reached from other machines, and there are no accounts yet"
+        ))
+        .with_help("listen on 127.0.0.1, and let a proxy that checks who asks stand before it")),
+    }
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("a signal can be listened for");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Takes the file away when the server ends.
+struct ServerFileGuard(PathBuf);
+
+impl Drop for ServerFileGuard {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn write_server_file(settings: &Settings, file: &ServerFile) -> Result<ServerFileGuard, CliError> {
+    let path = server_file(settings);
+    let json = serde_json::to_vec_pretty(file).expect("it has a JSON form");
+    let _ = std::fs::remove_file(&path);
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options.write(true).create_new(true).mode(0o600).open(&path);
+    opened
+        .and_then(|mut out| std::io::Write::write_all(&mut out, &json))
+        .map_err(|error| CliError::failed(format!("cannot write {}: {error}", path.display())))?;
+    Ok(ServerFileGuard(path))
+}
+
+/// The server that works on a data directory, if one says so.
+pub fn find_server(settings: &Settings) -> Option<ServerFile> {
+    let text = std::fs::read(server_file(settings)).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+fn server_file(settings: &Settings) -> PathBuf {
+    settings.data.join("server.json")
+}
+
+fn random() -> Result<[u8; 32], CliError> {
+    use std::io::Read;
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| CliError::failed(format!("cannot read /dev/urandom: {error}")))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

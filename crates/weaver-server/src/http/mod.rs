@@ -1,0 +1,52 @@
+//! The HTTP API: `routes` has a file for each resource, `guard` decides who may
+//! ask, `problem` turns what went wrong into answers.
+
+mod body;
+mod guard;
+mod live;
+mod problem;
+mod routes;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use weaver_store::Store;
+
+pub use guard::Access;
+pub use live::Live;
+pub use problem::Refusal;
+
+/// What requests are answered from.
+pub struct App {
+    /// The log and the queue.
+    pub store: Store,
+    /// `sqlite` or `postgresql`.
+    pub store_kind: &'static str,
+    /// Events of executions as they happen in this process.
+    pub live: Live,
+    /// Who may ask.
+    pub access: Access,
+    /// What this process does: `all`, `api`, `scheduler`.
+    pub role: &'static str,
+    /// Cancelled when the process is to end: streams close, health says so.
+    pub drain: CancellationToken,
+}
+
+/// Answers requests until the app drains and those under way have ended.
+pub async fn serve(listener: TcpListener, app: Arc<App>) -> std::io::Result<()> {
+    let drain = app.drain.clone();
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(drain.cancelled_owned()).await
+}
+
+/// Every route.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .nest("/api/v1", routes::router())
+        .fallback(routes::unknown)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}

@@ -1,0 +1,107 @@
+//! [`Refusal`]: turns what went wrong into answers. The one place that does.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use weaver_api::{FieldProblem, PROBLEM_TYPE, Problem};
+use weaver_runtime::executions::Refused;
+
+/// A request that is not done.
+#[derive(Clone, Debug)]
+pub struct Refusal(Box<Problem>);
+
+impl Refusal {
+    /// A refusal with a stable code that has a page in `docs/errors/`.
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Refusal(Box::new(Problem {
+            kind: format!("urn:agentweaver:error:{code}"),
+            title: title(code),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code: code.to_string(),
+            help: None,
+            errors: Vec::new(),
+            request_id: String::new(),
+        }))
+    }
+
+    /// There is no such thing, or it is somebody else's.
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::NOT_FOUND, "not_found", what)
+    }
+
+    /// The body or the query says something that cannot be.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", detail)
+    }
+
+    /// The same with the place in the body.
+    pub fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.0.errors.push(FieldProblem { pointer: pointer.into(), detail: detail.into() });
+        self
+    }
+
+    /// The same with the way out.
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// The same with the request's name.
+    pub fn of_request(mut self, id: &str) -> Self {
+        self.0.request_id = id.to_string();
+        self
+    }
+
+    /// What is answered.
+    #[cfg(test)]
+    pub fn problem(&self) -> &Problem {
+        &self.0
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).expect("refusals have valid statuses");
+        let kind = HeaderValue::from_static(PROBLEM_TYPE);
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], Json(&*self.0)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// `version_conflict` as `Version conflict`.
+fn title(code: &str) -> String {
+    let words = code.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().collect::<String>() + letters.as_str()
+    })
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let detail = refused.to_string();
+        match refused {
+            Refused::NotFound(_) => Refusal::not_found(detail),
+            Refused::Invalid(_) => Refusal::invalid(detail),
+            Refused::Conflict(_) => Refusal::new(StatusCode::CONFLICT, "state_conflict", detail),
+            Refused::KeyReused => {
+                Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+            }
+            Refused::Failed(weaver_runtime::Error::Store(error)) => {
+                tracing::error!(%error, code = error.code(), "the store failed a request");
+                Refusal::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    error.code(),
+                    "the store cannot answer now; nothing was changed that was not acknowledged",
+                )
+            }
+            other => {
+                tracing::error!(error = %other, "a request failed");
+                Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is a bug of ours")
+            }
+        }
+    }
+}

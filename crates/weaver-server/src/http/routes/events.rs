@@ -1,0 +1,146 @@
+//! The events of an execution: a page of them, or a stream that goes on.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, Stream};
+use serde::Deserialize;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use weaver_core::Event;
+use weaver_runtime::Executions;
+use weaver_store::ExecutionId;
+
+use super::executions::executions;
+use crate::http::guard::Caller;
+use crate::http::{App, Refusal};
+
+/// `?after=&limit=`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct EventsQuery {
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+const PAGE_MAX: usize = 1000;
+
+/// `GET /executions/{id}/events`: a JSON list, or with `Accept: text/event-stream`
+/// all events from `Last-Event-ID` on, those to come included.
+pub async fn events(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Query(query): Query<EventsQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let executions = executions(&app, caller);
+    let id = executions.find(&id).await?;
+    executions.get(id).await?;
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if !accept.is_some_and(|accept| accept.contains("text/event-stream")) {
+        let limit = query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+        let page = executions.events(id, query.after.unwrap_or(0), limit).await?;
+        return Ok(Json(page).into_response());
+    }
+    let last = headers.get("last-event-id").and_then(|last| last.to_str().ok());
+    let after = match last.map(str::parse) {
+        Some(Ok(after)) => after,
+        Some(Err(_)) => return Err(Refusal::invalid("`Last-Event-ID` must be a sequence number")),
+        None => query.after.unwrap_or(0),
+    };
+    // Watch first, then read: nothing falls between.
+    let live = app.live.watch(caller.tenant, id);
+    let tail = Tail { app, executions, id, after, live, ready: Vec::new(), ended: false };
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Ok(Sse::new(tail.stream()).keep_alive(keep_alive).into_response())
+}
+
+/// One reader of one execution's events.
+struct Tail {
+    app: Arc<App>,
+    executions: Executions,
+    id: ExecutionId,
+    /// The last durable event that the reader has.
+    after: u64,
+    live: Receiver<Arc<Event>>,
+    /// Read and not yet sent, the next one last.
+    ready: Vec<Event>,
+    ended: bool,
+}
+
+/// The log is read as often when another process drives the execution.
+const POLL: Duration = Duration::from_millis(500);
+
+impl Tail {
+    fn stream(self) -> impl Stream<Item = Result<SseEvent, Infallible>> {
+        stream::unfold(self, |mut tail| async move {
+            let event = tail.next().await?;
+            Some((Ok(event), tail))
+        })
+    }
+
+    async fn next(&mut self) -> Option<SseEvent> {
+        loop {
+            if let Some(event) = self.ready.pop() {
+                self.after = self.after.max(event.sequence);
+                return Some(sse(&event));
+            }
+            if self.ended {
+                return None;
+            }
+            if !self.read_log().await? {
+                if let Some(event) = self.wait().await {
+                    return Some(sse(&event));
+                }
+            }
+        }
+    }
+
+    /// Reads what is new in the log. Nothing when the log cannot be read: the
+    /// reader comes back with the last id that it has.
+    async fn read_log(&mut self) -> Option<bool> {
+        // The state first: an event that comes after it is read in the next round.
+        let view = self.executions.get(self.id).await.ok()?;
+        let mut events = self.executions.events(self.id, self.after, PAGE_MAX).await.ok()?;
+        self.ended = view.execution.status.is_end() && events.len() < PAGE_MAX;
+        events.reverse();
+        self.ready = events;
+        Some(!self.ready.is_empty() || self.ended)
+    }
+
+    /// Waits for something new. Gives events that the log never holds.
+    async fn wait(&mut self) -> Option<Arc<Event>> {
+        tokio::select! {
+            event = self.live.recv() => match event {
+                Ok(event) if event.kind.is_live_only() => Some(event),
+                Ok(_) | Err(RecvError::Lagged(_)) => None,
+                Err(RecvError::Closed) => {
+                    self.live = self.app.live.watch(self.executions.tenant(), self.id);
+                    None
+                }
+            },
+            () = tokio::time::sleep(POLL) => None,
+            () = self.app.drain.cancelled() => {
+                self.ended = true;
+                None
+            }
+        }
+    }
+}
+
+fn sse(event: &Event) -> SseEvent {
+    let data = serde_json::to_string(event).expect("an event has a JSON form");
+    let sse = SseEvent::default().data(data);
+    match event.kind.is_live_only() {
+        // It has no number of its own: a reader that comes back asks from before it.
+        true => sse,
+        false => sse.id(event.sequence.to_string()),
+    }
+}

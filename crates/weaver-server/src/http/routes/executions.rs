@@ -1,0 +1,174 @@
+//! Executions: submit, look, answer, pause, cancel, try again.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use weaver_api::Page;
+use weaver_api::execution::{
+    CancelRequest, Execution, ResumeRequest, Status, SubmitRequest, Submitted,
+};
+use weaver_core::Value;
+use weaver_runtime::Executions;
+use weaver_runtime::executions::Once;
+use weaver_store::{ExecutionId, ExecutionQuery};
+
+use crate::http::body::Body;
+use crate::http::guard::Caller;
+use crate::http::{App, Refusal};
+use crate::wire;
+
+/// `?status=&limit=&cursor=`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListQuery {
+    status: Option<Status>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+const PAGE_DEFAULT: usize = 50;
+const PAGE_MAX: usize = 200;
+
+/// `GET /executions`
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<Execution>>, Refusal> {
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let before = match &query.cursor {
+        Some(cursor) => Some(
+            cursor
+                .parse::<uuid::Uuid>()
+                .map(ExecutionId)
+                .map_err(|_| Refusal::invalid("`cursor` is not one that a list gave"))?,
+        ),
+        None => None,
+    };
+    let executions = executions(&app, caller);
+    let status = query.status.map(wire::stored_status);
+    // One more than the page shows that there is a next one.
+    let wanted = ExecutionQuery { status, before, limit: limit + 1, ..ExecutionQuery::default() };
+    let mut views = executions.list(wanted).await?;
+    let more = views.len() > limit;
+    views.truncate(limit);
+    let next_cursor = views.last().filter(|_| more).map(|last| last.execution.id.to_string());
+    let items = views.iter().map(|view| wire::execution(view, &[])).collect();
+    Ok(Json(Page { items, next_cursor }))
+}
+
+/// `POST /executions`
+pub async fn submit(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Body(request): Body<SubmitRequest>,
+) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+    let mut submission = wire::submission(&request)?;
+    submission.once = once(&headers, "POST /executions", &request)?;
+    let execution = executions(&app, caller).submit(submission).await?;
+    let submitted = Submitted {
+        execution_id: execution.id.to_string(),
+        thread: execution.thread.to_string(),
+        status: wire::status(&execution, None),
+    };
+    Ok((StatusCode::ACCEPTED, Json(submitted)))
+}
+
+/// `GET /executions/{id}`
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Execution>, Refusal> {
+    let executions = executions(&app, caller);
+    let id = executions.find(&id).await?;
+    shown(&executions, id).await
+}
+
+/// `POST /executions/{id}/cancel`
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Body(request): Body<CancelRequest>,
+) -> Result<Json<Execution>, Refusal> {
+    let executions = executions(&app, caller);
+    let id = executions.find(&id).await?;
+    executions.cancel(id, request.reason.as_deref()).await?;
+    shown(&executions, id).await
+}
+
+/// `POST /executions/{id}/pause`
+pub async fn pause(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Execution>, Refusal> {
+    let executions = executions(&app, caller);
+    let id = executions.find(&id).await?;
+    executions.pause(id).await?;
+    shown(&executions, id).await
+}
+
+/// `POST /executions/{id}/resume`
+pub async fn resume(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Body(request): Body<ResumeRequest>,
+) -> Result<Json<Execution>, Refusal> {
+    let executions = executions(&app, caller);
+    let id = executions.find(&id).await?;
+    match (&request.answer, &request.question) {
+        (Some(answer), question) => {
+            executions.answer(id, question.as_deref(), &Value::from(answer)).await?;
+        }
+        (None, Some(_)) => {
+            return Err(Refusal::invalid("a question is named, but no answer is given")
+                .at("/answer", "missing"));
+        }
+        (None, None) => {
+            executions.unpause(id).await?;
+        }
+    }
+    shown(&executions, id).await
+}
+
+/// `POST /executions/{id}/retry`
+pub async fn retry(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Execution>, Refusal> {
+    let executions = executions(&app, caller);
+    let id = executions.find(&id).await?;
+    executions.retry(id).await?;
+    shown(&executions, id).await
+}
+
+/// The caller's executions.
+pub fn executions(app: &App, caller: Caller) -> Executions {
+    Executions::new(app.store.for_tenant(caller.tenant))
+}
+
+async fn shown(executions: &Executions, id: ExecutionId) -> Result<Json<Execution>, Refusal> {
+    Ok(Json(wire::whole(executions, id).await?))
+}
+
+/// The `Idempotency-Key`, with what it stands for.
+fn once(
+    headers: &HeaderMap,
+    route: &str,
+    request: &impl serde::Serialize,
+) -> Result<Option<Once>, Refusal> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    let Some(key) = key else {
+        return Err(Refusal::invalid("an Idempotency-Key has 1 to 255 ASCII characters"));
+    };
+    Ok(Some(wire::once(key, route, request)))
+}

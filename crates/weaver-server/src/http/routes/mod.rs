@@ -1,0 +1,41 @@
+//! Every route under `/api/v1`: the table of contents.
+
+mod events;
+mod executions;
+mod health;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use axum::routing::{get, post};
+
+use super::{App, Refusal};
+
+/// Every route.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/executions", get(executions::list).post(executions::submit))
+        .route("/executions/{id}", get(executions::get))
+        .route("/executions/{id}/events", get(events::events))
+        .route("/executions/{id}/cancel", post(executions::cancel))
+        .route("/executions/{id}/pause", post(executions::pause))
+        .route("/executions/{id}/resume", post(executions::resume))
+        .route("/executions/{id}/retry", post(executions::retry))
+        .method_not_allowed_fallback(not_allowed)
+}
+
+/// No such route.
+pub async fn unknown(uri: Uri) -> Refusal {
+    Refusal::not_found(format!("there is nothing at {}", uri.path()))
+}
+
+async fn not_allowed(method: Method, uri: Uri) -> Refusal {
+    Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{} does not take {method}", uri.path()),
+    )
+}

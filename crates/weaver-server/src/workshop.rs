@@ -1,0 +1,141 @@
+//! [`Bench`]: makes submitted executions runnable.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use weaver_core::{Failure, FailureKind, Hash, Value};
+use weaver_engine::RunOptions;
+use weaver_interpreter::Binding;
+use weaver_llm::Gateway;
+use weaver_runtime::scheduler::{Job, Prepared, Workshop};
+
+use crate::error::CliError;
+use crate::house::{Parts, gateway};
+use crate::settings::Settings;
+use crate::workflow::Workflow;
+
+/// Compiled workflows and models, by what they were made from.
+pub struct Bench {
+    settings: Settings,
+    parts: Parts,
+    workflows: Kept<(Hash, Option<String>), Arc<Workflow>>,
+    gateways: Kept<(Option<String>, Option<Hash>), Gateway>,
+}
+
+/// What was made last, to be used again.
+struct Kept<K, V>(Mutex<HashMap<K, V>>);
+
+/// Versions and models that are in use at a time are few; beyond this all are
+/// made anew, which costs some milliseconds each.
+const KEPT_MAX: usize = 256;
+
+impl Bench {
+    /// A bench with the parts that runs of this process share. Needs a tokio runtime.
+    pub fn new(settings: Settings, key: [u8; 32]) -> Result<Self, CliError> {
+        let parts = Parts::new(&settings, key)?;
+        Ok(Bench { settings, parts, workflows: Kept::new(), gateways: Kept::new() })
+    }
+
+    fn make(&self, job: &Job) -> Result<Prepared, Failure> {
+        let workflow = self.workflow(job)?;
+        let gateway = self.gateway(job)?;
+        let binding = Binding {
+            tenant: job.tenant.to_string().into(),
+            execution: job.thread.to_string().into(),
+        };
+        let handler = self.parts.host(&gateway, &workflow, &workflow.plan, binding);
+        let mut options = RunOptions::default();
+        if let Some(limit) = job.order.recursion_limit {
+            options.recursion_limit = limit;
+        }
+        Ok(Prepared {
+            graph: workflow.plan.graph.clone(),
+            handler: Arc::new(handler),
+            context: workflow.plan.context(job.order.context.clone())?,
+            config: Value::map([(
+                "configurable",
+                Value::map([("thread_id", Value::Str(job.thread.clone()))]),
+            )]),
+            options,
+        })
+    }
+
+    fn workflow(&self, job: &Job) -> Result<Arc<Workflow>, Failure> {
+        let key = (job.version.hash, job.order.graph.clone());
+        self.workflows.get_or_make(key, || {
+            let version = &job.version;
+            let compiled =
+                Workflow::compile(&version.file, &version.source, job.order.graph.as_deref());
+            compiled.map(Arc::new).map_err(|error| refused("workflow_invalid", error))
+        })
+    }
+
+    fn gateway(&self, job: &Job) -> Result<Gateway, Failure> {
+        let script = job.order.script.as_deref();
+        let key = (job.order.model.clone(), script.map(|text| Hash::of(text.as_bytes())));
+        self.gateways.get_or_make(key, || {
+            let path = match script {
+                Some(text) => Some(self.script(text).map_err(|error| {
+                    Failure::new(FailureKind::Internal, "script_unwritable", error.to_string())
+                })?),
+                None => None,
+            };
+            let made = gateway(&self.settings, path, job.order.model.as_deref());
+            made.map(|(gateway, _)| gateway).map_err(|error| refused("model_unknown", error))
+        })
+    }
+
+    /// A file with a script that was sent along.
+    fn script(&self, text: &str) -> std::io::Result<PathBuf> {
+        let directory = self.settings.data.join("scripts");
+        std::fs::create_dir_all(&directory)?;
+        let path = directory.join(format!("{}.yaml", Hash::of(text.as_bytes()).to_hex()));
+        if !path.exists() {
+            let draft = path.with_extension(format!("{}.new", uuid::Uuid::now_v7()));
+            std::fs::write(&draft, text)?;
+            std::fs::rename(&draft, &path)?;
+        }
+        Ok(path)
+    }
+}
+
+impl Workshop for Bench {
+    fn prepare(&self, job: Job) -> BoxFuture<'_, Result<Prepared, Failure>> {
+        async move { self.make(&job) }.boxed()
+    }
+}
+
+impl<K: std::hash::Hash + Eq, V: Clone> Kept<K, V> {
+    fn new() -> Self {
+        Kept(Mutex::new(HashMap::new()))
+    }
+
+    fn get_or_make(&self, key: K, make: impl FnOnce() -> Result<V, Failure>) -> Result<V, Failure> {
+        if let Some(kept) = self.lock().get(&key) {
+            return Ok(kept.clone());
+        }
+        let made = make()?;
+        let mut kept = self.lock();
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(key, made.clone());
+        Ok(made)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, V>> {
+        self.0.lock().expect("nothing panics while it is held")
+    }
+}
+
+fn refused(code: &'static str, error: CliError) -> Failure {
+    let failure =
+        Failure::new(FailureKind::InvalidInput, error.word.unwrap_or(code), error.message);
+    match error.help {
+        Some(help) => failure.with_help(help),
+        None => failure,
+    }
+}
