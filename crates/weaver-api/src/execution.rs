@@ -170,6 +170,9 @@ pub struct Execution {
     /// What it waits for a person to say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
+    /// The state at its end; in lists it is left out.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub output: Value,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub error: Value,

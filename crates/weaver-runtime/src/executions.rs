@@ -267,6 +267,17 @@ impl Executions {
         Ok(entries.iter().filter_map(journal::from_entry).collect())
     }
 
+    /// The state at an execution's end; null before, and when it did not end well.
+    pub async fn output(&self, execution: &Execution) -> Result<Value, Refused> {
+        if execution.status != ExecutionStatus::Completed {
+            return Ok(Value::Null);
+        }
+        let head = self.store.head(execution.id).await?;
+        let last = self.events(execution.id, head.sequence.saturating_sub(1), 1).await?;
+        let done = last.first().filter(|event| event.kind == EventKind::Done);
+        Ok(done.and_then(|event| event.data.get("values")).cloned().unwrap_or_default())
+    }
+
     /// What an execution waits for a person to say, oldest first.
     pub async fn questions(&self, execution: &Execution) -> Result<Vec<Question>, Refused> {
         let mut questions = Vec::new();

@@ -89,7 +89,11 @@ impl Journal {
             inner.totals.cost_micros += event.cost_micros.unwrap_or_default();
         }
         if inner.store.is_some() && !event.kind.is_live_only() {
-            let entry = to_entry(inner.execution, &event);
+            // Whoever submitted it asks for what came of it; a run in a terminal has said it.
+            let entry = match (event.kind, inner.fence) {
+                (EventKind::Done, Some(_)) => whole_entry(inner.execution, &event),
+                _ => to_entry(inner.execution, &event),
+            };
             inner.batch.push(Record::Entry(entry));
         }
         if let Some(listener) = inner.listener.clone() {
@@ -172,6 +176,14 @@ struct Payload {
 }
 
 pub(crate) fn to_entry(execution: ExecutionId, event: &Event) -> Entry {
+    entry(execution, event, small(event.kind, &event.data))
+}
+
+fn whole_entry(execution: ExecutionId, event: &Event) -> Entry {
+    entry(execution, event, event.data.clone())
+}
+
+fn entry(execution: ExecutionId, event: &Event, data: Value) -> Entry {
     let payload = Payload {
         node: event.node.clone(),
         task: event.task.clone(),
@@ -179,7 +191,7 @@ pub(crate) fn to_entry(execution: ExecutionId, event: &Event) -> Entry {
         usage: event.usage,
         cost_micros: event.cost_micros,
         checkpoint: event.checkpoint.clone(),
-        data: small(event.kind, &event.data),
+        data,
     };
     Entry {
         execution,

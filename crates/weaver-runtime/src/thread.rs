@@ -14,9 +14,9 @@ use weaver_store::{
 
 use crate::codec;
 use crate::error::Error;
-use crate::order::Order;
 use crate::graft::copied_row;
 use crate::journal::now;
+use crate::order::Order;
 
 /// A checkpoint in a list.
 #[derive(Clone, Debug)]

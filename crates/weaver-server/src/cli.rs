@@ -338,6 +338,10 @@ pub struct ServeArgs {
     /// Executions at a time
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub slots: usize,
+    /// Seconds for which an execution is held before another process may take it over,
+    /// unless the hold is renewed
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub lease: u64,
 }
 
 /// What a server process does.

@@ -52,7 +52,9 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
         ExecutionStatus::Waiting => executions.questions(&view.execution).await?,
         _ => Vec::new(),
     };
-    Ok(execution(&view, &questions))
+    let output = executions.output(&view.execution).await?;
+    let output = serde_json::Value::from(&output.plain());
+    Ok(Execution { output, ..execution(&view, &questions) })
 }
 
 /// An execution as it is shown.
@@ -72,6 +74,7 @@ pub fn execution(view: &View, questions: &[executions::Question]) -> Execution {
         completed_at: execution.ended.filter(|_| is_over).map(Into::into),
         run_at: work.as_ref().and_then(|work| work.run_at).map(Into::into),
         questions: questions.iter().map(question).collect(),
+        output: serde_json::Value::Null,
         error: execution.error.as_ref().map(json).unwrap_or_default(),
         tokens_input: execution.totals.usage.input,
         tokens_output: execution.totals.usage.output,

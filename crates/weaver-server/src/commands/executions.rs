@@ -238,6 +238,9 @@ fn show(execution: &Execution, target: &Target) {
         return;
     }
     println!("{}  {}", style(&execution.id).bold(), mark(execution.status));
+    if !execution.output.is_null() {
+        print_json(&execution.output);
+    }
     if let Some(message) = execution.error.get("message").and_then(|message| message.as_str()) {
         println!("  {message}");
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -83,6 +84,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
 fn options(args: &ServeArgs, app: &Arc<App>) -> Options {
     let mut options = Options::new(format!("{}-{}", std::process::id(), uuid::Uuid::now_v7()));
     options.slots = args.slots;
+    options.lease = Duration::from_secs(args.lease);
     let live = app.live.clone();
     options.watcher = Some(Arc::new(move |tenant: TenantId, id: ExecutionId, event: &Event| {
         live.publish(tenant, id, event);

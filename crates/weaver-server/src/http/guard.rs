@@ -28,7 +28,6 @@ pub struct Caller {
     pub tenant: TenantId,
 }
 
-
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Lets a request pass, or refuses it.
