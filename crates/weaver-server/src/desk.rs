@@ -25,8 +25,13 @@ use crate::wire;
 pub enum Desk {
     /// A server.
     Server(Client),
-    /// The log, with nobody else at it.
-    Log(Executions),
+    /// The log.
+    Log {
+        /// What is in it.
+        executions: Executions,
+        /// Whether nobody else can be at it.
+        alone: bool,
+    },
 }
 
 impl Desk {
@@ -38,7 +43,8 @@ impl Desk {
         }
         // A database serves everybody at once.
         if settings.database_url.is_some() {
-            return Ok(Desk::Log(Executions::new(open_store(settings)?)));
+            let executions = Executions::new(open_store(settings)?);
+            return Ok(Desk::Log { executions, alone: false });
         }
         if let Some(file) = find_server(settings) {
             let client = Client::new(&file.address, Some(file.token))?;
@@ -47,19 +53,20 @@ impl Desk {
                 return Ok(Desk::Server(client));
             }
         }
-        Ok(Desk::Log(Executions::new(open_store(settings)?)))
+        Ok(Desk::Log { executions: Executions::new(open_store(settings)?), alone: true })
     }
 
-    /// Whether somebody is there who works on what is submitted.
-    pub fn is_served(&self) -> bool {
-        matches!(self, Desk::Server(_))
+    /// Whether it is certain that nobody works on what is submitted: the log is a
+    /// directory, and no server has it.
+    pub fn is_idle(&self) -> bool {
+        matches!(self, Desk::Log { alone: true, .. })
     }
 
     /// Hands an execution over.
     pub async fn submit(&self, request: &SubmitRequest, key: &str) -> Result<Submitted, CliError> {
         match self {
             Desk::Server(client) => Ok(client.submit(request, key).await?),
-            Desk::Log(executions) => {
+            Desk::Log { executions, .. } => {
                 let mut submission = wire::submission(request)?;
                 submission.once = Some(wire::once(key, "POST /executions", request));
                 let execution = executions.submit(submission).await?;
@@ -80,7 +87,7 @@ impl Desk {
     ) -> Result<Page<Execution>, CliError> {
         match self {
             Desk::Server(client) => Ok(client.executions(status, limit, None).await?),
-            Desk::Log(executions) => {
+            Desk::Log { executions, .. } => {
                 let status = status.map(wire::stored_status);
                 let query = ExecutionQuery { status, limit, ..ExecutionQuery::default() };
                 let views = executions.list(query).await?;
@@ -94,7 +101,7 @@ impl Desk {
     pub async fn get(&self, id: &str) -> Result<Execution, CliError> {
         match self {
             Desk::Server(client) => Ok(client.execution(id).await?),
-            Desk::Log(executions) => {
+            Desk::Log { executions, .. } => {
                 let id = executions.find(id).await?;
                 Ok(wire::whole(executions, id).await?)
             }
@@ -112,7 +119,7 @@ impl Desk {
                 let events = client.events(id, after).await?;
                 Ok(events.map(|event| Ok(event?)).boxed())
             }
-            Desk::Log(executions) => {
+            Desk::Log { executions, .. } => {
                 let id = executions.find(id).await?;
                 Ok(tail(executions.clone(), id, after).boxed())
             }
@@ -123,7 +130,7 @@ impl Desk {
     pub async fn cancel(&self, id: &str, reason: Option<String>) -> Result<Execution, CliError> {
         match self {
             Desk::Server(client) => Ok(client.cancel(id, &CancelRequest { reason }).await?),
-            Desk::Log(executions) => {
+            Desk::Log { executions, .. } => {
                 let id = executions.find(id).await?;
                 executions.cancel(id, reason.as_deref()).await?;
                 Ok(wire::whole(executions, id).await?)
@@ -135,7 +142,7 @@ impl Desk {
     pub async fn pause(&self, id: &str) -> Result<Execution, CliError> {
         match self {
             Desk::Server(client) => Ok(client.pause(id).await?),
-            Desk::Log(executions) => {
+            Desk::Log { executions, .. } => {
                 let id = executions.find(id).await?;
                 executions.pause(id).await?;
                 Ok(wire::whole(executions, id).await?)
@@ -150,7 +157,7 @@ impl Desk {
                 let key = uuid::Uuid::now_v7().to_string();
                 Ok(client.resume(id, request, &key).await?)
             }
-            Desk::Log(executions) => {
+            Desk::Log { executions, .. } => {
                 let id = executions.find(id).await?;
                 match &request.answer {
                     Some(answer) => {
@@ -170,7 +177,7 @@ impl Desk {
     pub async fn retry(&self, id: &str) -> Result<Execution, CliError> {
         match self {
             Desk::Server(client) => Ok(client.retry(id).await?),
-            Desk::Log(executions) => {
+            Desk::Log { executions, .. } => {
                 let id = executions.find(id).await?;
                 executions.retry(id).await?;
                 Ok(wire::whole(executions, id).await?)

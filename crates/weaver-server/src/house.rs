@@ -113,6 +113,10 @@ impl House {
 pub fn open_store(settings: &Settings) -> Result<Store, CliError> {
     check_directory(&settings.data)?;
     if settings.database_url.is_some() {
+        // Keys and scripts are kept there all the same.
+        std::fs::create_dir_all(&settings.data).map_err(|error| {
+            CliError::usage(format!("cannot make {}: {error}", settings.data.display()))
+        })?;
         return Ok(settings.place().open()?);
     }
     for _ in 0..LOCK_TRIES {

@@ -36,12 +36,12 @@ pub async fn submit(args: &SubmitArgs, settings: Settings) -> Result<(), CliErro
             return Ok(());
         }
         println!("{}", submitted.execution_id);
-        if !desk.is_served() {
+        if desk.is_idle() {
             term::note("nobody works on it yet: `agentweaver serve` does");
         }
         return Ok(());
     }
-    if !desk.is_served() {
+    if desk.is_idle() {
         term::note("waiting; nobody works on it until `agentweaver serve` is started");
     }
     let execution = desk.settled(&submitted.execution_id).await?;
