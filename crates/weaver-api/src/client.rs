@@ -10,7 +10,6 @@ use weaver_core::Event;
 
 use crate::execution::{CancelRequest, Execution, ResumeRequest, Status, SubmitRequest, Submitted};
 use crate::health::Health;
-use crate::schedule::{Schedule, ScheduleRequest};
 use crate::{Error, PROBLEM_TYPE, Page, Problem};
 
 /// A server, and the right to ask it.
@@ -107,22 +106,6 @@ impl Client {
     /// Queues a failed execution again, from where it failed.
     pub async fn retry(&self, id: &str) -> Result<Execution, Error> {
         self.json(self.request(Method::POST, &format!("/executions/{id}/retry"))).await
-    }
-
-    /// The schedules, by name.
-    pub async fn schedules(&self) -> Result<Page<Schedule>, Error> {
-        self.get("/schedules", &[]).await
-    }
-
-    /// Makes a schedule, or changes the one of that name.
-    pub async fn put_schedule(&self, request: &ScheduleRequest) -> Result<Schedule, Error> {
-        self.json(self.request(Method::POST, "/schedules").json(request)).await
-    }
-
-    /// Takes a schedule away.
-    pub async fn delete_schedule(&self, name: &str) -> Result<(), Error> {
-        let call = self.request(Method::DELETE, &format!("/schedules/{name}"));
-        self.send(call).await.map(drop)
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

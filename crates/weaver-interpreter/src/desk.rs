@@ -283,7 +283,7 @@ impl Desk {
         now: Instant,
     ) -> Lease {
         let (worker, seat) = match found {
-            Found::Worker(worker) => (Some(worker), None),
+            Found::Worker(worker) => (Some(*worker), None),
             _ => (None, Some(Seat { desk: Arc::downgrade(self) })),
         };
         let Some(modules) = session.and_then(|session| state.sessions.get_mut(&session)) else {

@@ -14,19 +14,16 @@ use weaver_engine::{
     Answer, Call, CallId, CallKind, Chunk, Effect, Happened, Invoked, Load, Outcome, Run,
     SavedWrite, TaskInfo,
 };
-use weaver_store::{
-    CacheEntry, ExecutionChange, ExecutionId, ExecutionStatus, Lane, Park, Record, Store, Totals,
-    Work,
-};
+use weaver_store::{CacheEntry, ExecutionChange, ExecutionId, Lane, Record, Store, Totals};
 
 use crate::commit::Committer;
-use crate::effects::{NEEDS_ATTENTION, TaskEffects};
+use crate::effects::TaskEffects;
 use crate::error::Error;
 use crate::graft::Grafts;
 use crate::journal::{Journal, now};
 use crate::request::{Clock, Report, RunRequest};
 use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
-use crate::{codec, open, questions, shown, thread};
+use crate::{codec, ending, open, shown, thread};
 
 /// Takes a run to its end, its wait or its failure. Without a store nothing is
 /// kept and nothing can be resumed.
@@ -58,6 +55,8 @@ pub async fn drive(
     })
 }
 
+/// What an invoked graph came to, with the chunks that were asked for.
+pub(crate) type InvokedGraph = (Invoked<Value>, Vec<Chunk<Value>>);
 type CallResult = (CallId, Option<Answer<Value>>);
 
 struct Driver {
@@ -82,7 +81,7 @@ struct Driver {
     step_count: u64,
     requests: mpsc::UnboundedReceiver<TaskRequest>,
     request_sender: mpsc::UnboundedSender<TaskRequest>,
-    invocations: HashMap<(CallId, u32), oneshot::Sender<(Invoked<Value>, Vec<Chunk<Value>>)>>,
+    invocations: HashMap<(CallId, u32), oneshot::Sender<InvokedGraph>>,
     /// Taken away once they have fired.
     cancel: Option<CancellationToken>,
     drain: Option<CancellationToken>,
@@ -426,17 +425,7 @@ impl Driver {
     }
 
     async fn finish(&mut self, outcome: &Outcome<Value>, took: Duration) -> Result<(), Error> {
-        let (status, word) = match outcome {
-            Outcome::Done { .. } => (ExecutionStatus::Completed, "completed"),
-            Outcome::Interrupted { .. } => (ExecutionStatus::Waiting, "interrupted"),
-            // Whether the call has happened is for a person to say.
-            Outcome::Failed(failure) if failure.code == NEEDS_ATTENTION => {
-                (ExecutionStatus::Waiting, "waiting")
-            }
-            Outcome::Failed(_) => (ExecutionStatus::Failed, "failed"),
-            Outcome::Drained => (ExecutionStatus::Waiting, "drained"),
-            Outcome::Cancelled => (ExecutionStatus::Cancelled, "cancelled"),
-        };
+        let (status, word) = ending::status(outcome);
         let journal = &self.context.journal;
         let mut error = None;
         if let Outcome::Failed(failure) = outcome {
@@ -469,27 +458,10 @@ impl Driver {
             totals,
         }));
         if self.request.claimed.is_some() {
-            journal.record(Record::Work(self.work_after(outcome)));
+            let questions = self.committer.known_questions.values();
+            journal.record(Record::Work(ending::work_after(id, outcome, questions)));
         }
         self.committer.barrier().await
-    }
-
-    /// What becomes of the claimed execution's place in the queue.
-    fn work_after(&self, outcome: &Outcome<Value>) -> Work {
-        let execution = self.committer.execution;
-        let park = match outcome {
-            Outcome::Done { .. } | Outcome::Cancelled => return Work::Done(execution),
-            Outcome::Failed(failure) if failure.code != NEEDS_ATTENTION => {
-                return Work::Done(execution);
-            }
-            Outcome::Failed(_) => Park::Wake,
-            Outcome::Drained => Park::Ready,
-            Outcome::Interrupted { interrupts, .. } => {
-                let rows = self.committer.known_questions.values();
-                questions::first_deadline(rows, interrupts).map_or(Park::Wake, Park::Until)
-            }
-        };
-        Work::Park { execution, park }
     }
 }
 

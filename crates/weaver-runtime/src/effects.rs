@@ -65,7 +65,8 @@ struct Inner {
     journal: Journal,
 }
 
-/// The code of a call whose outcome only a person can find out.
+/// The code of a call whose outcome only a person can find out, as [`needs_attention`]
+/// gives it.
 pub(crate) const NEEDS_ATTENTION: &str = "needs_attention";
 
 /// Ordinals of an attempt start at its number times this.
@@ -279,7 +280,7 @@ fn parse(effect: &Effect) -> Option<Value> {
 fn needs_attention(request: &EffectRequest, key: &str) -> Failure {
     Failure::new(
         FailureKind::Tool,
-        NEEDS_ATTENTION,
+        "needs_attention",
         format!(
             "a {} call that must happen at most once was under way when the process died, and its outcome is not known (key {key})",
             request.kind

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use weaver_core::{Event, EventKind, Hash, Timestamp, Value};
 use weaver_store::{
-    Batch, BudgetKey, Cancel, ConcurrencyKey, Enqueue, Execution, ExecutionChange, ExecutionId,
-    ExecutionQuery, ExecutionStatus, Idempotency, IdempotencyKey, Interrupt, Priority, Record,
-    Store, TenantId, Work, WorkInfo, WorkKey, WorkState, WorkflowVersion,
+    Accepted, Batch, BudgetKey, Cancel, Cancelled, ConcurrencyKey, Decision, Enqueue, Execution,
+    ExecutionChange, ExecutionId, ExecutionQuery, ExecutionStatus, Idempotency, IdempotencyKey,
+    Interrupt, Priority, Record, Store, TenantId, Work, WorkInfo, WorkKey, WorkState,
+    WorkflowVersion,
 };
 
 use crate::journal::{self, now};
@@ -105,7 +106,12 @@ pub enum Refused {
 
 impl From<weaver_store::Error> for Refused {
     fn from(error: weaver_store::Error) -> Self {
-        Refused::Failed(error.into())
+        match error {
+            // It does not fit how the execution stands by now.
+            weaver_store::Error::Conflict(message) => Refused::Conflict(message),
+            weaver_store::Error::KeyReused { .. } => Refused::KeyReused,
+            other => Refused::Failed(other.into()),
+        }
     }
 }
 
@@ -138,9 +144,6 @@ impl Executions {
     /// Accepts something to be executed. When this returns it is on disk, and will
     /// end or wait visibly.
     pub async fn submit(&self, submission: Submission) -> Result<Execution, Refused> {
-        if let Some(earlier) = self.earlier(submission.once.as_ref()).await? {
-            return Ok(earlier);
-        }
         let input = submission.order.encode();
         if input.len() > INPUT_BYTES_MAX {
             return Err(Refused::Invalid(format!(
@@ -173,56 +176,45 @@ impl Executions {
             error: None,
             totals: Default::default(),
         };
-        let mut batch = Batch::of(id);
-        if let Some(once) = &submission.once {
-            batch.push(Idempotency {
-                key: once.key.clone(),
-                body: once.body,
-                answer: id.0.as_bytes().to_vec(),
-                time: execution.started,
-            });
-        }
-        let workflow: Arc<str> = submission.version.file.as_str().into();
-        batch.push(submission.version);
-        batch.push(execution.clone());
         if let Some(limit) = submission.budget_micros {
             // Before the execution can be claimed; without it the budget is of nothing.
             let budget = BudgetKey { tenant: self.store.tenant(), root: id };
             self.store.queue().set_budget(budget, limit).await?;
         }
-        batch.push(Work::Enqueue(Enqueue {
+        let idempotency = submission.once.map(|once| Idempotency {
+            key: once.key,
+            body: once.body,
+            answer: id.0.as_bytes().to_vec(),
+            time: execution.started,
+        });
+        let enqueue = Enqueue {
             priority: submission.priority,
-            workflow: Some(workflow),
+            workflow: execution.workflow.clone(),
             key,
             run_at: submission.run_at,
             ..Enqueue::execution(id)
-        }));
-        match self.store.append(batch).await {
-            Ok(()) => Ok(execution),
-            // The same request may have come twice at once; or who knows what came
-            // of the commit. The log does.
-            Err(error) => match self.earlier(submission.once.as_ref()).await? {
-                Some(earlier) => Ok(earlier),
-                None => match self.store.execution(id).await? {
-                    Some(execution) => Ok(execution),
-                    None => Err(error.into()),
-                },
-            },
+        };
+        let records = vec![Record::Version(submission.version)];
+        let queued = weaver_store::Submission {
+            execution: execution.clone(),
+            enqueue,
+            records,
+            idempotency,
+        };
+        match self.store.submit(queued).await? {
+            Accepted::New => Ok(execution),
+            Accepted::Repeat(answer) => self.answered(&answer).await,
         }
     }
 
     /// The execution that the same request was answered with before.
-    async fn earlier(&self, once: Option<&Once>) -> Result<Option<Execution>, Refused> {
-        let Some(once) = once else { return Ok(None) };
-        let Some(earlier) = self.store.idempotency(once.key.clone()).await? else {
-            return Ok(None);
-        };
-        if earlier.body != once.body {
-            return Err(Refused::KeyReused);
-        }
-        let id = uuid::Uuid::from_slice(&earlier.answer).map(ExecutionId);
+    async fn answered(&self, answer: &[u8]) -> Result<Execution, Refused> {
+        let id = uuid::Uuid::from_slice(answer).map(ExecutionId);
         let id = id.map_err(|error| crate::Error::Unreadable(error.to_string()))?;
-        Ok(self.store.execution(id).await?)
+        match self.store.execution(id).await? {
+            Some(execution) => Ok(execution),
+            None => Err(Refused::NotFound(format!("execution {id} was forgotten since"))),
+        }
     }
 
     /// Executions, newest first.
@@ -317,25 +309,15 @@ impl Executions {
     ) -> Result<View, Refused> {
         let view = self.get(id).await?;
         let row = self.question(&view.execution, question).await?;
-        let bytes = codec::encode(answer);
-        if row.answer.is_none() {
-            let record = Record::Answer {
-                lane: row.lane.clone(),
-                interrupt: row.id.clone(),
-                answer: bytes.clone(),
-                time: now(),
-            };
-            let batch = Batch::standalone().with(record).with(Work::Wake(id));
-            self.store.append(batch).await?;
-        }
-        // Of two who answer at once, the log says who was first.
-        let rows = self.store.interrupts(view.execution.thread.clone(), false).await?;
-        let kept = rows.iter().find(|kept| kept.lane == row.lane && kept.id == row.id);
-        match kept.and_then(|kept| kept.answer.as_ref()) {
-            Some((kept, _)) if *kept == bytes => self.get(id).await,
-            Some(_) => Err(Refused::Conflict("the question was answered otherwise before".into())),
-            None => Err(Refused::Conflict("the question is no longer asked".into())),
-        }
+        let decision = Decision {
+            lane: row.lane,
+            interrupt: row.id,
+            answer: codec::encode(answer),
+            time: now(),
+            idempotency: None,
+        };
+        self.store.answer(decision).await?;
+        self.get(id).await
     }
 
     /// The question that is meant: an open one, or one that was answered.
@@ -368,34 +350,31 @@ impl Executions {
 
     /// Holds an execution: before its next superstep, or before its turn.
     pub async fn pause(&self, id: ExecutionId) -> Result<View, Refused> {
-        self.control(id, Work::Pause(id)).await
+        self.open(id).await?;
+        self.store.pause(id).await?;
+        self.get(id).await
     }
 
     /// Ends a pause.
     pub async fn unpause(&self, id: ExecutionId) -> Result<View, Refused> {
-        self.control(id, Work::Unpause(id)).await
+        self.open(id).await?;
+        self.store.unpause(id).await?;
+        self.get(id).await
     }
 
-    async fn control(&self, id: ExecutionId, work: Work) -> Result<View, Refused> {
+    /// One execution that has not ended.
+    async fn open(&self, id: ExecutionId) -> Result<View, Refused> {
         let view = self.get(id).await?;
-        if view.execution.status.is_end() {
-            return Err(Refused::Conflict(has_ended(&view.execution)));
+        match view.execution.status.is_end() {
+            true => Err(Refused::Conflict(has_ended(&view.execution))),
+            false => Ok(view),
         }
-        self.store.append(Batch::standalone().with(work)).await.map_err(conflict)?;
-        self.get(id).await
     }
 
     /// Ends an execution and all that it has started. When this returns nothing
     /// more of them takes effect. A repeat gets the same answer.
     pub async fn cancel(&self, id: ExecutionId, reason: Option<&str>) -> Result<View, Refused> {
-        let view = self.get(id).await?;
-        match view.execution.status {
-            ExecutionStatus::Cancelled => return Ok(view),
-            status if status.is_end() => {
-                return Err(Refused::Conflict(has_ended(&view.execution)));
-            }
-            _ => {}
-        }
+        self.get(id).await?;
         let data = Value::map([
             ("status", Value::str("cancelled")),
             ("reason", reason.map(String::from).into()),
@@ -405,12 +384,11 @@ impl Executions {
         let entry = journal::to_entry(id, &event);
         let cancel =
             Cancel { execution: id, kind: entry.kind, payload: entry.payload, time: event.time };
-        let batch = Batch::standalone().with(Work::Cancel(cancel));
-        self.store.append(batch).await.map_err(conflict)?;
+        let cancelled = self.store.cancel(cancel).await?;
         let view = self.get(id).await?;
-        match view.execution.status {
-            ExecutionStatus::Cancelled => Ok(view),
-            _ => Err(Refused::Conflict(has_ended(&view.execution))),
+        match cancelled {
+            Cancelled::Cancelled => Ok(view),
+            Cancelled::Ended(_) => Err(Refused::Conflict(has_ended(&view.execution))),
         }
     }
 
@@ -440,7 +418,7 @@ impl Executions {
                 totals: view.execution.totals,
             })
             .with(Work::Enqueue(Enqueue { workflow: Some(workflow), ..Enqueue::execution(id) }));
-        self.store.append(batch).await.map_err(conflict)?;
+        self.store.append(batch).await?;
         self.get(id).await
     }
 
@@ -503,12 +481,4 @@ fn has_ended(execution: &Execution) -> String {
 
 fn not_waiting(execution: &Execution) -> String {
     format!("the execution waits for no answer: it is {}", execution.status.as_str())
-}
-
-/// A change of the queue that does not fit how the execution stands by now.
-fn conflict(error: weaver_store::Error) -> Refused {
-    match error {
-        weaver_store::Error::Conflict(message) => Refused::Conflict(message),
-        other => other.into(),
-    }
 }

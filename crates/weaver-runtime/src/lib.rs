@@ -14,6 +14,7 @@ mod codec;
 mod commit;
 mod drive;
 mod effects;
+mod ending;
 pub mod error;
 pub mod executions;
 mod graft;

@@ -58,7 +58,7 @@ pub(crate) enum TaskRequest {
         graph: Graph<Value>,
         input: Value,
         stream: StreamModes,
-        reply: oneshot::Sender<(Invoked<Value>, Vec<Chunk<Value>>)>,
+        reply: oneshot::Sender<crate::drive::InvokedGraph>,
     },
     Suspend {
         task: String,

@@ -110,7 +110,8 @@ pub async fn states(
         let mut children = states.iter().map(|newer| &newer.state).filter(|s| s.parent == Some(id));
         // An edit tells what its tasks wrote only where it went on with the thread: one
         // that was made later, beside what had followed, is another branch.
-        let first_edit = children.clone().last().filter(|first| first.source == Source::Update);
+        let first_edit =
+            children.clone().next_back().filter(|first| first.source == Source::Update);
         let settled = |child: &&CheckpointState<Value>| child.source == Source::Loop;
         if let Some(child) = children.find(settled).or(first_edit) {
             saved.settled_by(child);

@@ -42,10 +42,7 @@ impl Bench {
     fn make(&self, job: &Job) -> Result<Prepared, Failure> {
         let workflow = self.workflow(job)?;
         let gateway = self.gateway(job)?;
-        let binding = Binding {
-            tenant: job.tenant.to_string().into(),
-            execution: job.thread.to_string().into(),
-        };
+        let binding = Binding { tenant: job.tenant.to_string(), execution: job.thread.to_string() };
         let handler = self.parts.host(&gateway, &workflow, &workflow.plan, binding);
         let mut options = RunOptions::default();
         if let Some(limit) = job.order.recursion_limit {

@@ -88,7 +88,7 @@ pub(super) enum Evicted {
 }
 
 pub(super) enum Found {
-    Worker(Worker),
+    Worker(Box<Worker>),
     Seat,
     /// A spare worker is being started: it will be there sooner than a new one.
     Soon,
@@ -179,7 +179,7 @@ impl State {
             worker.tenant = Some(tenant.to_owned());
             worker.holds = None;
             worker.reusable = None;
-            return Found::Worker(worker);
+            return Found::Worker(Box::new(worker));
         }
         if *starting > 0 {
             *starting -= 1;

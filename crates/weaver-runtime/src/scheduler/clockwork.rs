@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weaver_store::{Result, Store};
+use weaver_store::{Result, Retention, Store};
 
 /// Rows that one transaction moves: it stays short, and the next follows at once.
 const ROWS_MAX: usize = 500;
@@ -27,4 +27,21 @@ pub async fn turn(store: &Store) -> Result<Option<Duration>> {
     let Some(next) = next else { return Ok(None) };
     let now = store.queue().now().await?;
     Ok(Some(Duration::from_micros(u64::try_from(next.0 - now.0).unwrap_or(0))))
+}
+
+/// Forgets what is over, of every tenant.
+pub async fn tidy(store: Store, retention: Retention) {
+    let forgotten: Result<u64> = async {
+        let mut threads = 0;
+        for tenant in store.tenants().await? {
+            let now = store.queue().now().await?;
+            threads += store.for_tenant(tenant).retain(&retention, now).await?.threads;
+        }
+        Ok(threads)
+    }
+    .await;
+    match forgotten {
+        Ok(threads) => tracing::info!(threads, "what is over was forgotten"),
+        Err(error) => tracing::warn!(%error, "what is over stays for now"),
+    }
 }

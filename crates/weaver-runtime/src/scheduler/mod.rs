@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use weaver_core::{Event, Failure, Value};
 use weaver_engine::{Graph, RunOptions};
 use weaver_store::{
-    ClaimRequest, ExecutionId, ROUTE_DRIVE, Store, TenantId, WorkKey, WorkflowVersion,
+    ClaimRequest, ExecutionId, ROUTE_DRIVE, Retention, Store, TenantId, WorkKey, WorkflowVersion,
 };
 
 use crate::order::Order;
@@ -83,6 +83,8 @@ pub struct Options {
     pub poll: Duration,
     /// For how long a drain lets supersteps end.
     pub grace: Duration,
+    /// How long what is over is kept.
+    pub retention: Retention,
     /// Sees events as they happen.
     pub watcher: Option<Watcher>,
 }
@@ -96,6 +98,7 @@ impl Options {
             lease: Duration::from_secs(30),
             poll: Duration::from_secs(1),
             grace: Duration::from_secs(10),
+            retention: Retention::default(),
             watcher: None,
         }
     }
@@ -128,6 +131,7 @@ impl Scheduler {
             leases: Leases::default(),
             next_due: None,
             renewed_at: Instant::now(),
+            tidy_at: Instant::now() + TIDY_AGAIN_AFTER,
             reachable: true,
         };
         let mut wakeups = self.shared.store.queue().wakeups();
@@ -158,8 +162,13 @@ struct Floor {
     /// When the next timer fires.
     next_due: Option<Instant>,
     renewed_at: Instant,
+    /// When what is over is looked for again.
+    tidy_at: Instant,
     reachable: bool,
 }
+
+/// What is over may stay an hour longer.
+const TIDY_AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
 /// Many wake-ups in a row are heard together.
 const HEAR_AGAIN_AFTER: Duration = Duration::from_millis(50);
@@ -216,6 +225,11 @@ impl Floor {
         self.next_due = None;
         if let Some(next) = self.noted(looked).flatten() {
             self.next_due = Some(Instant::now() + next);
+        }
+        if self.tidy_at <= Instant::now() {
+            self.tidy_at = Instant::now() + TIDY_AGAIN_AFTER;
+            let Shared { store, options, .. } = &*self.shared;
+            tokio::spawn(clockwork::tidy(store.clone(), options.retention));
         }
     }
 

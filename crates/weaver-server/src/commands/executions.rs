@@ -103,11 +103,11 @@ fn moment(text: &str) -> Result<Time, CliError> {
         'd' => Some(86_400),
         _ => None,
     });
-    if let Some(seconds) = unit {
-        if let Ok(count) = text[..text.len() - 1].parse::<u32>() {
-            let span = Duration::from_secs(seconds * u64::from(count));
-            return Ok(now().after(span).into());
-        }
+    if let Some(seconds) = unit
+        && let Ok(count) = text[..text.len() - 1].parse::<u32>()
+    {
+        let span = Duration::from_secs(seconds * u64::from(count));
+        return Ok(now().after(span).into());
     }
     text.parse().map_err(|error: String| {
         CliError::usage(error).with_help("or a span from now: --at 90s, --at 2h, --at 3d")
@@ -163,10 +163,7 @@ pub async fn logs(args: &LogsArgs, settings: Settings) -> Result<(), CliError> {
     loop {
         let next = match goes_on {
             true => events.next().await,
-            false => match tokio::time::timeout(QUIET, events.next()).await {
-                Ok(event) => event,
-                Err(_) => None,
-            },
+            false => tokio::time::timeout(QUIET, events.next()).await.unwrap_or_default(),
         };
         let Some(event) = next else { break };
         let event = event?;

@@ -95,10 +95,10 @@ impl Tail {
             if self.ended {
                 return None;
             }
-            if !self.read_log().await? {
-                if let Some(event) = self.wait().await {
-                    return Some(sse(&event));
-                }
+            if !self.read_log().await?
+                && let Some(event) = self.wait().await
+            {
+                return Some(sse(&event));
             }
         }
     }
