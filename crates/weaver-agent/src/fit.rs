@@ -256,6 +256,7 @@ fn accepts(annotation: &str, value: &Value) -> bool {
         "str" => |value| matches!(value, Value::Str(_)),
         "list" | "List" | "Sequence" => |value| matches!(value, Value::List(_)),
         "dict" | "Dict" => |value| matches!(value, Value::Map(_)),
+        "None" => |value| value.is_null(),
         _ => return true,
     };
     // A tagged map is an instance of something.

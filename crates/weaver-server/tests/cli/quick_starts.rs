@@ -12,8 +12,8 @@ fn state_of(name: &str, text: &str, input: Value) -> Value {
     let input = input.to_string();
     let ran = desk.run(["run", name, "--model", "scripted", "--json", "--input", &input]);
     assert_eq!(ran.code, 0, "{name}: {}{}", ran.out, ran.err);
-    let events = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let done = events.filter(|event| event["kind"] == "done").last().expect("the run ends");
+    let mut events = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let done = events.rfind(|event| event["kind"] == "done").expect("the run ends");
     done["data"]["values"].clone()
 }
 

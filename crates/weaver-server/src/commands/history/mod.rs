@@ -12,7 +12,7 @@ use weaver_core::{Event, Timestamp, Value};
 use weaver_engine::checkpoint::Stored;
 use weaver_engine::{CheckpointId, CheckpointState, stable_namespace};
 use weaver_runtime::thread::HistoryEntry;
-use weaver_runtime::{from_entry, thread};
+use weaver_runtime::{Order, from_entry, thread};
 use weaver_store::{Execution, ExecutionQuery, Store};
 
 use crate::cli::{HistoryArgs, RunArgs, TravelArgs};
@@ -175,10 +175,8 @@ async fn runs(store: &Store, thread: &str) -> Result<HashMap<String, Execution>,
 /// The line where another run begins, looking back.
 fn print_run(id: &str, runs: &HashMap<String, Execution>, first: bool) {
     let Some(run) = runs.get(id) else { return };
-    let word = match run.input.as_slice() {
-        b"\"update\"" => "edit",
-        _ => "run",
-    };
+    let asked = Order::decode(&run.input).unwrap_or_default().input;
+    let word = if asked.as_str() == Some("update") { "edit" } else { "run" };
     let gap = if first { "" } else { "\n" };
     let mut text = format!("{word} {id} · {}", minute(run.started));
     if word == "run" {
