@@ -315,10 +315,10 @@ impl Call {
     }
 
     async fn start_function(&mut self) -> Result<(), Step> {
-        let Shared { prepared, id, .. } = &*self.shared;
+        let Shared { prepared, .. } = &*self.shared;
         let worker = self.lease.as_mut().and_then(|lease| lease.worker.as_mut());
         let kept = worker.filter(|_| prepared.keeps_values).map(|worker| {
-            let forget = worker.kept.start(*id, self.request.limits.memory);
+            let forget = worker.kept.start(self.request.limits.memory);
             (&mut worker.kept, forget)
         });
         let frame =

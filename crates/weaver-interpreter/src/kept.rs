@@ -3,13 +3,16 @@
 //! A state goes to Python again with every call, and most of it has not changed.
 //! What a worker was given it keeps; later calls name it, and say only what was
 //! added. Python then gets the same objects again, which is right only where no
-//! call changes its arguments ([`crate::traceless`]).
+//! call changes its arguments ([`crate::traceless`]). That holds for the next turn
+//! of a conversation too, where it finds the module of the last one: what is the
+//! same is told by identity, whoever comes with it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use weaver_core::{Map, Value};
 
+use crate::resemblance::is_same;
 use crate::wire::{KEEP, KEPT, MAP, MORE, Malformed, Writer};
 
 /// Lists and maps with fewer entries are sent each time.
@@ -21,7 +24,6 @@ const MEMORY_PART: usize = 16;
 /// What one worker has, by the key of the state that it is the value of.
 #[derive(Default)]
 pub(crate) struct Kept {
-    session: u64,
     entries: HashMap<Arc<str>, Entry>,
     bytes: usize,
     slots: u64,
@@ -43,14 +45,17 @@ impl Kept {
         self.forget = true;
     }
 
-    /// Starts a call: what another session has left is forgotten. True when the
-    /// worker is to forget all it has.
-    pub(crate) fn start(&mut self, session: u64, memory: usize) -> bool {
-        if self.session != session || self.bytes > memory / MEMORY_PART {
+    /// Starts a call. True when the worker is to forget all it has.
+    pub(crate) fn start(&mut self, memory: usize) -> bool {
+        if self.bytes > memory / MEMORY_PART {
             self.clear();
-            self.session = session;
         }
         std::mem::take(&mut self.forget)
+    }
+
+    /// What the worker has of a key of the state.
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+        self.entries.get(key).map(|entry| &entry.value)
     }
 
     /// Writes a state, and remembers what the worker has after it.
@@ -100,20 +105,6 @@ impl Kept {
     }
 }
 
-/// Whether two values are one, as far as that is seen without looking into them.
-fn is_same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Null, Value::Null) => true,
-        (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Int(a), Value::Int(b)) => a == b,
-        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
-        (Value::Str(a), Value::Str(b)) => a == b,
-        (Value::List(a), Value::List(b)) => Arc::ptr_eq(a, b),
-        (Value::Map(a), Value::Map(b)) => Arc::ptr_eq(a, b),
-        _ => false,
-    }
-}
-
 /// What makes the new value of the old one: items behind a list, or entries that
 /// are set in a map. Nothing where that is not all, or not less than the whole.
 fn added(old: &Value, new: &Value) -> Option<Value> {
@@ -132,14 +123,12 @@ fn added(old: &Value, new: &Value) -> Option<Value> {
             {
                 return None;
             }
-            let changed = |key: &Arc<str>, value: &Value| {
-                old_map.get(key).is_none_or(|before| !is_same(before, value))
-            };
-            let set: Map = new_map
-                .iter()
-                .filter(|(key, value)| changed(key, value))
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect();
+            let before = old_map.values().map(Some).chain(std::iter::repeat(None));
+            let changed = new_map.iter().zip(before).filter_map(|((key, value), before)| {
+                let same = before.is_some_and(|before| is_same(before, value));
+                (!same).then(|| (key.clone(), value.clone()))
+            });
+            let set: Map = changed.take(new_map.len().div_ceil(2)).collect();
             (set.len() < new_map.len() / 2).then(|| Value::Map(Arc::new(set)))
         }
         _ => None,

@@ -82,6 +82,7 @@ mod pool;
 mod process;
 mod program;
 mod protocol;
+mod resemblance;
 mod session;
 mod snapshot;
 mod step;

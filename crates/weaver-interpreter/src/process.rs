@@ -112,7 +112,8 @@ impl Worker {
                     return Err(Lost::Nonsense);
                 }
                 if self.buffer.len() >= 4 + len {
-                    let reply = Reply::read(&self.buffer[4..4 + len]).map_err(|_| Lost::Nonsense);
+                    let reply = Reply::read(&self.buffer[4..4 + len], &self.kept)
+                        .map_err(|_| Lost::Nonsense);
                     self.buffer.drain(..4 + len);
                     return reply;
                 }

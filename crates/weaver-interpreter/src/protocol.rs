@@ -5,6 +5,7 @@ use weaver_core::{Failure, Frame, Value};
 
 use crate::kept::Kept;
 use crate::program::Unit;
+use crate::resemblance::read_update;
 use crate::session::{CallRequest, Limits};
 use crate::step::{Answer, HostCall, HostException};
 use crate::wire::{Malformed, Reader, Writer};
@@ -260,14 +261,14 @@ pub(crate) mod write {
 }
 
 impl Reply {
-    /// Reads the bytes of one frame.
-    pub(crate) fn read(frame: &[u8]) -> Result<Reply, Malformed> {
+    /// Reads the bytes of one frame; `kept` is what the worker has of the state.
+    pub(crate) fn read(frame: &[u8], kept: &Kept) -> Result<Reply, Malformed> {
         let mut r = Reader::new(frame);
         Ok(match r.u8()? {
             reply::HELLO => Reply::Hello { landlock: r.u8()? == 1 },
             reply::REFUSED => Reply::Refused(r.str()?.into()),
             reply::READY => Reply::Ready { pure_module: r.u8()? == 1 },
-            reply::RETURNED => Reply::Returned(r.value()?),
+            reply::RETURNED => Reply::Returned(read_update(&mut r, kept)?),
             reply::RAISED => Reply::Raised(read_failure(r.rest())?),
             reply::LIMIT => Reply::Limit(read_failure(r.rest())?),
             reply::PRINTED => Reply::Printed(r.str()?.into()),

@@ -216,7 +216,8 @@ impl<'a> Reader<'a> {
         self.value_at(0)
     }
 
-    fn value_at(&mut self, depth: usize) -> Result<Value, Malformed> {
+    /// A value that stands that deep in another.
+    pub(crate) fn value_at(&mut self, depth: usize) -> Result<Value, Malformed> {
         if depth > MAX_DEPTH {
             return Err(Malformed);
         }

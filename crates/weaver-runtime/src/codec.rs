@@ -117,6 +117,14 @@ pub fn saved(chain: &Chain, pending: &[PendingWrite]) -> Result<Saved<Value>, Er
     }
     let state = state.ok_or_else(|| Error::Unreadable("a checkpoint without state".into()))?;
     readable(state.format)?;
+    with_pending(state, pending)
+}
+
+/// A state with what tasks have come to.
+pub fn with_pending(
+    state: CheckpointState<Value>,
+    pending: &[PendingWrite],
+) -> Result<Saved<Value>, Error> {
     let pending = pending.iter().map(|row| decode::<PendingRecord<Value>>(&row.payload));
     Ok(Saved { state, pending: pending.collect::<Result<_, _>>()? })
 }

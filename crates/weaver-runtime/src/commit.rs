@@ -227,6 +227,12 @@ impl Committer {
         Ok(())
     }
 
+    /// Takes out the state at the last checkpoint of the root graph; for when all is on disk.
+    pub fn root_state(&mut self) -> Option<(CheckpointState<Value>, SnapshotMeter)> {
+        let root = self.lanes.remove("").filter(|_| self.store.is_some())?;
+        Some((root.state, root.meter))
+    }
+
     /// Waits until what this run committed to a namespace can be read from the store.
     pub async fn readable(&mut self, namespace: &str) -> Result<(), Error> {
         if self.lanes.contains_key(namespace) {

@@ -461,7 +461,13 @@ impl Driver {
             let questions = self.committer.known_questions.values();
             journal.record(Record::Work(ending::work_after(id, outcome, questions)));
         }
-        self.committer.barrier().await
+        self.committer.barrier().await?;
+        if let Some(recent) = &self.request.recent
+            && let Some((state, meter)) = self.committer.root_state()
+        {
+            recent.put(&self.request.tenant, &self.request.thread, state, meter);
+        }
+        Ok(())
     }
 }
 

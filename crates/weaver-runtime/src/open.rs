@@ -2,9 +2,10 @@
 //! log says first.
 
 use weaver_core::{Event, EventKind, Hash, Value};
-use weaver_engine::{Input, Origin, Resume, RunOptions, Targets};
+use weaver_engine::{Input, Origin, Resume, RunOptions, Saved, Targets};
 use weaver_store::{
-    Execution, ExecutionChange, ExecutionId, ExecutionQuery, ExecutionStatus, Lane, Record, Store,
+    Execution, ExecutionChange, ExecutionId, ExecutionQuery, ExecutionStatus, Lane, Record,
+    SnapshotMeter, Store,
 };
 
 use crate::commit::Committer;
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::journal::{self, Journal, now};
 use crate::order::Order;
 use crate::request::{Durability, RunRequest};
-use crate::{shown, thread};
+use crate::{codec, shown, thread};
 
 /// The number of a thread, part of the ids of messages that come without one.
 pub(crate) fn thread_number(thread: &str) -> u128 {
@@ -26,7 +27,10 @@ pub(crate) async fn load_origin(
     committer: &mut Committer,
 ) -> Result<Origin<Value>, Error> {
     let Some(store) = store.filter(|_| !request.anew) else { return Ok(Origin::default()) };
-    let loaded = thread::load(store, &request.thread, &request.namespace, request.at).await?;
+    let loaded = match recent(store, request).await? {
+        Some(recent) => Some(recent),
+        None => thread::load(store, &request.thread, &request.namespace, request.at).await?,
+    };
     let Some((saved, meter)) = loaded else {
         return match request.at {
             None => Ok(Origin::default()),
@@ -45,6 +49,22 @@ pub(crate) async fn load_origin(
             Ok(Origin::chosen(saved, superseded))
         }
     }
+}
+
+/// The latest state of the thread, where an earlier run of this process left it there.
+async fn recent(
+    store: &Store,
+    request: &RunRequest,
+) -> Result<Option<(Saved<Value>, SnapshotMeter)>, Error> {
+    let Some(recent) = &request.recent else { return Ok(None) };
+    if request.at.is_some() || !request.namespace.is_empty() {
+        return Ok(None);
+    }
+    let taken = recent.take(store, &request.tenant, &request.thread).await?;
+    let Some((state, meter)) = taken else { return Ok(None) };
+    let lane = Lane::root(request.thread.clone());
+    let pending = store.pending_writes(lane, codec::row_id(state.id)).await?;
+    Ok(Some((codec::with_pending(state, &pending)?, meter)))
 }
 
 /// The answers that a run brings which goes on with a thread; none for one that

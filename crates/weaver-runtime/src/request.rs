@@ -9,6 +9,7 @@ use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
 use weaver_store::{ExecutionId, Lease, Totals, WorkflowVersion};
 
 use crate::journal::Listener;
+use crate::recent::Recent;
 
 /// When checkpoints must be on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +87,9 @@ pub struct RunRequest {
     pub drain: CancellationToken,
     /// What time it is.
     pub clock: Clock,
+    /// Where runs of this process left their threads: what is found there is not read
+    /// from the log again, and this run leaves its own there.
+    pub recent: Option<Arc<Recent>>,
     /// The execution that is driven, where a scheduler has claimed one. Absent: the
     /// thread's unfinished one if the input goes on with it, else a new one.
     pub claimed: Option<Claimed>,
@@ -125,6 +129,7 @@ impl RunRequest {
             cancel: CancellationToken::new(),
             drain: CancellationToken::new(),
             clock: Clock::default(),
+            recent: None,
             claimed: None,
         }
     }

@@ -73,6 +73,7 @@ async fn work(shared: &Shared, claim: &Claim, hold: &Hold) -> Result<(), Error> 
     request.options = prepared.options;
     request.claimed = Some(claimed);
     request.drain = hold.drain.clone();
+    request.recent = Some(shared.recent.clone());
     if let Some(watcher) = shared.options.watcher.clone() {
         let tenant = claim.key.tenant;
         request.listener = Some(Arc::new(move |event: &Event| watcher(tenant, id, event)));

@@ -27,6 +27,7 @@ use weaver_store::{
 };
 
 use crate::order::Order;
+use crate::recent::Recent;
 use crate::task::Handler;
 use lease::Leases;
 
@@ -113,12 +114,14 @@ struct Shared {
     store: Store,
     workshop: Arc<dyn Workshop>,
     options: Options,
+    recent: Arc<Recent>,
 }
 
 impl Scheduler {
     /// A scheduler of all tenants of a store.
     pub fn new(store: Store, workshop: Arc<dyn Workshop>, options: Options) -> Self {
-        Scheduler { shared: Arc::new(Shared { store, workshop, options }) }
+        let recent = Arc::default();
+        Scheduler { shared: Arc::new(Shared { store, workshop, options, recent }) }
     }
 
     /// Works until `drain` is cancelled, then lets supersteps end, hands back what

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use weaver_core::Value;
 use weaver_engine::{Input, Outcome};
-use weaver_runtime::{Durability, RunRequest, drive, thread};
+use weaver_runtime::{Durability, Recent, RunRequest, drive, thread};
 use weaver_store::{OpenOptions, Store};
 
 use crate::cli::BenchArgs;
@@ -38,6 +38,7 @@ pub async fn run(args: &BenchArgs) -> Result<(), CliError> {
     let mut total = Total::default();
     let one_thread = thread::new_thread_id();
     let mut conversation = None;
+    let recent: Arc<Recent> = Arc::default();
     for round in 0..=args.repeat {
         let thread = if args.one_thread { one_thread.clone() } else { thread::new_thread_id() };
         let given = match &conversation {
@@ -47,6 +48,7 @@ pub async fn run(args: &BenchArgs) -> Result<(), CliError> {
         let graph = workflow.plan.graph.clone();
         let mut request = RunRequest::new(thread.clone(), graph, Input::Value(given));
         request.durability = durability;
+        request.recent = store.is_some().then(|| recent.clone());
         let host = Arc::new(house.host(&workflow, &workflow.plan, &thread));
         // The first round starts the interpreter and is not counted; a
         // conversation has no round to spare.
