@@ -67,7 +67,10 @@ faulty! {
     read dead_letters(tenant: TenantId, limit: usize) -> Vec<DeadLetter>;
     act requeue(key: WorkKey) -> bool;
     act put_schedule(schedule: Schedule) -> ();
+    act add_schedule(schedule: Schedule) -> bool;
+    act enable_schedule(key: ScheduleKey, enabled: bool) -> Option<Schedule>;
     act remove_schedule(key: ScheduleKey) -> bool;
+    read schedule(key: ScheduleKey) -> Option<Schedule>;
     read schedules(tenant: TenantId) -> Vec<Schedule>;
     read due_schedules(limit: usize) -> Vec<Schedule>;
     act set_budget(key: BudgetKey, limit_micros: u64) -> ();

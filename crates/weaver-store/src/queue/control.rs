@@ -94,7 +94,7 @@ impl Store {
         batch.push(execution);
         batch.records.extend(records);
         batch.push(Work::Enqueue(enqueue));
-        match self.once(batch, idempotency.as_ref()).await {
+        match self.append_once(batch, idempotency.as_ref()).await {
             // It is ours: nobody else has this id.
             Err(Error::UnknownCommit { .. }) if self.execution(id).await?.is_some() => {
                 Ok(Accepted::New)
@@ -119,7 +119,7 @@ impl Store {
             time,
         });
         batch.push(Work::Wake(asked.execution));
-        let error = match self.once(batch, idempotency.as_ref()).await {
+        let error = match self.append_once(batch, idempotency.as_ref()).await {
             Err(error @ (Error::Conflict(_) | Error::UnknownCommit { .. })) => error,
             outcome => return outcome,
         };
@@ -176,8 +176,9 @@ impl Store {
         self.append(batch).await
     }
 
-    /// Appends a batch that starts with an idempotency record, if there is one.
-    async fn once(&self, batch: Batch, once: Option<&Idempotency>) -> Result<Accepted> {
+    /// Appends a batch that starts with an idempotency record, if there is one, and
+    /// so takes effect once.
+    pub async fn append_once(&self, batch: Batch, once: Option<&Idempotency>) -> Result<Accepted> {
         let error = match self.append(batch).await {
             Ok(()) => return Ok(Accepted::New),
             Err(error @ (Error::Conflict(_) | Error::UnknownCommit { .. })) => error,

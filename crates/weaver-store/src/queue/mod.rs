@@ -107,8 +107,19 @@ pub trait Queue: Send + Sync {
     /// Keeps a schedule, in place of an earlier one with its key.
     fn put_schedule(&self, schedule: Schedule) -> Pending<'_, ()>;
 
+    /// Keeps a schedule unless its name is taken. Says whether it was kept.
+    fn add_schedule(&self, schedule: Schedule) -> Pending<'_, bool>;
+
+    /// Lets a schedule fire, or stops it. One that fires again begins with the next
+    /// slot from now: those that passed meanwhile were not missed. Gives the schedule
+    /// as it is then.
+    fn enable_schedule(&self, key: ScheduleKey, enabled: bool) -> Pending<'_, Option<Schedule>>;
+
     /// Forgets a schedule. Says whether there was one.
     fn remove_schedule(&self, key: ScheduleKey) -> Pending<'_, bool>;
+
+    /// One schedule.
+    fn schedule(&self, key: ScheduleKey) -> Pending<'_, Option<Schedule>>;
 
     /// The schedules of a tenant, by name.
     fn schedules(&self, tenant: TenantId) -> Pending<'_, Vec<Schedule>>;

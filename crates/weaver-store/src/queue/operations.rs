@@ -72,7 +72,11 @@ operations! {
     DeadLetters true (tenant: TenantId, limit: usize) -> Vec<DeadLetter> = dead_letters;
     Requeue false (key: WorkKey) -> bool = flow::unbury;
     PutSchedule false (schedule: Schedule) -> () = super::schedule::put;
+    AddSchedule false (schedule: Schedule) -> bool = super::schedule::add;
+    EnableSchedule false (key: ScheduleKey, enabled: bool) -> Option<Schedule>
+        = super::schedule::enable;
     RemoveSchedule false (key: ScheduleKey) -> bool = super::schedule::remove;
+    ScheduleOf true (key: ScheduleKey) -> Option<Schedule> = super::schedule::get;
     Schedules true (tenant: TenantId) -> Vec<Schedule> = schedules;
     DueSchedules false (limit: usize) -> Vec<Schedule> = due_schedules;
     SetBudget false (key: BudgetKey, limit_micros: u64) -> () = super::budget::set;
@@ -154,8 +158,20 @@ impl<S: Transact> Queue for S {
         self.transact(PutSchedule { schedule })
     }
 
+    fn add_schedule(&self, schedule: Schedule) -> Pending<'_, bool> {
+        self.transact(AddSchedule { schedule })
+    }
+
+    fn enable_schedule(&self, key: ScheduleKey, enabled: bool) -> Pending<'_, Option<Schedule>> {
+        self.transact(EnableSchedule { key, enabled })
+    }
+
     fn remove_schedule(&self, key: ScheduleKey) -> Pending<'_, bool> {
         self.transact(RemoveSchedule { key })
+    }
+
+    fn schedule(&self, key: ScheduleKey) -> Pending<'_, Option<Schedule>> {
+        self.transact(ScheduleOf { key })
     }
 
     fn schedules(&self, tenant: TenantId) -> Pending<'_, Vec<Schedule>> {
