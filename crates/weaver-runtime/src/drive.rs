@@ -133,6 +133,7 @@ impl Driver {
             store: store.clone(),
             journal,
             cancel: request.cancel.clone(),
+            purse: request.purse.clone(),
         });
         let mut options = request.options.clone();
         options.checkpoints = store.is_some();

@@ -9,6 +9,7 @@ use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
 use weaver_store::{ExecutionId, Lease, Totals, WorkflowVersion};
 
 use crate::journal::Listener;
+use crate::purse::Purse;
 
 /// When checkpoints must be on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +90,8 @@ pub struct RunRequest {
     /// The execution that is driven, where a scheduler has claimed one. Absent: the
     /// thread's unfinished one if the input goes on with it, else a new one.
     pub claimed: Option<Claimed>,
+    /// What its tasks may spend; absent: what they like.
+    pub purse: Option<Purse>,
 }
 
 /// An execution that was claimed to be driven, and the proof. Nothing that is
@@ -126,6 +129,7 @@ impl RunRequest {
             drain: CancellationToken::new(),
             clock: Clock::default(),
             claimed: None,
+            purse: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use weaver_store::{Interrupt, Store};
 
 use crate::effects::{EffectRequest, Fire, TaskEffects};
 use crate::journal::Journal;
+use crate::purse::Purse;
 
 /// Runs the functions of a graph: nodes, branches, reducers.
 pub trait Handler: Send + Sync + 'static {
@@ -34,6 +35,8 @@ pub struct RunContext {
     pub journal: Journal,
     /// Called off from outside.
     pub cancel: CancellationToken,
+    /// What tasks may spend; absent: what they like.
+    pub purse: Option<Purse>,
 }
 
 /// What a task may do besides computing. Cheap to clone.

@@ -14,6 +14,7 @@ use super::{Job, Prepared, Shared};
 use crate::error::Error;
 use crate::journal::{Journal, now};
 use crate::order::Order;
+use crate::purse::Purse;
 use crate::request::{Claimed, RunRequest};
 use crate::{codec, drive, questions};
 
@@ -60,6 +61,7 @@ async fn work(shared: &Shared, claim: &Claim, hold: &Hold) -> Result<(), Error> 
         fence: claim.fence,
     };
     let claimed = Claimed { execution: id, lease };
+    let purse = Purse::open(&store, &execution, claim.fence).await?;
     let prepared = match prepare(shared, &store, claim, &execution).await? {
         Ok(prepared) => prepared,
         Err(failure) => return fail(&store, &execution, claimed, failure).await,
@@ -73,11 +75,15 @@ async fn work(shared: &Shared, claim: &Claim, hold: &Hold) -> Result<(), Error> 
     request.options = prepared.options;
     request.claimed = Some(claimed);
     request.drain = hold.drain.clone();
+    request.purse.clone_from(&purse);
     if let Some(watcher) = shared.options.watcher.clone() {
         let tenant = claim.key.tenant;
         request.listener = Some(Arc::new(move |event: &Event| watcher(tenant, id, event)));
     }
     drive(Some(store), prepared.handler, request).await?;
+    if let Some(purse) = purse {
+        purse.close().await?;
+    }
     Ok(())
 }
 
