@@ -10,6 +10,7 @@
 //! - What is reported, as a result or as a wait, is on disk.
 //! - A recorded effect is never fired again; its result is given instead.
 
+pub mod children;
 mod codec;
 mod commit;
 mod drive;
@@ -34,6 +35,7 @@ mod steps;
 mod task;
 pub mod thread;
 
+pub use children::Children;
 pub use drive::drive;
 pub use effects::{EffectPolicy, EffectRequest, Fire, TaskEffects};
 pub use error::Error;

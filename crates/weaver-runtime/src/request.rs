@@ -8,6 +8,7 @@ use weaver_core::{Hash, Timestamp, Value};
 use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
 use weaver_store::{ExecutionId, Lease, Totals, WorkflowVersion};
 
+use crate::children::Children;
 use crate::journal::Listener;
 use crate::purse::Purse;
 
@@ -92,6 +93,8 @@ pub struct RunRequest {
     pub claimed: Option<Claimed>,
     /// What its tasks may spend; absent: what they like.
     pub purse: Option<Purse>,
+    /// Starts executions for its tasks; absent: they cannot start any.
+    pub children: Option<Children>,
 }
 
 /// An execution that was claimed to be driven, and the proof. Nothing that is
@@ -102,6 +105,8 @@ pub struct Claimed {
     pub execution: ExecutionId,
     /// Who holds it, from when to when.
     pub lease: Lease,
+    /// The execution that started it and is woken when it ends.
+    pub parent: Option<ExecutionId>,
 }
 
 impl RunRequest {
@@ -130,6 +135,7 @@ impl RunRequest {
             clock: Clock::default(),
             claimed: None,
             purse: None,
+            children: None,
         }
     }
 }

@@ -230,7 +230,9 @@ impl Desk {
     pub async fn settled(&self, id: &str) -> Result<Execution, CliError> {
         loop {
             let execution = self.get(id).await?;
-            let asks = execution.status == Status::Waiting && execution.run_at.is_none();
+            let asks = execution.status == Status::Waiting
+                && execution.run_at.is_none()
+                && execution.waits_for.is_empty();
             if execution.status.is_final() || asks || execution.status == Status::NeedsAttention {
                 return Ok(execution);
             }

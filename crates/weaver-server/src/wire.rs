@@ -120,16 +120,20 @@ pub fn verdict(request: &ReconcileRequest) -> Result<Verdict, Refused> {
 /// An execution with what it waits for a person to say.
 pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution, Refused> {
     let view = executions.get(id).await?;
-    let questions = match view.execution.status {
-        ExecutionStatus::Waiting => executions.questions(&view.execution).await?,
-        _ => Vec::new(),
+    let (questions, waits_for) = match view.execution.status {
+        ExecutionStatus::Waiting => (
+            executions.questions(&view.execution).await?,
+            executions.waits_for(&view.execution).await?,
+        ),
+        _ => Default::default(),
     };
     let open_calls = executions.open_calls(&view.execution).await?;
     let output = executions.output(&view.execution).await?;
     let output = serde_json::Value::from(&output.plain());
     let open_calls = open_calls.iter().map(open_call).collect();
     let budget = executions.budget(&view.execution).await?.map(budget);
-    Ok(Execution { output, open_calls, budget, ..execution(&view, &questions) })
+    let waits_for = waits_for.iter().map(ToString::to_string).collect();
+    Ok(Execution { output, open_calls, waits_for, budget, ..execution(&view, &questions) })
 }
 
 /// An execution as it is shown.
@@ -149,6 +153,7 @@ pub fn execution(view: &View, questions: &[executions::Question]) -> Execution {
         completed_at: execution.ended.filter(|_| is_over).map(Into::into),
         run_at: work.as_ref().and_then(|work| work.run_at).map(Into::into),
         questions: questions.iter().map(question).collect(),
+        waits_for: Vec::new(),
         open_calls: Vec::new(),
         output: serde_json::Value::Null,
         error: execution.error.as_ref().map(json).unwrap_or_default(),

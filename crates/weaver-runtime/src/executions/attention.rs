@@ -128,6 +128,7 @@ impl Executions {
             totals: execution.totals,
         });
         batch.push(Work::Done(execution.id));
+        batch.records.extend(execution.parent.map(|parent| Record::Work(Work::Wake(parent))));
         Ok(())
     }
 }

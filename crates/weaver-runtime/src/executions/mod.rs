@@ -6,7 +6,6 @@ mod moving;
 mod submission;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use weaver_core::{Event, EventKind, Timestamp, Value};
 use weaver_store::{
@@ -18,7 +17,7 @@ use weaver_store::{
 use crate::journal::{self, now};
 use crate::order::Order;
 use crate::questions::deadline_of;
-use crate::{codec, purse};
+use crate::{children, codec, purse};
 pub use attention::{OpenCall, Verdict};
 pub use moving::AtRest;
 pub use submission::{INPUT_BYTES_MAX, Once, Submission};
@@ -181,27 +180,37 @@ impl Executions {
     /// What an execution waits for a person to say, oldest first.
     pub async fn questions(&self, execution: &Execution) -> Result<Vec<Question>, Refused> {
         let mut questions = Vec::new();
-        for row in self.open_rows(execution).await? {
-            let value = codec::decode(&row.value)?;
-            questions.push(Question {
-                deadline: deadline_of(&value, row.time),
-                id: row.id,
-                namespace: row.lane.namespace,
-                value,
-                asked: row.time,
-            });
+        for (row, value) in self.open_waits(execution).await? {
+            if children::child_of(&value).is_none() {
+                questions.push(Question {
+                    deadline: deadline_of(&value, row.time),
+                    id: row.id,
+                    namespace: row.lane.namespace,
+                    value,
+                    asked: row.time,
+                });
+            }
         }
         Ok(questions)
     }
 
-    async fn open_rows(&self, execution: &Execution) -> Result<Vec<Interrupt>, Refused> {
+    /// The executions that an execution has started and waits for.
+    pub async fn waits_for(&self, execution: &Execution) -> Result<Vec<ExecutionId>, Refused> {
+        let waits = self.open_waits(execution).await?;
+        let child = |(_, value): &(Interrupt, Value)| children::child_of(value)?.parse().ok();
+        Ok(waits.iter().filter_map(child).collect())
+    }
+
+    /// What an execution waits for, questions and children, with what was asked.
+    async fn open_waits(&self, execution: &Execution) -> Result<Vec<(Interrupt, Value)>, Refused> {
         let mut open = Vec::new();
         for row in self.store.interrupts(execution.thread.clone(), true).await? {
             // A question whose superstep was left behind waits for nobody.
             let current = self.store.checkpoint(row.lane.clone(), None).await?;
             let is_current = current.is_some_and(|current| current.id == row.checkpoint);
             if is_current && row.execution == execution.id {
-                open.push(row);
+                let value = codec::decode(&row.value)?;
+                open.push((row, value));
             }
         }
         Ok(open)
@@ -234,10 +243,11 @@ impl Executions {
         execution: &Execution,
         name: Option<&str>,
     ) -> Result<Interrupt, Refused> {
-        let open = self.open_rows(execution).await?;
         let Some(name) = name else {
+            let mut open = self.open_waits(execution).await?;
+            open.retain(|(_, value)| children::child_of(value).is_none());
             return match open.len() {
-                1 => Ok(open.into_iter().next().expect("there is one")),
+                1 => Ok(open.remove(0).0),
                 0 => Err(Refused::Conflict(not_waiting(execution))),
                 n => Err(Refused::Invalid(format!(
                     "the execution waits for {n} answers: say which question this one is for"
@@ -345,24 +355,6 @@ impl Executions {
         self.get(id).await
     }
 
-    /// Waits until an execution has ended or waits for a person, at most so long.
-    pub async fn settled(&self, id: ExecutionId, at_most: Duration) -> Result<View, Refused> {
-        let mut wakeups = self.store.queue().wakeups();
-        let deadline = tokio::time::Instant::now() + at_most;
-        loop {
-            let view = self.get(id).await?;
-            let asks = view.execution.status == ExecutionStatus::Waiting
-                && view.work.as_ref().is_none_or(|work| work.run_at.is_none());
-            let settled = view.execution.status.is_end() || asks;
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            if settled || left.is_zero() {
-                return Ok(view);
-            }
-            let pause = left.min(Duration::from_millis(500));
-            let _ = tokio::time::timeout(pause, wakeups.changed()).await;
-        }
-    }
-
     /// The execution that a text names: its id, or the beginning or end of exactly one.
     pub async fn find(&self, text: &str) -> Result<ExecutionId, Refused> {
         if let Ok(id) = uuid::Uuid::try_parse(text) {
@@ -403,5 +395,8 @@ fn has_ended(execution: &Execution) -> String {
 }
 
 fn not_waiting(execution: &Execution) -> String {
-    format!("the execution waits for no answer: it is {}", execution.status.as_str())
+    match execution.status {
+        ExecutionStatus::Waiting => "the execution waits for no answer of a person".into(),
+        other => format!("the execution waits for no answer: it is {}", other.as_str()),
+    }
 }

@@ -14,6 +14,7 @@ use weaver_core::{Failure, FailureKind, Hash, Timestamp, Value};
 use weaver_engine::{
     Answer, BranchSpec, Call, Graph, GraphBuilder, NodeOutput, NodeSpec, Route, RunOptions,
 };
+use weaver_runtime::children::{Ended, waiting_for};
 use weaver_runtime::executions::{Submission, View};
 use weaver_runtime::scheduler::{Job, Options, Prepared, Workshop};
 use weaver_runtime::{
@@ -148,6 +149,9 @@ impl World {
         if what == "panic" {
             panic!("a poisoned node");
         }
+        if let Some(graph) = what.strip_prefix("start_") {
+            return self.start_child(call, context, graph).await;
+        }
         if what == "spend" || what == "spend_hold" {
             let purse = context.run().purse.as_ref().expect("the execution has a budget");
             for _ in 0..2 {
@@ -184,6 +188,42 @@ impl World {
         Ok(Answer::Node(NodeOutput::Update(Value::map([("said", said)]))))
     }
 
+    /// Starts an execution and waits for its end.
+    async fn start_child(
+        &self,
+        call: &Call<Value>,
+        context: &TaskContext,
+        graph: &str,
+    ) -> Result<Answer<Value>, Failure> {
+        let children = context.run().children.as_ref().expect("a scheduler drives it");
+        let request = EffectRequest {
+            kind: "execution",
+            request: graph.into(),
+            policy: EffectPolicy::Change,
+        };
+        let input = Value::map([("said", Value::Null)]);
+        let started = context.effect(request, |fire| async move {
+            let graph = if graph == "start_self" { "start_start_self" } else { graph };
+            let child = children.start(&fire.key, graph, input).await?;
+            Ok(child.to_string().into())
+        });
+        let child = started.await?;
+        let child = child.as_str().expect("an id is text");
+        let ended = match call.answers.last() {
+            Some(answer) => Some(Ended::from_answer(answer)),
+            None => children.ended(child).await?,
+        };
+        match ended {
+            None => Ok(Answer::Interrupted(vec![waiting_for(child)])),
+            Some(Ended::Completed(values)) => {
+                Ok(Answer::Node(NodeOutput::Update(Value::map([("said", values)]))))
+            }
+            Some(Ended::Badly(reason)) => {
+                Err(Failure::new(FailureKind::Exception, "execution_failed", reason))
+            }
+        }
+    }
+
     pub async fn hold(&self) {
         struct Dropped(Arc<Inner>);
         impl Drop for Dropped {
@@ -207,7 +247,7 @@ impl Handler for World {
 
 impl Workshop for World {
     fn prepare(&self, job: Job) -> BoxFuture<'_, Result<Prepared, Failure>> {
-        let prepared = match &*job.version.source {
+        let prepared = match job.order.graph.as_deref().unwrap_or(&job.version.source) {
             "broken" => Err(Failure::new(FailureKind::InvalidInput, "workflow_invalid", "no")),
             node => Ok(Prepared {
                 graph: graph(node),

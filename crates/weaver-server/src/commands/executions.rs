@@ -296,6 +296,9 @@ fn show(execution: &Execution, target: &Target) {
     if !execution.questions.is_empty() {
         term::note(&format!("answer: agentweaver resume {} ANSWER", execution.id));
     }
+    for child in &execution.waits_for {
+        println!("  waits for {child}");
+    }
     for call in &execution.open_calls {
         let key = style(&call.key[..8.min(call.key.len())]).cyan();
         println!("  {key} {} call, made or not: {}", call.kind, call.request);

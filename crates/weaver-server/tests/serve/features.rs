@@ -29,6 +29,7 @@ on_each_store! {
     an_execution_moves_to_a_file_that_fits,
     a_person_says_what_came_of_a_call,
     money_is_not_spent_beyond_the_budget,
+    an_execution_starts_another_and_waits_for_it,
 }
 
 const STEPS: &str = r#"
@@ -235,4 +236,59 @@ fn money_is_not_spent_beyond_the_budget(place: &Place) {
     assert_ne!(done["cost"], "0.00");
     assert_eq!(done["budget"]["spent"], done["cost"]);
     assert_eq!(done["budget"]["reserved"], "0.00");
+}
+
+const STARTS: &str = r#"
+from typing import TypedDict
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
+from agentweaver import nodes
+
+class Question(TypedDict):
+    text: str
+
+class State(TypedDict):
+    text: str
+    review: dict
+
+def ask(state: Question) -> dict:
+    return {"text": state["text"] + interrupt("which ending?")}
+
+def close(state: State) -> dict:
+    return {"text": "[" + state["review"]["text"] + "]"}
+
+inner = StateGraph(Question)
+inner.add_node("ask", ask)
+inner.add_edge(START, "ask")
+inner.add_edge("ask", END)
+review = inner.compile()
+
+outer = StateGraph(State)
+outer.add_node("review", nodes.workflow(graph="review", input={"text": "{{ text }}!"}, into="review"))
+outer.add_node("close", close)
+outer.add_edge(START, "review")
+outer.add_edge("review", "close")
+outer.add_edge("close", END)
+app = outer.compile()
+"#;
+
+fn an_execution_starts_another_and_waits_for_it(place: &Place) {
+    let file = place.write("starts.py", STARTS);
+    let _server = place.serve(&[]);
+    let id = place.submit(&[&file, "--input", r#"{"text":"hi"}"#]);
+    let waiting = place.until(&id, |execution| execution.get("waits_for").is_some());
+    assert_eq!((&waiting["status"], waiting.get("questions")), (&json!("waiting"), None));
+    let child = waiting["waits_for"][0].as_str().unwrap().to_string();
+    let asking = place.until(&child, |execution| execution.get("questions").is_some());
+    assert_eq!((&asking["parent"], &asking["thread"] == &waiting["thread"]), (&json!(id), false));
+    place.say(&["resume", &id, "no"]).expect(2).says(&["waits for no answer of a person"]);
+    place.say(&["resume", &child, "?"]).expect(0);
+    assert_eq!(place.ended(&id)["output"]["text"], "[hi!?]");
+    let wrong = STARTS.replace(r#"graph="review""#, r#"graph="revue""#);
+    let file = place.write("wrong.py", &wrong);
+    place.say(&["submit", &file, "--input", "{}"]).expect(2).says(&[
+        "the file has no graph `revue`",
+        "it has: ",
+        "wrong.py:27:41",
+    ]);
 }

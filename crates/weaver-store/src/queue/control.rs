@@ -137,11 +137,15 @@ impl Store {
         Ok(all.into_iter().rev().find(|found| found.lane == *lane && *found.id == *id))
     }
 
-    /// Ends an execution and everything that it started. After this says
+    /// Ends an execution and everything that it started, and wakes the one that started
+    /// it. After this says
     /// `Cancelled`, nothing that they still do is saved. A repeat changes nothing.
     pub async fn cancel(&self, cancel: Cancel) -> Result<Cancelled> {
         let id = cancel.execution;
-        self.append(Batch::standalone().with(Work::Cancel(cancel))).await?;
+        let mut batch = Batch::standalone().with(Work::Cancel(cancel));
+        let parent = self.execution(id).await?.and_then(|execution| execution.parent);
+        batch.records.extend(parent.map(|parent| Record::Work(Work::Wake(parent))));
+        self.append(batch).await?;
         match self.execution(id).await? {
             Some(Execution { status: ExecutionStatus::Cancelled, .. }) => Ok(Cancelled::Cancelled),
             Some(found) => Ok(Cancelled::Ended(found.status)),
