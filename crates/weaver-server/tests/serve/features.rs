@@ -280,7 +280,7 @@ fn an_execution_starts_another_and_waits_for_it(place: &Place) {
     assert_eq!((&waiting["status"], waiting.get("questions")), (&json!("waiting"), None));
     let child = waiting["waits_for"][0].as_str().unwrap().to_string();
     let asking = place.until(&child, |execution| execution.get("questions").is_some());
-    assert_eq!((&asking["parent"], &asking["thread"] == &waiting["thread"]), (&json!(id), false));
+    assert_eq!((&asking["parent"], asking["thread"] == waiting["thread"]), (&json!(id), false));
     place.say(&["resume", &id, "no"]).expect(2).says(&["waits for no answer of a person"]);
     place.say(&["resume", &child, "?"]).expect(0);
     assert_eq!(place.ended(&id)["output"]["text"], "[hi!?]");

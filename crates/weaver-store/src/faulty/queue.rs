@@ -7,9 +7,9 @@ use weaver_core::Timestamp;
 
 use super::{Faulty, delay, injected};
 use crate::{
-    Budget, BudgetKey, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Held, Limit, Pending,
-    Promoted, Queue, Rate, Reaped, Reservation, Reserved, Schedule, ScheduleKey, Scope, TenantId,
-    Wakeups, WorkInfo, WorkKey,
+    Budget, BudgetKey, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Forgotten, Held, Limit,
+    Pending, Promoted, Queue, Rate, Reaped, Record, Reservation, Reserved, Schedule, ScheduleKey,
+    Scope, TenantId, Wakeups, WorkInfo, WorkKey,
 };
 
 impl Faulty {
@@ -78,5 +78,7 @@ faulty! {
     act reserve(reservation: Reservation) -> Reserved;
     act settle(reservation: Reservation, actual_micros: u64) -> ();
     act abandon_reservations(key: BudgetKey, execution: ExecutionId, before_fence: u64) -> usize;
+    read kept(tenant: TenantId, after: Option<WorkKey>) -> Vec<Record>;
+    act forget_over(tenant: TenantId, keys_before: Option<Timestamp>) -> Forgotten;
     read now() -> Timestamp;
 }

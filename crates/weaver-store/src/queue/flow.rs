@@ -31,6 +31,7 @@ pub(crate) async fn apply<R: Rows>(
         Work::Budget { root, limit_micros } => {
             super::budget::set(rows, &BudgetKey { tenant, root: *root }, limit_micros).await
         }
+        Work::Restore(kept) => super::kept::restore(rows, tenant, kept).await,
         Work::Fired { schedule, slot, next } => {
             super::schedule::fired(rows, schedule, *slot, *next).await
         }

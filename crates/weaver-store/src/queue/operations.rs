@@ -11,8 +11,10 @@ use super::limits::{Limit, Rate, Scope};
 use super::rows::{Answer, Row, Rows, Slots};
 use super::schedule::{Schedule, ScheduleKey};
 use super::work::{Claim, ClaimRequest, DeadLetter, Held, Promoted, Reaped, WorkInfo, WorkKey};
-use super::{Budget, BudgetKey, Queue, Reservation, Reserved, Wakeups, admit, at_least_one, flow};
-use crate::{Error, ExecutionId, Pending, Result, TenantId};
+use super::{
+    Budget, BudgetKey, Forgotten, Queue, Reservation, Reserved, Wakeups, admit, at_least_one, flow,
+};
+use crate::{Error, ExecutionId, Pending, Record, Result, TenantId};
 
 /// Something to do in one transaction. It may be run again when the transaction
 /// has to be.
@@ -85,6 +87,9 @@ operations! {
     Settle false (reservation: Reservation, actual_micros: u64) -> () = super::budget::settle;
     Abandon false (key: BudgetKey, execution: ExecutionId, before_fence: u64)
         -> usize = super::budget::abandon;
+    KeptOf false (tenant: TenantId, after: Option<WorkKey>) -> Vec<Record> = super::kept::page;
+    ForgetOver false (tenant: TenantId, keys_before: Option<Timestamp>) -> Forgotten
+        = super::kept::forget_over;
     Now true () -> Timestamp = now;
 }
 
@@ -205,6 +210,18 @@ impl<S: Transact> Queue for S {
         before_fence: u64,
     ) -> Pending<'_, usize> {
         self.transact(Abandon { key, execution, before_fence })
+    }
+
+    fn kept(&self, tenant: TenantId, after: Option<WorkKey>) -> Pending<'_, Vec<Record>> {
+        self.transact(KeptOf { tenant, after })
+    }
+
+    fn forget_over(
+        &self,
+        tenant: TenantId,
+        keys_before: Option<Timestamp>,
+    ) -> Pending<'_, Forgotten> {
+        self.transact(ForgetOver { tenant, keys_before })
     }
 
     fn now(&self) -> Pending<'_, Timestamp> {

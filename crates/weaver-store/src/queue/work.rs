@@ -157,6 +157,8 @@ pub enum Work {
         /// In millionths of a US dollar.
         limit_micros: u64,
     },
+    /// Something that another store's queue held ([`super::Queue::kept`]).
+    Restore(Box<super::Kept>),
     /// A slot of a schedule was used. A conflict unless the schedule's next slot is
     /// still `slot`: of several who fire it, one succeeds.
     Fired {
@@ -183,6 +185,7 @@ impl Work {
             Work::Park { .. }
             | Work::Done(_)
             | Work::Idle { .. }
+            | Work::Restore(_)
             | Work::Budget { .. }
             | Work::Wake(_)
             | Work::Pause(_)

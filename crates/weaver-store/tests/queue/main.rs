@@ -94,6 +94,7 @@ conformance! {
     schedules::a_schedule_is_added_once_and_misses_nothing_while_it_is_stopped,
     budgets::no_more_is_reserved_than_the_limit,
     budgets::lost_attempts_are_unconfirmed,
+    budgets::money_of_what_is_forgotten_goes_with_it,
 }
 
 /// A queue is for all tenants of a store, so each test has a schema of its own.
