@@ -75,8 +75,11 @@ async fn fire(store: &Store, schedule: &Schedule) -> Result<bool> {
     }
 }
 
-/// Forgets what is over, of every tenant.
+/// Forgets what is over, of every tenant, and makes room for what comes.
 pub async fn tidy(store: Store, retention: Retention) {
+    if let Err(error) = store.prepare_ahead().await {
+        tracing::warn!(%error, "the partitions of the coming months are not made");
+    }
     let forgotten: Result<u64> = async {
         let mut threads = 0;
         for tenant in store.tenants().await? {
