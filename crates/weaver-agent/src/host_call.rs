@@ -78,7 +78,8 @@ impl From<Failure> for Stop {
     /// A failed call is an exception in Python: models and tools may fail, and a
     /// function may want to do something about it.
     fn from(failure: Failure) -> Self {
-        if failure.kind == FailureKind::Internal || failure.code == "needs_attention" {
+        let is_final = matches!(failure.kind, FailureKind::Internal | FailureKind::Budget);
+        if is_final || failure.code == "needs_attention" {
             return Stop::Fail(failure);
         }
         let class = match (&failure.exception, failure.kind) {

@@ -11,6 +11,7 @@
 //!   comes as [`Services`].
 
 pub mod convert;
+mod cost;
 pub mod fit;
 mod host;
 mod host_call;

@@ -6,6 +6,8 @@ use weaver_core::{EventKind, Failure, FailureKind, Message, Value};
 use weaver_llm::{ChatEvent, ChatRequest, ChatResponse, Gateway, ModelRef, OutputSchema};
 use weaver_runtime::{EffectPolicy, EffectRequest, Fire, TaskContext};
 
+use crate::cost;
+
 /// Asks a model within a task: recorded, so that a rerun of the task gets the
 /// same answer, and streamed to whoever watches.
 pub async fn ask(
@@ -31,9 +33,10 @@ async fn fire_call(
     gateway: &Gateway,
     context: &TaskContext,
     model: &ModelRef,
-    request: ChatRequest,
+    mut request: ChatRequest,
     fire: Fire,
 ) -> Result<Value, Failure> {
+    let spending = cost::reserve(gateway, context, model, &mut request).await?;
     let began = std::time::Instant::now();
     let name = model.to_string();
     context.emit(
@@ -45,8 +48,13 @@ async fn fire_call(
         deadline: None,
         earlier_tries: fire.earlier_failures + context.task().attempt.saturating_sub(1),
     };
-    let stream = gateway.chat(request, call).await.map_err(Failure::from)?;
-    let response = stream.collect(|event| show(context, event)).await.map_err(Failure::from)?;
+    let answered = async {
+        let stream = gateway.chat(request, call).await?;
+        stream.collect(|event| show(context, event)).await
+    };
+    let response = answered.await.map_err(Failure::from);
+    cost::settle(spending, &response).await?;
+    let response = response?;
     let mut event = context.event(EventKind::LlmResponse);
     event.duration_us = Some(began.elapsed().as_micros() as u64);
     event.usage = (response.usage.tokens != Usage::default()).then_some(response.usage.tokens);

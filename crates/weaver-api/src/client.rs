@@ -8,8 +8,12 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use weaver_core::Event;
 
-use crate::execution::{CancelRequest, Execution, ResumeRequest, Status, SubmitRequest, Submitted};
+use crate::execution::{
+    CancelRequest, Execution, MigrateRequest, ReconcileRequest, ResumeRequest, RetryRequest,
+    Status, SubmitRequest, Submitted,
+};
 use crate::health::Health;
+use crate::schedule::{Schedule, SchedulePatch, ScheduleRequest};
 use crate::{Error, PROBLEM_TYPE, Page, Problem};
 
 /// A server, and the right to ask it.
@@ -104,8 +108,58 @@ impl Client {
     }
 
     /// Queues a failed execution again, from where it failed.
-    pub async fn retry(&self, id: &str) -> Result<Execution, Error> {
-        self.json(self.request(Method::POST, &format!("/executions/{id}/retry"))).await
+    pub async fn retry(&self, id: &str, request: &RetryRequest) -> Result<Execution, Error> {
+        let call = self.request(Method::POST, &format!("/executions/{id}/retry"));
+        self.json(call.json(request)).await
+    }
+
+    /// Moves an execution to another version of its workflow.
+    pub async fn migrate(&self, id: &str, request: &MigrateRequest) -> Result<Execution, Error> {
+        let call = self.request(Method::POST, &format!("/executions/{id}/migrate"));
+        self.json(call.json(request)).await
+    }
+
+    /// Says what came of a call. With the same key it may be sent again.
+    pub async fn reconcile(
+        &self,
+        id: &str,
+        request: &ReconcileRequest,
+        key: &str,
+    ) -> Result<Execution, Error> {
+        let call = self.request(Method::POST, &format!("/executions/{id}/reconcile"));
+        self.json(call.header("Idempotency-Key", key).json(request)).await
+    }
+
+    /// Schedules, by name.
+    pub async fn schedules(&self) -> Result<Page<Schedule>, Error> {
+        self.get("/schedules", &[]).await
+    }
+
+    /// One schedule.
+    pub async fn schedule(&self, name: &str) -> Result<Schedule, Error> {
+        self.get(&format!("/schedules/{name}"), &[]).await
+    }
+
+    /// Keeps a new schedule. The same may be sent again.
+    pub async fn create_schedule(&self, request: &ScheduleRequest) -> Result<Schedule, Error> {
+        self.json(self.request(Method::POST, "/schedules").json(request)).await
+    }
+
+    /// Keeps a schedule in place of the one of its name.
+    pub async fn replace_schedule(&self, request: &ScheduleRequest) -> Result<Schedule, Error> {
+        let path = format!("/schedules/{}", request.name);
+        self.json(self.request(Method::PUT, &path).json(request)).await
+    }
+
+    /// Lets a schedule fire, or stops it.
+    pub async fn enable_schedule(&self, name: &str, enabled: bool) -> Result<Schedule, Error> {
+        let call = self.request(Method::PATCH, &format!("/schedules/{name}"));
+        self.json(call.json(&SchedulePatch { enabled })).await
+    }
+
+    /// Forgets a schedule.
+    pub async fn delete_schedule(&self, name: &str) -> Result<(), Error> {
+        self.send(self.request(Method::DELETE, &format!("/schedules/{name}"))).await.map(drop)
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::{Time, Usd};
@@ -170,6 +170,12 @@ pub struct Execution {
     /// What it waits for a person to say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
+    /// Executions that it has started and waits for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
+    /// Calls that may or may not have happened: a person must say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_calls: Vec<OpenCall>,
     /// The state at its end; in lists it is left out.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub output: Value,
@@ -182,6 +188,9 @@ pub struct Execution {
     pub tokens_output: u64,
     /// What it has cost.
     pub cost: Usd,
+    /// How its budget stands, if it has one; in lists it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// The process that works on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_owner: Option<String>,
@@ -216,9 +225,81 @@ pub struct ResumeRequest {
     /// The question; may be left out when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
-    /// The answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The answer; null counts.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub answer: Option<Value>,
+}
+
+/// `POST /executions/{id}/retry`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRequest {
+    /// What the execution's tree may cost from now on, what it has cost included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Usd>,
+}
+
+/// How the budget of an execution and all that it starts stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// What may be spent.
+    pub limit: Usd,
+    /// What was spent, the unconfirmed part included.
+    pub spent: Usd,
+    /// What is set aside for calls that are under way.
+    pub reserved: Usd,
+    /// What calls whose outcome was lost may have cost at most.
+    pub unconfirmed: Usd,
+}
+
+/// `POST /executions/{id}/migrate`: it goes on with another version of its workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MigrateRequest {
+    /// The version; the graph and the script of the execution stay.
+    pub workflow: WorkflowSource,
+}
+
+/// `POST /executions/{id}/reconcile`: what came of a call whose outcome is unknown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileRequest {
+    /// The call's key or its beginning; may be left out when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// What a person found out.
+    pub outcome: CallOutcome,
+    /// What came of a call that happened; null counts.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub result: Option<Value>,
+    /// Why the execution is to fail, for its log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a person found out about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// It happened; the execution goes on with the result.
+    Happened,
+    /// It did not; the execution goes on and makes it.
+    NotHappened,
+    /// That cannot be known: the execution fails.
+    Fail,
+}
+
+/// A call that must happen at most once and may or may not have happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenCall {
+    /// The idempotency key that the other side was given.
+    pub key: String,
+    /// What was called: `tool`, `http`.
+    pub kind: String,
+    /// What was asked.
+    pub request: Value,
+    /// When it was about to be made.
+    pub since: Time,
 }
 
 /// `POST /executions/{id}/cancel`.
@@ -228,4 +309,21 @@ pub struct CancelRequest {
     /// Why, for the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// A field that is there, whatever it holds.
+fn given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(field).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_null_is_an_answer() {
+        let answer = |json| serde_json::from_str::<ResumeRequest>(json).unwrap().answer;
+        assert_eq!(answer(r#"{"answer": null}"#), Some(Value::Null));
+        assert_eq!(answer("{}"), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! Wire types of the HTTP API under `/api/v1`, and the client that speaks them.
 //!
-//! Start with [`Client`]; what it sends and gets is plain data in [`execution`]
-//! and [`health`], and what is refused is a [`Problem`].
+//! Start with [`Client`]; what it sends and gets is plain data in [`execution`],
+//! [`schedule`] and [`health`], and what is refused is a [`Problem`].
 //!
 //! Invariants:
 //! - Names and shapes here are promises: fields are only added, and a reader
@@ -18,11 +18,12 @@ pub mod health;
 mod money;
 mod page;
 mod problem;
+pub mod schedule;
 mod time;
 
 pub use client::Client;
 pub use error::Error;
 pub use money::Usd;
 pub use page::Page;
-pub use problem::{FieldProblem, PROBLEM_TYPE, Problem};
+pub use problem::{FieldProblem, PROBLEM_TYPE, Place, Problem};
 pub use time::Time;

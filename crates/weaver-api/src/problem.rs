@@ -39,13 +39,32 @@ pub struct FieldProblem {
     pub pointer: String,
     /// What.
     pub detail: String,
+    /// Where inside a text that the part is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// What is wrong at one place of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// A stable word, to decide by.
+    pub code: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1, in characters.
+    pub column: u32,
+    /// The line with a caret under the place, for people.
+    pub excerpt: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail)?;
         for error in &self.errors {
-            write!(f, "\n  {}: {}", error.pointer, error.detail)?;
+            match &error.place {
+                Some(place) => write!(f, "\n{}", place.excerpt)?,
+                None => write!(f, "\n  {}: {}", error.pointer, error.detail)?,
+            }
         }
         Ok(())
     }

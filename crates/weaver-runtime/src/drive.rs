@@ -133,6 +133,8 @@ impl Driver {
             store: store.clone(),
             journal,
             cancel: request.cancel.clone(),
+            purse: request.purse.clone(),
+            children: request.children.clone(),
         });
         let mut options = request.options.clone();
         options.checkpoints = store.is_some();
@@ -457,9 +459,11 @@ impl Driver {
             error,
             totals,
         }));
-        if self.request.claimed.is_some() {
+        if let Some(claimed) = &self.request.claimed {
             let questions = self.committer.known_questions.values();
-            journal.record(Record::Work(ending::work_after(id, outcome, questions)));
+            for work in ending::work_after(claimed, outcome, questions) {
+                journal.record(Record::Work(work));
+            }
         }
         self.committer.barrier().await?;
         if let Some(recent) = &self.request.recent

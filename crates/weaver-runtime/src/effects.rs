@@ -153,7 +153,9 @@ impl TaskEffects {
             journal.settle_asked().await.map_err(crate::error::store_failure)?;
         }
         if request.policy == EffectPolicy::AtMostOnce {
-            self.record(&slot, &request, EffectStatus::Intent, Vec::new());
+            // Should the outcome stay unknown, a person wants to know of what.
+            let asked = request.request.to_json().into_bytes();
+            self.record(&slot, &request, EffectStatus::Intent, asked);
             self.durable().await?;
         }
         crash_point!("during_effect");
@@ -286,7 +288,9 @@ fn needs_attention(request: &EffectRequest, key: &str) -> Failure {
             request.kind
         ),
     )
-    .with_help("look at the other side whether it happened, then answer for it or fork before it")
+    .with_help(
+        "look at the other side whether it happened, then say so with `agentweaver reconcile`, or fork before it",
+    )
 }
 
 #[cfg(test)]

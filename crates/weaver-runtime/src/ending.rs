@@ -3,10 +3,11 @@
 
 use weaver_core::Value;
 use weaver_engine::Outcome;
-use weaver_store::{ExecutionId, ExecutionStatus, Interrupt, Park, Work};
+use weaver_store::{ExecutionStatus, Interrupt, Park, Work};
 
 use crate::effects::NEEDS_ATTENTION;
 use crate::questions;
+use crate::request::Claimed;
 
 /// How an execution stands after a run, and the word that its last event says.
 pub fn status(outcome: &Outcome<Value>) -> (ExecutionStatus, &'static str) {
@@ -23,22 +24,27 @@ pub fn status(outcome: &Outcome<Value>) -> (ExecutionStatus, &'static str) {
     }
 }
 
-/// What becomes of a claimed execution's place in the queue.
+/// What becomes of a claimed execution's place in the queue, and whom its end wakes.
 pub fn work_after<'a>(
-    execution: ExecutionId,
+    claimed: &Claimed,
     outcome: &Outcome<Value>,
     questions: impl Iterator<Item = &'a Interrupt>,
-) -> Work {
+) -> Vec<Work> {
+    let execution = claimed.execution;
     let park = match outcome {
-        Outcome::Done { .. } | Outcome::Cancelled => return Work::Done(execution),
-        Outcome::Failed(failure) if failure.code != NEEDS_ATTENTION => {
-            return Work::Done(execution);
-        }
+        Outcome::Done { .. } | Outcome::Cancelled => return end(claimed),
+        Outcome::Failed(failure) if failure.code != NEEDS_ATTENTION => return end(claimed),
         Outcome::Failed(_) => Park::Wake,
         Outcome::Drained => Park::Ready,
         Outcome::Interrupted { interrupts, .. } => {
             questions::first_deadline(questions, interrupts).map_or(Park::Wake, Park::Until)
         }
     };
-    Work::Park { execution, park }
+    vec![Work::Park { execution, park }]
+}
+
+/// An execution has ended, and whoever waits for it looks at it.
+pub fn end(claimed: &Claimed) -> Vec<Work> {
+    let done = Work::Done(claimed.execution);
+    [done].into_iter().chain(claimed.parent.map(Work::Wake)).collect()
 }

@@ -63,7 +63,7 @@ impl Journal {
     /// Takes the lease of a claimed execution: from here on nothing is kept unless
     /// its fence is still the execution's.
     pub(crate) fn take(&self, claimed: Claimed) {
-        let Claimed { execution, lease } = claimed;
+        let Claimed { execution, lease, .. } = claimed;
         let fence = lease.fence;
         self.record(Record::Lease(LeaseChange { execution, lease }));
         // On its way before the first batch that proves it.

@@ -10,6 +10,7 @@
 //! - What is reported, as a result or as a wait, is on disk.
 //! - A recorded effect is never fired again; its result is given instead.
 
+pub mod children;
 mod codec;
 mod commit;
 mod drive;
@@ -22,25 +23,30 @@ mod journal;
 mod open;
 mod order;
 mod past;
+mod purse;
 mod questions;
 mod recent;
 pub mod replay;
 mod request;
 pub mod reuse;
 pub mod scheduler;
+pub mod schedules;
 mod shown;
 mod steps;
 mod task;
 pub mod thread;
 
+pub use children::Children;
 pub use drive::drive;
 pub use effects::{EffectPolicy, EffectRequest, Fire, TaskEffects};
 pub use error::Error;
 pub use executions::Executions;
 pub use journal::{Journal, Listener, from_entry, now};
 pub use order::Order;
+pub use purse::{Purse, Spending};
 pub use questions::{deadline_of, timeout_answer};
 pub use recent::Recent;
 pub use request::{ChunkListener, Claimed, Clock, Durability, Report, RunRequest};
 pub use scheduler::Scheduler;
+pub use schedules::Schedules;
 pub use task::{Handler, RunContext, TaskContext};

@@ -9,7 +9,7 @@ use weaver_engine::{Graph, Interrupt, InterruptId, Snapshot};
 use weaver_store::{self as store, Store};
 
 use crate::error::Error;
-use crate::{codec, thread};
+use crate::{children, codec, thread};
 
 /// The answer that a passed deadline gives in a person's place.
 pub fn timeout_answer() -> Value {
@@ -57,7 +57,10 @@ pub(crate) async fn answers(
             None if deadline_of(&question.value, row.time).is_some_and(|at| at <= now) => {
                 answers.push((question.id, timeout_answer()));
             }
-            None => {}
+            None => {
+                let Some(child) = children::child_of(&question.value) else { continue };
+                answers.extend(children::answer(store, child).await?.map(|it| (question.id, it)));
+            }
         }
     }
     Ok(answers)

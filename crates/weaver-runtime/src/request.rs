@@ -8,8 +8,10 @@ use weaver_core::{Hash, Timestamp, Value};
 use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
 use weaver_store::{ExecutionId, Lease, Totals, WorkflowVersion};
 
+use crate::children::Children;
 use crate::journal::Listener;
 use crate::recent::Recent;
+use crate::purse::Purse;
 
 /// When checkpoints must be on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,6 +95,10 @@ pub struct RunRequest {
     /// The execution that is driven, where a scheduler has claimed one. Absent: the
     /// thread's unfinished one if the input goes on with it, else a new one.
     pub claimed: Option<Claimed>,
+    /// What its tasks may spend; absent: what they like.
+    pub purse: Option<Purse>,
+    /// Starts executions for its tasks; absent: they cannot start any.
+    pub children: Option<Children>,
 }
 
 /// An execution that was claimed to be driven, and the proof. Nothing that is
@@ -103,6 +109,8 @@ pub struct Claimed {
     pub execution: ExecutionId,
     /// Who holds it, from when to when.
     pub lease: Lease,
+    /// The execution that started it and is woken when it ends.
+    pub parent: Option<ExecutionId>,
 }
 
 impl RunRequest {
@@ -131,6 +139,8 @@ impl RunRequest {
             clock: Clock::default(),
             recent: None,
             claimed: None,
+            purse: None,
+            children: None,
         }
     }
 }

@@ -9,8 +9,10 @@ use weaver_core::{Event, EventKind, Failure, FailureKind, Value};
 use weaver_engine::{Answer, Call, CallId, Chunk, Graph, Invoked, StreamModes, TaskInfo};
 use weaver_store::{Interrupt, Store};
 
+use crate::children::Children;
 use crate::effects::{EffectRequest, Fire, TaskEffects};
 use crate::journal::Journal;
+use crate::purse::Purse;
 
 /// Runs the functions of a graph: nodes, branches, reducers.
 pub trait Handler: Send + Sync + 'static {
@@ -34,6 +36,10 @@ pub struct RunContext {
     pub journal: Journal,
     /// Called off from outside.
     pub cancel: CancellationToken,
+    /// What tasks may spend; absent: what they like.
+    pub purse: Option<Purse>,
+    /// Starts executions; absent: tasks cannot start any.
+    pub children: Option<Children>,
 }
 
 /// What a task may do besides computing. Cheap to clone.

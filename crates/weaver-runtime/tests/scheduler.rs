@@ -1,232 +1,13 @@
 //! Schedulers on one store: what is submitted ends once, whoever dies on the way.
 
-use std::sync::{Arc, Mutex};
+mod support;
+
 use std::time::Duration;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-use weaver_core::{Failure, FailureKind, Hash, Timestamp, Value};
-use weaver_engine::{
-    Answer, BranchSpec, Call, Graph, GraphBuilder, NodeOutput, NodeSpec, Route, RunOptions,
-};
+use support::*;
+use weaver_core::Hash;
 use weaver_runtime::executions::{Once, Refused, Submission, View};
-use weaver_runtime::scheduler::{Job, Options, Prepared, Workshop};
-use weaver_runtime::{
-    EffectPolicy, EffectRequest, Executions, Handler, Order, Scheduler, TaskContext,
-};
-use weaver_store::{
-    Clock, ExecutionId, ExecutionStatus, IdempotencyKey, Store, WorkState, WorkflowVersion,
-};
-
-const LEASE: Duration = Duration::from_secs(30);
-const AT_MOST: Duration = Duration::from_secs(20);
-
-/// A house with a clock that tests move, and what the nodes in it did.
-struct House {
-    store: Store,
-    clock: Clock,
-    world: World,
-}
-
-impl House {
-    fn new() -> Self {
-        let clock = Clock::default();
-        let store = Store::in_memory_at(clock.clone());
-        House { store, clock, world: World::default() }
-    }
-
-    fn executions(&self) -> Executions {
-        Executions::new(self.store.clone())
-    }
-
-    async fn submit(&self, node: &str) -> ExecutionId {
-        let execution = self.executions().submit(submission(node)).await;
-        execution.expect("it is accepted").id
-    }
-
-    fn start(&self, owner: &str) -> Started {
-        let mut options = Options::new(owner);
-        options.poll = Duration::from_millis(10);
-        options.lease = LEASE;
-        options.grace = Duration::from_millis(200);
-        let workshop = Arc::new(self.world.clone());
-        let drain = CancellationToken::new();
-        let scheduler = Scheduler::new(self.store.clone(), workshop, options);
-        Started { task: tokio::spawn(scheduler.run(drain.clone())), drain }
-    }
-
-    async fn ended(&self, id: ExecutionId) -> View {
-        self.until(id, |view| view.execution.status.is_end()).await
-    }
-
-    async fn until(&self, id: ExecutionId, wanted: impl Fn(&View) -> bool) -> View {
-        let executions = self.executions();
-        let wait = async {
-            loop {
-                let view = executions.get(id).await.expect("it is there");
-                if wanted(&view) {
-                    return view;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        match tokio::time::timeout(AT_MOST, wait).await {
-            Ok(view) => view,
-            Err(_) => panic!("it does not come to that: {:?}", executions.get(id).await),
-        }
-    }
-}
-
-struct Started {
-    task: JoinHandle<()>,
-    drain: CancellationToken,
-}
-
-impl Started {
-    /// The process is gone, and tells nobody.
-    fn kill(self) {
-        self.task.abort();
-    }
-
-    async fn drain(self) {
-        self.drain.cancel();
-        self.task.await.expect("a drained scheduler returns");
-    }
-}
-
-/// What runs the nodes, and what they did.
-#[derive(Clone)]
-struct World(Arc<Inner>);
-
-struct Inner {
-    fired: Mutex<Vec<String>>,
-    /// Held calls go on once it is true.
-    gate: watch::Sender<bool>,
-    /// A held call has begun.
-    held: Notify,
-    /// A held call was dropped.
-    dropped: Notify,
-}
-
-impl Default for World {
-    fn default() -> Self {
-        World(Arc::new(Inner {
-            fired: Mutex::default(),
-            gate: watch::channel(false).0,
-            held: Notify::new(),
-            dropped: Notify::new(),
-        }))
-    }
-}
-
-impl World {
-    fn fired(&self) -> Vec<String> {
-        self.0.fired.lock().expect("no test panics in it").clone()
-    }
-
-    async fn node(
-        &self,
-        call: &Call<Value>,
-        context: &TaskContext,
-    ) -> Result<Answer<Value>, Failure> {
-        let what = &*call.what;
-        if what == "enough" {
-            let next = if *self.0.gate.borrow() { "last" } else { "spin" };
-            return Ok(Answer::Routes(vec![Route::Key(next.into())]));
-        }
-        if what == "panic" {
-            panic!("a poisoned node");
-        }
-        if what == "fail" {
-            return Err(Failure::new(FailureKind::Exception, "node_failed", "it never works"));
-        }
-        let request =
-            EffectRequest { kind: "tool", request: what.into(), policy: EffectPolicy::Change };
-        let effect = context.effect(request, |fire| {
-            self.0.fired.lock().expect("no test panics in it").push(fire.key);
-            async { Ok(Value::Null) }
-        });
-        effect.await?;
-        match what {
-            "hold" => self.hold().await,
-            "ask" if call.answers.is_empty() => {
-                return Ok(Answer::Interrupted(vec![Value::str("well?")]));
-            }
-            "ask_until" if call.answers.is_empty() => {
-                let question = [("deadline_seconds", Value::Int(3 * 86_400))];
-                return Ok(Answer::Interrupted(vec![Value::map(question)]));
-            }
-            _ => {}
-        }
-        let said = call.answers.first().cloned().unwrap_or_default();
-        Ok(Answer::Node(NodeOutput::Update(Value::map([("said", said)]))))
-    }
-
-    async fn hold(&self) {
-        struct Dropped(Arc<Inner>);
-        impl Drop for Dropped {
-            fn drop(&mut self) {
-                self.0.dropped.notify_one();
-            }
-        }
-        let _dropped = Dropped(self.0.clone());
-        self.0.held.notify_one();
-        let mut gate = self.0.gate.subscribe();
-        gate.wait_for(|open| *open).await.expect("the gate is there");
-    }
-}
-
-impl Handler for World {
-    fn call(&self, call: Call<Value>, context: TaskContext) -> BoxFuture<'static, Answer<Value>> {
-        let world = self.clone();
-        async move { world.node(&call, &context).await.unwrap_or_else(Answer::Failed) }.boxed()
-    }
-}
-
-impl Workshop for World {
-    fn prepare(&self, job: Job) -> BoxFuture<'_, Result<Prepared, Failure>> {
-        let prepared = match &*job.version.source {
-            "broken" => Err(Failure::new(FailureKind::InvalidInput, "workflow_invalid", "no")),
-            node => Ok(Prepared {
-                graph: graph(node),
-                handler: Arc::new(self.clone()),
-                context: Value::Null,
-                config: Value::map::<&str>([]),
-                options: RunOptions { recursion_limit: u32::MAX, ..RunOptions::default() },
-            }),
-        };
-        async { prepared }.boxed()
-    }
-}
-
-/// `first`, then the node (`spin` again and again until the gate opens), then `last`.
-fn graph(node: &str) -> Graph<Value> {
-    let mut graph = GraphBuilder::new();
-    graph.channel("said", weaver_engine::ChannelKind::LastValue);
-    for name in ["first", node, "last"] {
-        graph.node(NodeSpec::function(name));
-    }
-    graph.edge("__start__", "first").edge("first", node).edge("last", "__end__");
-    match node {
-        "spin" => graph.branch(node, BranchSpec::function("enough")),
-        _ => graph.edge(node, "last"),
-    };
-    graph.compile().expect("the graph is sound")
-}
-
-fn submission(node: &str) -> Submission {
-    let version = WorkflowVersion {
-        hash: Hash::of(node.as_bytes()),
-        file: "test.py".into(),
-        source: node.into(),
-        created: Timestamp::default(),
-    };
-    let input = Value::map([("said", Value::Null)]);
-    Submission::new(version, Order { input, ..Order::default() })
-}
+use weaver_store::{ExecutionId, ExecutionStatus, IdempotencyKey, WorkState};
 
 #[tokio::test]
 async fn what_is_submitted_ends_once_beside_other_schedulers() {
@@ -351,7 +132,7 @@ async fn what_kills_its_driver_each_time_is_given_up_and_can_be_tried_again() {
     let is_dead =
         |view: &View| view.work.as_ref().is_some_and(|work| work.state == WorkState::Dead);
     house.until(id, is_dead).await;
-    house.executions().retry(id).await.unwrap();
+    house.executions().retry(id, None).await.unwrap();
     house.until(id, |view| !is_dead(view)).await;
     scheduler.drain().await;
 }
@@ -364,13 +145,13 @@ async fn a_failed_execution_goes_on_from_its_last_checkpoint() {
     let view = house.ended(id).await;
     assert_eq!(view.execution.status, ExecutionStatus::Failed);
     assert_eq!(house.world.fired().len(), 1);
-    house.executions().retry(id).await.unwrap();
+    house.executions().retry(id, None).await.unwrap();
     house.ended(id).await;
     assert_eq!(house.world.fired().len(), 1, "the first node is not run again");
     let broken = house.submit("broken").await;
     let view = house.ended(broken).await;
     assert_eq!(view.execution.status, ExecutionStatus::Failed);
-    let refused = house.executions().retry(ExecutionId::generate()).await;
+    let refused = house.executions().retry(ExecutionId::generate(), None).await;
     assert!(matches!(refused, Err(Refused::NotFound(_))), "{refused:?}");
     scheduler.drain().await;
 }

@@ -1,9 +1,17 @@
 //! The command line, as data.
 
-use std::net::SocketAddr;
+mod executions;
+mod schedule;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use executions::{
+    CancelArgs, ExecutionArgs, LogsArgs, MoveArgs, OrderArgs, PsArgs, ReconcileArgs, ResumeArgs,
+    RetryArgs, Role, ServeArgs, SubmitArgs, Target,
+};
+pub use schedule::{CreateArgs, MissedArg, ScheduleArgs, ScheduleCommand};
 
 /// What the first help ends with.
 const START: &str = "\
@@ -46,6 +54,12 @@ Examples:
   agentweaver history ada --at 34ee4edb13          the state there, as JSON
   agentweaver history ada --fork 34ee4edb13 --update '{\"question\": \"…\"}'
   agentweaver history ada --events                 what happened, event by event";
+
+const SCHEDULE: &str = "\
+Examples:
+  agentweaver schedule create digest digest.py --cron '0 9 * * 1-5' --zone Europe/Berlin
+  agentweaver schedule list
+  agentweaver schedule pause digest";
 
 const COMPLETIONS: &str = "\
 Examples:
@@ -112,7 +126,14 @@ pub enum Command {
     /// Answer what an execution waits for, or end its pause
     Resume(ResumeArgs),
     /// Queue a failed execution again, from where it failed
-    Retry(ExecutionArgs),
+    Retry(RetryArgs),
+    /// Move an execution to a changed workflow file, if it fits
+    Move(MoveArgs),
+    /// Say what came of a call whose outcome is unknown
+    Reconcile(ReconcileArgs),
+    /// Submit a workflow file by a cron line
+    #[command(after_help = SCHEDULE)]
+    Schedule(ScheduleArgs),
     /// Look at this machine, the settings and the data directory
     Doctor(DoctorArgs),
     /// Bring a store's schema up to date, or move everything into another store
@@ -324,171 +345,6 @@ pub struct HistoryArgs {
     /// Print the events of the log instead of checkpoints
     #[arg(long, conflicts_with_all = ["at", "fork", "diff"])]
     pub events: bool,
-}
-
-/// `agentweaver serve`
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Address to answer on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "AGENTWEAVER_LISTEN")]
-    pub listen: SocketAddr,
-    /// What this process does
-    #[arg(long, value_enum, default_value = "all")]
-    pub role: Role,
-    /// Executions at a time
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    pub slots: usize,
-    /// Seconds for which an execution is held before another process may take it over,
-    /// unless the hold is renewed
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
-    pub lease: u64,
-}
-
-/// What a server process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Role {
-    /// Everything
-    All,
-    /// Answers requests
-    Api,
-    /// Drives executions
-    Scheduler,
-}
-
-impl Role {
-    /// The word of the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            Role::All => "all",
-            Role::Api => "api",
-            Role::Scheduler => "scheduler",
-        }
-    }
-}
-
-/// Which server or log a command is about.
-#[derive(Debug, Clone, Args)]
-pub struct Target {
-    /// Server to ask [default: the one that works on the data directory, else the log itself]
-    #[arg(long, value_name = "URL", env = "AGENTWEAVER_SERVER")]
-    pub server: Option<String>,
-    /// Token for that server
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "AGENTWEAVER_TOKEN",
-        requires = "server",
-        hide_env_values = true
-    )]
-    pub token: Option<String>,
-    /// Print as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `agentweaver submit`
-#[derive(Debug, Args)]
-pub struct SubmitArgs {
-    /// Workflow file
-    pub file: PathBuf,
-    /// Input as JSON, or @FILE [default: NAME.input.json beside the file, when there is one]
-    #[arg(long, value_name = "JSON|@FILE")]
-    pub input: Option<String>,
-    /// Thread to run on; executions of a thread take turns [default: a new one]
-    #[arg(long, value_name = "ID")]
-    pub thread: Option<String>,
-    /// Model for every model call
-    #[arg(long, value_name = "NAME", env = "AGENTWEAVER_MODEL")]
-    pub model: Option<String>,
-    /// Which compiled graph of the file to run [default: the last one]
-    #[arg(long, value_name = "NAME")]
-    pub graph: Option<String>,
-    /// What goes first: 0 before 9
-    #[arg(long, value_name = "0-9", default_value_t = 5)]
-    pub priority: u8,
-    /// Executions with the same key are limited together: NAME or NAME=LIMIT
-    #[arg(long, value_name = "NAME=LIMIT", conflicts_with = "thread")]
-    pub key: Option<String>,
-    /// Not before this moment: 2026-01-31T09:30:00Z, or a span from now: 90s, 15m, 2h, 3d
-    #[arg(long, value_name = "TIME")]
-    pub at: Option<String>,
-    /// What it may cost with all that it starts, in US dollars
-    #[arg(long, value_name = "USD")]
-    pub budget: Option<String>,
-    /// Makes a repeat harmless: the same key and workflow give the same execution
-    #[arg(long, value_name = "KEY")]
-    pub idempotency_key: Option<String>,
-    /// Wait until it ends or asks
-    #[arg(long)]
-    pub wait: bool,
-    /// Which server or log.
-    #[command(flatten)]
-    pub target: Target,
-}
-
-/// `agentweaver ps`
-#[derive(Debug, Args)]
-pub struct PsArgs {
-    /// Only those with this status
-    #[arg(long, value_name = "STATUS")]
-    pub status: Option<String>,
-    /// How many to show
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub limit: usize,
-    /// Which server or log.
-    #[command(flatten)]
-    pub target: Target,
-}
-
-/// `agentweaver logs`
-#[derive(Debug, Args)]
-pub struct LogsArgs {
-    /// Execution, or the beginning or end of its id
-    pub execution: String,
-    /// Go on showing events until it ends
-    #[arg(long, short)]
-    pub follow: bool,
-    /// Which server or log.
-    #[command(flatten)]
-    pub target: Target,
-}
-
-/// `agentweaver cancel`
-#[derive(Debug, Args)]
-pub struct CancelArgs {
-    /// Execution, or the beginning or end of its id
-    pub execution: String,
-    /// Why, for the log
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// Which server or log.
-    #[command(flatten)]
-    pub target: Target,
-}
-
-/// `agentweaver resume`
-#[derive(Debug, Args)]
-pub struct ResumeArgs {
-    /// Execution, or the beginning or end of its id
-    pub execution: String,
-    /// The answer: JSON or plain text; without one a pause ends
-    pub answer: Option<String>,
-    /// Which question, when there are several
-    #[arg(long, value_name = "ID", requires = "answer")]
-    pub question: Option<String>,
-    /// Which server or log.
-    #[command(flatten)]
-    pub target: Target,
-}
-
-/// A command about one execution.
-#[derive(Debug, Args)]
-pub struct ExecutionArgs {
-    /// Execution, or the beginning or end of its id
-    pub execution: String,
-    /// Which server or log.
-    #[command(flatten)]
-    pub target: Target,
 }
 
 /// `agentweaver doctor`

@@ -1,25 +1,29 @@
 //! [`Desk`]: where commands about executions go: to a server, or to the log itself
 //! when no server works on it.
 
+mod schedules;
+
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, Stream};
 use futures::{StreamExt, TryStreamExt};
 use weaver_api::execution::{
-    CancelRequest, Execution, ResumeRequest, Status, SubmitRequest, Submitted,
+    CancelRequest, Execution, MigrateRequest, ReconcileRequest, ResumeRequest, RetryRequest,
+    Status, SubmitRequest, Submitted,
 };
 use weaver_api::{Client, Page};
 use weaver_core::{Event, Value};
 use weaver_runtime::Executions;
 use weaver_runtime::executions::Refused;
-use weaver_store::{ExecutionId, ExecutionQuery};
+use weaver_store::{ExecutionId, ExecutionQuery, Store};
 
 use crate::cli::Target;
 use crate::commands::serve::find_server;
 use crate::error::CliError;
 use crate::house::open_store;
+use crate::http::Refusal;
 use crate::settings::Settings;
-use crate::wire;
+use crate::{moving, wire};
 
 /// Where executions are asked about.
 pub enum Desk {
@@ -27,7 +31,9 @@ pub enum Desk {
     Server(Client),
     /// The log.
     Log {
-        /// What is in it.
+        /// The log.
+        store: Store,
+        /// The executions in it.
         executions: Executions,
         /// Whether nobody else can be at it.
         alone: bool,
@@ -43,8 +49,7 @@ impl Desk {
         }
         // A database serves everybody at once.
         if settings.database_url.is_some() {
-            let executions = Executions::new(open_store(settings)?);
-            return Ok(Desk::Log { executions, alone: false });
+            return Ok(Desk::of(open_store(settings)?, false));
         }
         if let Some(file) = find_server(settings) {
             let client = Client::new(&file.address, Some(file.token))?;
@@ -53,7 +58,11 @@ impl Desk {
                 return Ok(Desk::Server(client));
             }
         }
-        Ok(Desk::Log { executions: Executions::new(open_store(settings)?), alone: true })
+        Ok(Desk::of(open_store(settings)?, true))
+    }
+
+    fn of(store: Store, alone: bool) -> Self {
+        Desk::Log { executions: Executions::new(store.clone()), store, alone }
     }
 
     /// Whether it is certain that nobody works on what is submitted: the log is a
@@ -174,12 +183,44 @@ impl Desk {
     }
 
     /// Queues a failed execution again.
-    pub async fn retry(&self, id: &str) -> Result<Execution, CliError> {
+    pub async fn retry(&self, id: &str, request: &RetryRequest) -> Result<Execution, CliError> {
         match self {
-            Desk::Server(client) => Ok(client.retry(id).await?),
+            Desk::Server(client) => Ok(client.retry(id, request).await?),
             Desk::Log { executions, .. } => {
                 let id = executions.find(id).await?;
-                executions.retry(id).await?;
+                executions.retry(id, request.budget.map(|budget| budget.0)).await?;
+                Ok(wire::whole(executions, id).await?)
+            }
+        }
+    }
+
+    /// Moves an execution to another version of its workflow.
+    pub async fn migrate(&self, id: &str, request: &MigrateRequest) -> Result<Execution, CliError> {
+        match self {
+            Desk::Server(client) => Ok(client.migrate(id, request).await?),
+            Desk::Log { store, executions, .. } => {
+                let id = executions.find(id).await?;
+                moving::migrate(store, id, &request.workflow).await?;
+                Ok(wire::whole(executions, id).await?)
+            }
+        }
+    }
+
+    /// Says what came of a call.
+    pub async fn reconcile(
+        &self,
+        id: &str,
+        request: &ReconcileRequest,
+    ) -> Result<Execution, CliError> {
+        match self {
+            Desk::Server(client) => {
+                let key = uuid::Uuid::now_v7().to_string();
+                Ok(client.reconcile(id, request, &key).await?)
+            }
+            Desk::Log { executions, .. } => {
+                let id = executions.find(id).await?;
+                let verdict = wire::verdict(request)?;
+                executions.reconcile(id, request.call.as_deref(), &verdict, None).await?;
                 Ok(wire::whole(executions, id).await?)
             }
         }
@@ -189,7 +230,9 @@ impl Desk {
     pub async fn settled(&self, id: &str) -> Result<Execution, CliError> {
         loop {
             let execution = self.get(id).await?;
-            let asks = execution.status == Status::Waiting && execution.run_at.is_none();
+            let asks = execution.status == Status::Waiting
+                && execution.run_at.is_none()
+                && execution.waits_for.is_empty();
             if execution.status.is_final() || asks || execution.status == Status::NeedsAttention {
                 return Ok(execution);
             }
@@ -241,6 +284,12 @@ impl From<weaver_api::Error> for CliError {
             other => CliError::failed(other.to_string())
                 .with_help("is the server up? `agentweaver serve` starts one"),
         }
+    }
+}
+
+impl From<Refusal> for CliError {
+    fn from(refusal: Refusal) -> Self {
+        weaver_api::Error::Refused(refusal.into_problem()).into()
     }
 }
 

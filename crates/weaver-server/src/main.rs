@@ -10,6 +10,7 @@ mod desk;
 mod error;
 mod house;
 mod http;
+mod moving;
 mod render;
 mod settings;
 mod wire;
@@ -66,6 +67,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Pause(args) => block_on(commands::executions::pause(args, settings()?)),
         Command::Resume(args) => block_on(commands::executions::resume(args, settings()?)),
         Command::Retry(args) => block_on(commands::executions::retry(args, settings()?)),
+        Command::Move(args) => block_on(commands::executions::migrate(args, settings()?)),
+        Command::Reconcile(args) => block_on(commands::executions::reconcile(args, settings()?)),
+        Command::Schedule(args) => block_on(commands::schedule::run(args, settings()?)),
         Command::Doctor(args) => block_on(commands::doctor::run(args, settings()?)),
         Command::Migrate(args) => block_on(commands::migrate::run(args, settings()?)),
         Command::Demo(args) => block_on(commands::demo::run(args, settings()?)),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use weaver_api::Usd;
 use weaver_store::Place;
 
 use crate::cli::Global;
@@ -49,6 +50,8 @@ struct File {
     model: Option<String>,
     /// `[providers.NAME]`.
     providers: BTreeMap<String, Provider>,
+    /// `[prices."PROVIDER/MODEL"]`.
+    prices: BTreeMap<String, Price>,
     /// `[http]`.
     http: Http,
     /// `[search]`.
@@ -65,6 +68,16 @@ struct Provider {
     base_url: Option<String>,
     api_key: Option<String>,
     headers: BTreeMap<String, String>,
+}
+
+/// What a million tokens of a model cost, in US dollars: `"2.50"`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Price {
+    input: Usd,
+    output: Usd,
+    cached_read: Option<Usd>,
+    cached_write: Option<Usd>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -106,6 +119,15 @@ impl Settings {
             known.base_url = known.base_url.take().or(provider.base_url);
             known.api_key = known.api_key.take().or(provider.api_key);
             known.headers.extend(provider.headers);
+        }
+        for (model, Price { input, output, cached_read, cached_write }) in file.prices {
+            let price = weaver_llm::Price {
+                input: input.0,
+                output: output.0,
+                cached_read: cached_read.map(|price| price.0),
+                cached_write: cached_write.map(|price| price.0),
+            };
+            models.prices.insert(model, price);
         }
         let allow = variable("AGENTWEAVER_HTTP_ALLOW");
         let http_allow = match allow {

@@ -1,27 +1,37 @@
 //! Between the API's types and the runtime's: the one place that converts.
 
 use weaver_api::Usd;
-use weaver_api::execution::{Execution, Question, Status, SubmitRequest};
+use weaver_api::execution::{
+    Budget, CallOutcome, Execution, OpenCall, Question, ReconcileRequest, Status, SubmitRequest,
+    WorkflowSource,
+};
+use weaver_api::schedule::{Missed, Schedule, ScheduleRequest};
 use weaver_core::{Hash, Value};
-use weaver_runtime::executions::{self, Once, Refused, Submission, View};
+use weaver_runtime::executions::{self, Once, Refused, Submission, Verdict, View};
+use weaver_runtime::schedules::{self, Scheduled};
 use weaver_runtime::{Executions, Order, now};
 use weaver_store::{
     ConcurrencyKey, ExecutionId, ExecutionStatus, IdempotencyKey, Priority, WorkInfo, WorkState,
     WorkflowVersion,
 };
 
-/// A submission as it was sent.
-pub fn submission(request: &SubmitRequest) -> Result<Submission, Refused> {
-    let workflow = &request.workflow;
+/// The version of a workflow that was sent.
+pub fn version(workflow: &WorkflowSource) -> WorkflowVersion {
     let parts = [workflow.file.as_bytes(), workflow.source.as_bytes()];
-    let version = WorkflowVersion {
+    WorkflowVersion {
         hash: Hash::of_parts(parts),
         file: workflow.file.clone(),
         source: workflow.source.clone(),
         created: now(),
-    };
-    if request.labels.len() > 16 {
-        return Err(Refused::Invalid("an execution has at most 16 labels".into()));
+    }
+}
+
+/// A submission as it was sent.
+pub fn submission(request: &SubmitRequest) -> Result<Submission, Refused> {
+    let workflow = &request.workflow;
+    if request.labels.len() > LABELS_MAX {
+        let message = format!("an execution has at most {LABELS_MAX} labels");
+        return Err(Refused::Field { pointer: "/labels", message });
     }
     let order = Order {
         input: Value::from(&request.input),
@@ -32,7 +42,7 @@ pub fn submission(request: &SubmitRequest) -> Result<Submission, Refused> {
         recursion_limit: request.recursion_limit,
         labels: request.labels.clone(),
     };
-    let mut submission = Submission::new(version, order);
+    let mut submission = Submission::new(version(workflow), order);
     submission.thread = request.thread.as_deref().map(Into::into);
     submission.priority =
         Priority::new(request.priority).map_err(|error| Refused::Invalid(error.to_string()))?;
@@ -45,16 +55,85 @@ pub fn submission(request: &SubmitRequest) -> Result<Submission, Refused> {
     Ok(submission)
 }
 
-/// An execution with its questions.
+/// A schedule as it was sent.
+pub fn schedule_draft(request: &ScheduleRequest) -> Result<schedules::Draft, Refused> {
+    if request.execution.run_at.is_some() {
+        return Err(Refused::Field {
+            pointer: "/execution/run_at",
+            message: "a schedule says itself when its executions begin".into(),
+        });
+    }
+    Ok(schedules::Draft {
+        name: request.name.clone(),
+        cron: request.cron.clone(),
+        zone: request.zone.clone(),
+        missed: match request.missed {
+            Missed::Skip => weaver_store::Missed::Skip,
+            Missed::Once => weaver_store::Missed::Once,
+            Missed::All => weaver_store::Missed::All,
+        },
+        submission: submission(&request.execution)?,
+    })
+}
+
+/// A schedule as it is shown.
+pub fn schedule(scheduled: &Scheduled) -> Schedule {
+    let Scheduled { schedule, template } = scheduled;
+    Schedule {
+        name: schedule.key.name.to_string(),
+        cron: schedule.cron.to_string(),
+        zone: schedule.zone.to_string(),
+        missed: match schedule.missed {
+            weaver_store::Missed::Skip => Missed::Skip,
+            weaver_store::Missed::Once => Missed::Once,
+            weaver_store::Missed::All => Missed::All,
+        },
+        enabled: schedule.enabled,
+        next_at: schedule.next.filter(|_| schedule.enabled).map(Into::into),
+        workflow: template.file.clone(),
+    }
+}
+
+/// The most labels of one submitter.
+const LABELS_MAX: usize = 16;
+
+/// What a person says of a call.
+pub fn verdict(request: &ReconcileRequest) -> Result<Verdict, Refused> {
+    match (request.outcome, &request.result) {
+        (CallOutcome::Happened, Some(result)) => Ok(Verdict::Happened(Value::from(result))),
+        (CallOutcome::Happened, None) => Err(Refused::Field {
+            pointer: "/result",
+            message: "what came of the call is missing; null, if that is all".into(),
+        }),
+        (_, Some(_)) => Err(Refused::Field {
+            pointer: "/result",
+            message: "only a call that happened has a result".into(),
+        }),
+        (CallOutcome::NotHappened, None) => Ok(Verdict::NotHappened),
+        (CallOutcome::Fail, None) => {
+            let reason = request.reason.clone();
+            Ok(Verdict::Fail(reason.unwrap_or_else(|| "nobody could find out".into())))
+        }
+    }
+}
+
+/// An execution with what it waits for a person to say.
 pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution, Refused> {
     let view = executions.get(id).await?;
-    let questions = match view.execution.status {
-        ExecutionStatus::Waiting => executions.questions(&view.execution).await?,
-        _ => Vec::new(),
+    let (questions, waits_for) = match view.execution.status {
+        ExecutionStatus::Waiting => (
+            executions.questions(&view.execution).await?,
+            executions.waits_for(&view.execution).await?,
+        ),
+        _ => Default::default(),
     };
+    let open_calls = executions.open_calls(&view.execution).await?;
     let output = executions.output(&view.execution).await?;
     let output = serde_json::Value::from(&output.plain());
-    Ok(Execution { output, ..execution(&view, &questions) })
+    let open_calls = open_calls.iter().map(open_call).collect();
+    let budget = executions.budget(&view.execution).await?.map(budget);
+    let waits_for = waits_for.iter().map(ToString::to_string).collect();
+    Ok(Execution { output, open_calls, waits_for, budget, ..execution(&view, &questions) })
 }
 
 /// An execution as it is shown.
@@ -74,17 +153,38 @@ pub fn execution(view: &View, questions: &[executions::Question]) -> Execution {
         completed_at: execution.ended.filter(|_| is_over).map(Into::into),
         run_at: work.as_ref().and_then(|work| work.run_at).map(Into::into),
         questions: questions.iter().map(question).collect(),
+        waits_for: Vec::new(),
+        open_calls: Vec::new(),
         output: serde_json::Value::Null,
         error: execution.error.as_ref().map(json).unwrap_or_default(),
         tokens_input: execution.totals.usage.input,
         tokens_output: execution.totals.usage.output,
         cost: Usd(execution.totals.cost_micros),
+        budget: None,
         lease_owner: work
             .as_ref()
             .and_then(|work| work.lease.as_ref())
             .map(|(owner, _)| owner.to_string()),
         deliveries: work.as_ref().map_or(0, |work| work.deliveries),
         labels: order.labels.clone(),
+    }
+}
+
+fn budget(budget: weaver_store::Budget) -> Budget {
+    Budget {
+        limit: Usd(budget.limit_micros),
+        spent: Usd(budget.settled_micros),
+        reserved: Usd(budget.reserved_micros),
+        unconfirmed: Usd(budget.unconfirmed_micros),
+    }
+}
+
+fn open_call(call: &executions::OpenCall) -> OpenCall {
+    OpenCall {
+        key: call.key.to_string(),
+        kind: call.kind.to_string(),
+        request: serde_json::Value::from(&call.request),
+        since: call.since.into(),
     }
 }
 

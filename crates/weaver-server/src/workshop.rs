@@ -15,7 +15,7 @@ use weaver_runtime::scheduler::{Job, Prepared, Workshop};
 use crate::error::CliError;
 use crate::house::{Parts, gateway};
 use crate::settings::Settings;
-use crate::workflow::Workflow;
+use crate::workflow::{Broken, Workflow};
 
 /// Compiled workflows and models, by what they were made from.
 pub struct Bench {
@@ -64,9 +64,8 @@ impl Bench {
         let key = (job.version.hash, job.order.graph.clone());
         self.workflows.get_or_make(key, || {
             let version = &job.version;
-            let compiled =
-                Workflow::compile(&version.file, &version.source, job.order.graph.as_deref());
-            compiled.map(Arc::new).map_err(|error| refused("workflow_invalid", error))
+            let built = Workflow::build(&version.file, &version.source, job.order.graph.as_deref());
+            built.map(Arc::new).map_err(|broken| workflow_invalid(&version.file, &broken))
         })
     }
 
@@ -125,6 +124,28 @@ impl<K: std::hash::Hash + Eq, V: Clone> Kept<K, V> {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, V>> {
         self.0.lock().expect("nothing panics while it is held")
+    }
+}
+
+/// A version that was accepted and does not compile here: it was written past the API,
+/// or for another release.
+fn workflow_invalid(file: &str, broken: &Broken) -> Failure {
+    let (Broken::NoGraph(problems) | Broken::Problems(problems)) = broken;
+    let message = match problems.split_first() {
+        None => format!("{file} does not run"),
+        Some((first, rest)) => {
+            let more = match rest.len() {
+                0 => String::new(),
+                n => format!(", and {n} more"),
+            };
+            let (line, column) = (first.span.line, first.span.column);
+            format!("{file}:{line}:{column}: {}{more}", first.message)
+        }
+    };
+    let failure = Failure::new(FailureKind::InvalidInput, "workflow_invalid", message);
+    match problems.first().and_then(|first| first.help.clone()) {
+        Some(help) => failure.with_help(help),
+        None => failure,
     }
 }
 

@@ -147,6 +147,9 @@ pub trait Backend: Send + Sync {
     /// Frees what nothing of this tenant names and what is over at `now`.
     fn collect_garbage(&self, now: Timestamp) -> Pending<'_, Garbage>;
 
+    /// Makes what the coming months need: partitions, where there are any.
+    fn prepare_ahead(&self) -> Pending<'_, ()>;
+
     /// Everything of this tenant as it is at one moment, as records that make the
     /// same when they are appended to an empty store in this order. Who drives
     /// executions is left out: it is true only where it is.

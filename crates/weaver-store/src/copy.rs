@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::batch::{Batch, Record};
 use crate::query::ExecutionQuery;
-use crate::{Error, Records, Result, Store, TenantId, Ticket};
+use crate::{Error, Records, Result, Store, TenantId, Ticket, Work, WorkKey};
 
 /// How a copy stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ const BATCH_BYTES: usize = 1024 * 1024;
 const ON_THE_WAY: usize = 8;
 
 /// Copies all tenants of a store into another, which must be empty, and then reads
-/// both and compares them record by record, the hash chains included. Nobody may
+/// both and compares them record by record, the hash chains and the queue included. Nobody may
 /// write to either meanwhile. Leases are not copied: whoever drives an execution
 /// takes it anew.
 ///
@@ -58,12 +58,13 @@ pub async fn copy(from: &Store, to: &Store, mut progress: impl FnMut(Progress)) 
     for tenant in &tenants {
         written.tenants += 1;
         let (from, to) = (from.for_tenant(*tenant), to.for_tenant(*tenant));
-        write(from.export(), &to, |records| {
+        let mut count = |records| {
             written.records += records;
             let Copied { tenants, records } = written;
             progress(Progress::Written { tenants, records });
-        })
-        .await?;
+        };
+        write(from.export(), &to, &mut count).await?;
+        write_queue(&from, &to, &mut count).await?;
     }
     let mut verified = Copied::default();
     for tenant in tenants {
@@ -79,6 +80,43 @@ pub async fn copy(from: &Store, to: &Store, mut progress: impl FnMut(Progress)) 
         true => Ok(verified),
         false => Err(different(format!("{written:?} were written, {verified:?} are there"))),
     }
+}
+
+/// Copies what waits in the queue, and what stands beside it.
+async fn write_queue(from: &Store, to: &Store, mut count: impl FnMut(u64)) -> Result<()> {
+    let mut next = Some(None);
+    while let Some(after) = next {
+        let records = from.queue().kept(from.tenant(), after).await?;
+        next = last_row(&records).map(Some);
+        if !records.is_empty() {
+            let written = records.len() as u64;
+            to.append(Batch { records, ..Batch::standalone() }).await?;
+            count(written);
+        }
+    }
+    Ok(())
+}
+
+/// Where the next page of a queue begins, if this was not the last one.
+fn last_row(page: &[Record]) -> Option<WorkKey> {
+    match page.last() {
+        Some(Record::Work(Work::Restore(kept))) => kept.row().cloned(),
+        _ => None,
+    }
+}
+
+/// Reads both queues, side by side.
+async fn compare_queues(from: &Store, to: &Store, mut count: impl FnMut(u64)) -> Result<()> {
+    let mut next = Some(None);
+    while let Some(after) = next {
+        let original: Vec<Record> = from.queue().kept(from.tenant(), after.clone()).await?;
+        if to.queue().kept(to.tenant(), after).await? != original {
+            return Err(different("the queue".into()));
+        }
+        count(original.len() as u64);
+        next = last_row(&original).map(Some);
+    }
+    Ok(())
 }
 
 async fn write(mut records: Records, to: &Store, mut count: impl FnMut(u64)) -> Result<()> {
@@ -136,7 +174,8 @@ async fn compare(
         }
     }
     count(compared % BATCH_RECORDS as u64);
-    compare_heads(&from, &to).await
+    compare_heads(&from, &to).await?;
+    compare_queues(&from, &to, count).await
 }
 
 /// Compares the hashes at the ends of all logs, which cover every entry.

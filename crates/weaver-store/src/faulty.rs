@@ -266,6 +266,10 @@ impl Backend for Faulty {
         self.store.collect_garbage(now)
     }
 
+    fn prepare_ahead(&self) -> Pending<'_, ()> {
+        self.store.prepare_ahead()
+    }
+
     fn export(&self) -> Records {
         self.store.export()
     }

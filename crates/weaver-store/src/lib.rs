@@ -58,9 +58,10 @@ pub use query::{
 };
 pub use queue::{
     Accepted, Budget, BudgetKey, Cancel, Cancelled, Claim, ClaimRequest, Clock, ConcurrencyKey,
-    DeadLetter, Decision, Enqueue, Held, Idempotency, IdempotencyKey, Limit, Missed, Park, Plan,
-    Priority, Promoted, Queue, ROUTE_DRIVE, Rate, Reaped, Reservation, Reserved, Schedule,
-    ScheduleKey, Scope, Submission, Wakeups, Work, WorkInfo, WorkKey, WorkState,
+    DeadLetter, Decision, Enqueue, Forgotten, Held, Idempotency, IdempotencyKey, Kept, Limit,
+    Missed, Park, Plan, Priority, Promoted, Queue, ROUTE_DRIVE, Rate, Reaped, Reservation,
+    Reserved, Schedule, ScheduleKey, Scope, Submission, Wakeups, Work, WorkInfo, WorkKey,
+    WorkState,
 };
 pub use record::{
     CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, ExecutionChange,

@@ -311,7 +311,7 @@ pub struct Effect {
     pub key: Arc<str>,
     /// How it stands.
     pub status: EffectStatus,
-    /// The result or the error; empty for an intent.
+    /// The result or the error; of an intent what is asked.
     pub result: Vec<u8>,
     /// When this was recorded.
     pub time: Timestamp,

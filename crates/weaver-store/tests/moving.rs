@@ -174,3 +174,102 @@ fn a_schema_is_looked_at_and_brought_up_to_date() {
     });
     assert_eq!(place.schema().unwrap().version, place.schema().unwrap().needed);
 }
+
+/// A queue with something of everything.
+fn fill_queue(store: &Store) -> Vec<ExecutionId> {
+    let tenant = store.tenant();
+    let queue = store.queue();
+    let submit = |n: u128, change: &dyn Fn(&mut Submission)| {
+        let id = execution_id(n);
+        let mut submission = Submission {
+            execution: execution(id, &format!("t{n}")),
+            enqueue: Enqueue::execution(id),
+            records: Vec::new(),
+            idempotency: Some(request(n)),
+        };
+        change(&mut submission);
+        assert_eq!(block_on(store.submit(submission)), Ok(Accepted::New));
+        id
+    };
+    let key = |limit| Some(ConcurrencyKey { name: "printer".into(), limit });
+    get(queue.set_weight(tenant, 3));
+    get(queue.set_limit(tenant, Scope::Tenant, Some(7)));
+    let leased = submit(11, &|_| {});
+    let claim = ClaimRequest {
+        route: ROUTE_DRIVE.into(),
+        owner: "me".into(),
+        count: 1,
+        lease: std::time::Duration::from_secs(30),
+    };
+    assert_eq!(get(queue.claim(claim)).len(), 1);
+    let ready = submit(12, &|it| it.enqueue.key = key(1));
+    let held = submit(13, &|it| it.enqueue.key = key(1));
+    let delayed = submit(14, &|it| it.enqueue.run_at = Some(at(i64::MAX / 2)));
+    let paused = submit(15, &|_| {});
+    get(store.pause(paused));
+    let rate = Rate { interval: std::time::Duration::from_secs(9), burst: 2 };
+    get(queue.set_rate(tenant, Scope::Workflow("w".into()), Some(rate)));
+    let name = ScheduleKey { tenant, name: "nightly".into() };
+    let schedule = Schedule::new(name, "0 3 * * *", "Europe/Berlin", at(1)).unwrap();
+    get(queue.put_schedule(Schedule { payload: vec![0, 255], ..schedule }));
+    let budget = BudgetKey { tenant, root: leased };
+    get(queue.set_budget(budget, 100));
+    let id = uuid::Uuid::from_u128(7);
+    let reservation = Reservation { budget, id, execution: leased, fence: 1, amount_micros: 60 };
+    assert_eq!(get(queue.reserve(reservation)), Reserved::Granted);
+    vec![leased, ready, held, delayed, paused]
+}
+
+fn request(n: u128) -> Idempotency {
+    Idempotency {
+        key: IdempotencyKey { caller: "c".into(), route: "r".into(), key: format!("{n}").into() },
+        body: Hash::of(b"body"),
+        answer: vec![0, 1],
+        time: at(1),
+    }
+}
+
+#[test]
+fn what_waits_in_the_queue_moves_too_and_goes_on() {
+    let server = Server::start();
+    let (first, last) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let old = Place::Sqlite(first.path().into()).open().unwrap();
+    let ids = fill_queue(&old);
+    let middle = Place::Postgres(server.url("postgres", "postgres")).open().unwrap();
+    let copied = block_on(copy(&old, &middle, |_| {})).unwrap();
+    let new = Place::Sqlite(last.path().into()).open().unwrap();
+    assert_eq!(block_on(copy(&middle, &new, |_| {})).unwrap(), copied);
+    for store in [&middle, &new] {
+        let (tenant, queue) = (store.tenant(), store.queue());
+        let states = ids.iter().map(|id| get(queue.work(WorkKey::execution(tenant, *id))).unwrap());
+        let states: Vec<WorkState> = states.map(|work| work.state).collect();
+        use WorkState::{Delayed, Held, Paused, Ready};
+        assert_eq!(states, [Ready, Ready, Held, Delayed, Paused]);
+        assert_eq!(get(queue.limits(tenant)).len(), 2);
+        assert_eq!(get(queue.schedules(tenant)), get(old.queue().schedules(tenant)));
+        let budget = get(queue.budget(BudgetKey { tenant, root: ids[0] })).unwrap();
+        assert_eq!((budget.limit_micros, budget.reserved_micros), (100, 60));
+        assert_eq!(get(store.idempotency(request(12).key)), Some(request(12)));
+        // What was there comes before what is new, and who frees a slot hands it on.
+        let late = execution_id(99);
+        let submission = Submission {
+            execution: execution(late, "late"),
+            enqueue: Enqueue::execution(late),
+            records: Vec::new(),
+            idempotency: None,
+        };
+        assert_eq!(block_on(store.submit(submission)), Ok(Accepted::New));
+        let claim = || {
+            let claim = ClaimRequest {
+                route: ROUTE_DRIVE.into(),
+                owner: "new".into(),
+                count: 9,
+                lease: std::time::Duration::from_secs(30),
+            };
+            get(queue.claim(claim)).into_iter().map(|claim| claim.key.execution).collect::<Vec<_>>()
+        };
+        assert_eq!(claim(), [ids[0], ids[1], late]);
+        store.append(Batch::standalone().with(Work::Done(ids[1]))).wait().unwrap();
+        assert_eq!(claim(), [ids[2]]);
+    }
+}

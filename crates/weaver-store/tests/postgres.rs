@@ -329,3 +329,24 @@ fn a_held_lock_fails_its_own_batch_only() {
     }
     holder.join().unwrap();
 }
+
+#[test]
+fn partitions_of_coming_months_are_made_again_when_they_are_missing() {
+    let url = own_schema("ahead");
+    let store = open(&url).unwrap();
+    let partitions = "SELECT count(*) FROM pg_inherits
+        WHERE inhparent = 'ahead.entries'::regclass";
+    let count = || -> u32 { psql(&shared_url(), partitions).parse().unwrap() };
+    let all = count();
+    let last =
+        "SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'ahead.entries'::regclass
+        AND inhrelid::regclass::text <> 'ahead.entries_other'
+        ORDER BY inhrelid::regclass::text DESC LIMIT 1";
+    let last = psql(&shared_url(), last);
+    psql(&shared_url(), &format!("DROP TABLE {last}"));
+    assert_eq!(count(), all - 1);
+    get(store.prepare_ahead());
+    assert_eq!(count(), all);
+    get(store.prepare_ahead());
+    assert_eq!(count(), all);
+}

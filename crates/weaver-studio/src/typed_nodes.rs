@@ -414,6 +414,22 @@ pub static NODE_TYPES: &[NodeType] = &[
         ],
     },
     NodeType {
+        name: "workflow",
+        group: "logic",
+        doc: "Runs another graph of the file as an execution of its own, and waits for its end.",
+        needs_server: true,
+        arguments: &[
+            must("graph", Text, "A compiled graph of the file."),
+            may(
+                "input",
+                Dict,
+                "None",
+                "Its input; texts in it are templates. The whole state if left out.",
+            ),
+            may("into", Key, "None", "Key that gets its state at the end."),
+        ],
+    },
+    NodeType {
         name: "response",
         group: "output",
         doc: "Answers the user.",

@@ -40,5 +40,5 @@ fn typed_nodes_are_named_once_and_described() {
         }
     }
     let ready = NODE_TYPES.iter().filter(|node| !node.needs_server).count();
-    assert_eq!((ready, NODE_TYPES.len()), (13, 19));
+    assert_eq!((ready, NODE_TYPES.len()), (13, 20));
 }

@@ -1,7 +1,7 @@
 //! Every error code has a page in `docs/errors/`, and every page a code.
 //!
 //! A code is found where the tree makes one: the second argument of
-//! `Failure::new`, what a function named `code` returns or a `let code = match`
+//! `Failure::new` and its siblings, what a function named `code` returns or a `let code = match`
 //! gives, the members of a list `const CODES`, and the value of a field or constant
 //! that is named as one: `code: "unknown_node"`.
 
@@ -86,6 +86,9 @@ fn code_regions(code: &str) -> Vec<Range<usize>> {
     regions
 }
 
+/// Whose second argument is a code.
+const TAKE_CODES: [&str; 4] = ["Failure::new", "Refusal::new", "notice", "self.problem"];
+
 /// Whether a literal after this text is an error code.
 fn is_code_place(before: &str) -> bool {
     let before = before.trim_end();
@@ -98,7 +101,7 @@ fn is_code_place(before: &str) -> bool {
     }
     let second_argument = before.strip_suffix(',').and_then(|before| before.rsplit_once('('));
     second_argument.is_some_and(|(callee, first)| {
-        callee.ends_with("Failure::new") && !first.contains([',', ';', '{'])
+        TAKE_CODES.iter().any(|name| callee.ends_with(name)) && !first.contains([',', ';', '{'])
     })
 }
 

@@ -20,7 +20,7 @@ use crate::typed::loop_key;
 
 /// Compiles graphs of one file, subgraphs first.
 pub struct Compiler<'a> {
-    spec: &'a FileSpec,
+    pub(super) spec: &'a FileSpec,
     /// Graphs that compiled.
     pub graphs: HashMap<String, Graph<Value>>,
     /// What the engine calls.
@@ -190,6 +190,9 @@ impl<'a> Compiler<'a> {
                 engine::NodeKind::Function(what.as_str().into())
             }
             NodeKind::Typed(typed) => {
+                if typed.node_type == "workflow" {
+                    self.check_workflow(graph, typed);
+                }
                 if typed.node_type == "loop" {
                     builder.private_channel(loop_key(&node.name), ChannelKind::LastValue);
                 }
@@ -387,7 +390,7 @@ impl<'a> Compiler<'a> {
         Some(schema.fields.iter().map(|field| field.name.as_str().into()).collect())
     }
 
-    fn problem(
+    pub(super) fn problem(
         &mut self,
         graph: &GraphSpec,
         code: &str,

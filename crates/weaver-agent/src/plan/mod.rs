@@ -3,6 +3,7 @@
 mod code;
 mod graph;
 mod parallel;
+mod workflow;
 
 pub use code::code;
 pub use graph::targets;

@@ -8,6 +8,7 @@ mod logic;
 mod output;
 mod settings;
 mod tool;
+mod workflow;
 
 pub use logic::{GATE, TICK, loop_key, timeout_answer};
 
@@ -57,13 +58,15 @@ pub async fn run(task: Task<'_>) -> Result<Answer<Value>, Failure> {
         "user_input" => logic::user_input(&task, &settings),
         "response" => output::response(&task, &settings),
         "store" => output::store(&task, &settings).await,
-        other => Err(Failure::new(
-            FailureKind::InvalidInput,
-            "needs_server",
-            format!("`nodes.{other}` needs the server"),
-        )
-        .with_help("start the workflow on `agentweaver serve`, or use another node here")),
+        "workflow" => workflow::run(&task, &settings).await,
+        other => Err(needs_server(other)),
     }
+}
+
+fn needs_server(node: &str) -> Failure {
+    let message = format!("`nodes.{node}` needs the server");
+    Failure::new(FailureKind::InvalidInput, "needs_server", message)
+        .with_help("submit the file to `agentweaver serve`, or use another node here")
 }
 
 /// Writes a result to the key that `into` names; messages get it as an AI message.

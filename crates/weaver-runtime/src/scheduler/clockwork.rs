@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use weaver_store::{Result, Retention, Store};
+use weaver_store::{Error, Result, Retention, Schedule, ScheduleKey, Store};
+
+use crate::schedules;
 
 /// Rows that one transaction moves: it stays short, and the next follows at once.
 const ROWS_MAX: usize = 500;
@@ -18,6 +20,7 @@ pub async fn turn(store: &Store) -> Result<Option<Duration>> {
             break;
         }
     }
+    fire_due(store).await?;
     let next = loop {
         let promoted = store.queue().promote_due(ROWS_MAX).await?;
         if promoted.count < ROWS_MAX {
@@ -29,8 +32,54 @@ pub async fn turn(store: &Store) -> Result<Option<Duration>> {
     Ok(Some(Duration::from_micros(u64::try_from(next.0 - now.0).unwrap_or(0))))
 }
 
-/// Forgets what is over, of every tenant.
+/// Schedules that are looked at in one go.
+const SCHEDULES_MAX: usize = 100;
+
+/// Submits what schedules whose time has come submit. Of several processes that see a
+/// slot one fires it: the use of the slot is in the batch of its executions.
+async fn fire_due(store: &Store) -> Result<()> {
+    loop {
+        let due = store.queue().due_schedules(SCHEDULES_MAX).await?;
+        let mut fired = 0;
+        for schedule in &due {
+            fired += usize::from(fire(store, schedule).await?);
+        }
+        if due.len() < SCHEDULES_MAX || fired == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Fires one schedule. Says whether it has moved on through this.
+async fn fire(store: &Store, schedule: &Schedule) -> Result<bool> {
+    let ScheduleKey { tenant, name } = &schedule.key;
+    let now = store.queue().now().await?;
+    let (plan, batch) = match schedules::firing(schedule, now) {
+        Ok(Some(firing)) => firing,
+        Ok(None) => return Ok(false),
+        Err(error) => {
+            // It would fail again each second.
+            tracing::error!(%tenant, %name, %error, "a schedule cannot be fired and is stopped");
+            store.queue().enable_schedule(schedule.key.clone(), false).await?;
+            return Ok(true);
+        }
+    };
+    match store.for_tenant(*tenant).append(batch).await {
+        Ok(()) => {
+            tracing::info!(%tenant, %name, executions = plan.fire.len(), "a schedule was fired");
+            Ok(true)
+        }
+        // Another process did, or somebody changed the schedule.
+        Err(Error::Conflict(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Forgets what is over, of every tenant, and makes room for what comes.
 pub async fn tidy(store: Store, retention: Retention) {
+    if let Err(error) = store.prepare_ahead().await {
+        tracing::warn!(%error, "the partitions of the coming months are not made");
+    }
     let forgotten: Result<u64> = async {
         let mut threads = 0;
         for tenant in store.tenants().await? {

@@ -6,16 +6,18 @@ use futures::FutureExt;
 use weaver_core::{Event, EventKind, Failure, Value};
 use weaver_engine::{Input, InputCommand, Resume};
 use weaver_store::{
-    Claim, Execution, ExecutionChange, ExecutionStatus, Lane, Lease, Record, Store, Work,
+    Claim, Execution, ExecutionChange, ExecutionStatus, Lane, Lease, Record, Store,
 };
 
 use super::lease::Hold;
 use super::{Job, Prepared, Shared};
+use crate::children::Children;
 use crate::error::Error;
 use crate::journal::{Journal, now};
 use crate::order::Order;
+use crate::purse::Purse;
 use crate::request::{Claimed, RunRequest};
-use crate::{codec, drive, questions};
+use crate::{codec, drive, ending, questions};
 
 /// Drives an execution until it ends, waits, or is somebody else's.
 pub(super) async fn drive_claim(shared: Arc<Shared>, claim: Claim, mut hold: Hold) {
@@ -59,8 +61,17 @@ async fn work(shared: &Shared, claim: &Claim, hold: &Hold) -> Result<(), Error> 
         until: Some(claim.until),
         fence: claim.fence,
     };
-    let claimed = Claimed { execution: id, lease };
-    let prepared = match prepare(shared, &store, claim, &execution).await? {
+    let claimed = Claimed { execution: id, lease, parent: execution.parent };
+    let purse = Purse::open(&store, &execution, claim.fence).await?;
+    let job = job_of(&store, claim, &execution).await?;
+    let children = Children::new(
+        store.clone(),
+        execution.clone(),
+        job.version.clone(),
+        job.order.clone(),
+        claim.priority,
+    );
+    let prepared = match shared.workshop.prepare(job).await {
         Ok(prepared) => prepared,
         Err(failure) => return fail(&store, &execution, claimed, failure).await,
     };
@@ -74,20 +85,20 @@ async fn work(shared: &Shared, claim: &Claim, hold: &Hold) -> Result<(), Error> 
     request.claimed = Some(claimed);
     request.drain = hold.drain.clone();
     request.recent = Some(shared.recent.clone());
+    request.purse.clone_from(&purse);
+    request.children = Some(children);
     if let Some(watcher) = shared.options.watcher.clone() {
         let tenant = claim.key.tenant;
         request.listener = Some(Arc::new(move |event: &Event| watcher(tenant, id, event)));
     }
     drive(Some(store), prepared.handler, request).await?;
+    if let Some(purse) = purse {
+        purse.close().await?;
+    }
     Ok(())
 }
 
-async fn prepare(
-    shared: &Shared,
-    store: &Store,
-    claim: &Claim,
-    execution: &Execution,
-) -> Result<Result<Prepared, Failure>, Error> {
+async fn job_of(store: &Store, claim: &Claim, execution: &Execution) -> Result<Job, Error> {
     let version = match execution.version {
         Some(hash) => store.version(hash).await?,
         None => None,
@@ -95,14 +106,13 @@ async fn prepare(
     let Some(version) = version else {
         return Err(Error::NotFound(format!("execution {} has no source", execution.id)));
     };
-    let job = Job {
+    Ok(Job {
         tenant: claim.key.tenant,
         execution: execution.id,
         thread: execution.thread.clone(),
         version,
         order: Order::decode(&execution.input)?,
-    };
-    Ok(shared.workshop.prepare(job).await)
+    })
 }
 
 /// How the execution goes on: from its input, if its thread has not taken that yet;
@@ -138,6 +148,7 @@ async fn fail(
     let id = execution.id;
     let head = store.head(id).await?;
     let journal = Journal::new(Some(store.clone()), id, head.sequence, execution.totals, None);
+    let end = ending::end(&claimed);
     journal.take(claimed);
     let json = serde_json::to_value(&failure).expect("a failure has a JSON form");
     journal.emit(Event::new(EventKind::Error).with_data(Value::from(&json)));
@@ -150,7 +161,7 @@ async fn fail(
         error: Some(codec::encode(&failure)),
         totals: execution.totals,
     }));
-    journal.record(Record::Work(Work::Done(id)));
+    end.into_iter().for_each(|work| journal.record(Record::Work(work)));
     journal.flush().await?;
     Ok(())
 }

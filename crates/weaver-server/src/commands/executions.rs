@@ -7,25 +7,29 @@ use anstream::println;
 use console::style;
 use futures::StreamExt;
 use weaver_api::execution::{
-    ConcurrencyKey, Execution, ResumeRequest, Status, SubmitRequest, WorkflowSource,
+    CallOutcome, ConcurrencyKey, Execution, MigrateRequest, ReconcileRequest, ResumeRequest,
+    RetryRequest, Status, SubmitRequest, WorkflowSource,
 };
 use weaver_api::{Time, Usd};
 use weaver_core::Value;
 use weaver_runtime::now;
 
-use crate::cli::{CancelArgs, ExecutionArgs, LogsArgs, PsArgs, ResumeArgs, SubmitArgs, Target};
+use crate::cli::{
+    CancelArgs, ExecutionArgs, LogsArgs, MoveArgs, OrderArgs, PsArgs, ReconcileArgs, ResumeArgs,
+    RetryArgs, SubmitArgs, Target,
+};
 use crate::commands::run::json_argument;
 use crate::desk::Desk;
 use crate::error::{CliError, exit};
 use crate::render::progress::Progress;
 use crate::render::term;
 use crate::settings::Settings;
-use crate::workflow::Workflow;
+use crate::workflow::{Workflow, read_source, target};
 
 /// `agentweaver submit`
 pub async fn submit(args: &SubmitArgs, settings: Settings) -> Result<(), CliError> {
-    let workflow = Workflow::read(&args.file, args.graph.as_deref())?;
-    let request = request(args, &workflow)?;
+    let mut request = request(&args.order)?;
+    request.run_at = args.at.as_deref().map(moment).transpose()?;
     let desk = Desk::open(&args.target, &settings).await?;
     let key = args.idempotency_key.clone();
     let key = key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
@@ -48,7 +52,9 @@ pub async fn submit(args: &SubmitArgs, settings: Settings) -> Result<(), CliErro
     show_end(&execution, &args.target)
 }
 
-fn request(args: &SubmitArgs, workflow: &Workflow) -> Result<SubmitRequest, CliError> {
+/// What is to be submitted, read and compiled.
+pub fn request(args: &OrderArgs) -> Result<SubmitRequest, CliError> {
+    let workflow = Workflow::read(&args.file, args.graph.as_deref())?;
     let beside = || workflow.beside("input.json").map(|path| format!("@{}", path.display()));
     let Some(input) = args.input.clone().or_else(beside) else {
         let message = format!("{} needs an input", args.file.display());
@@ -64,7 +70,7 @@ fn request(args: &SubmitArgs, workflow: &Workflow) -> Result<SubmitRequest, CliE
         workflow: WorkflowSource {
             file: workflow.file.clone(),
             source: workflow.analysis.source.to_string(),
-            graph: args.graph.clone(),
+            graph: workflow.chosen.clone(),
             script,
         },
         input: serde_json::Value::from(&input),
@@ -74,7 +80,7 @@ fn request(args: &SubmitArgs, workflow: &Workflow) -> Result<SubmitRequest, CliE
         recursion_limit: None,
         priority: args.priority,
         concurrency: args.key.as_deref().map(concurrency).transpose()?,
-        run_at: args.at.as_deref().map(moment).transpose()?,
+        run_at: None,
         budget: args.budget.as_deref().map(budget).transpose()?,
         labels: Default::default(),
     })
@@ -199,24 +205,60 @@ pub async fn pause(args: &ExecutionArgs, settings: Settings) -> Result<(), CliEr
 pub async fn resume(args: &ResumeArgs, settings: Settings) -> Result<(), CliError> {
     let desk = Desk::open(&args.target, &settings).await?;
     let execution = desk.get(&args.execution).await?;
-    let answer = args
-        .answer
-        .as_deref()
-        .map(|text| Value::from_json(text).unwrap_or_else(|_| Value::str(text)));
-    let request = ResumeRequest {
-        question: args.question.clone(),
-        answer: answer.as_ref().map(serde_json::Value::from),
-    };
+    let answer = args.answer.as_deref().map(json_or_text);
+    let request = ResumeRequest { question: args.question.clone(), answer };
     show(&desk.resume(&execution.id, &request).await?, &args.target);
     Ok(())
 }
 
 /// `agentweaver retry`
-pub async fn retry(args: &ExecutionArgs, settings: Settings) -> Result<(), CliError> {
+pub async fn retry(args: &RetryArgs, settings: Settings) -> Result<(), CliError> {
+    let request = RetryRequest { budget: args.budget.as_deref().map(budget).transpose()? };
     let desk = Desk::open(&args.target, &settings).await?;
     let execution = desk.get(&args.execution).await?;
-    show(&desk.retry(&execution.id).await?, &args.target);
+    show(&desk.retry(&execution.id, &request).await?, &args.target);
     Ok(())
+}
+
+/// `agentweaver move`
+pub async fn migrate(args: &MoveArgs, settings: Settings) -> Result<(), CliError> {
+    let (path, graph) = target(&args.file, None)?;
+    let source = WorkflowSource {
+        file: path.display().to_string(),
+        source: read_source(&path)?,
+        graph,
+        script: None,
+    };
+    let desk = Desk::open(&args.target, &settings).await?;
+    let execution = desk.get(&args.execution).await?;
+    let request = MigrateRequest { workflow: source };
+    show(&desk.migrate(&execution.id, &request).await?, &args.target);
+    Ok(())
+}
+
+/// `agentweaver reconcile`
+pub async fn reconcile(args: &ReconcileArgs, settings: Settings) -> Result<(), CliError> {
+    let desk = Desk::open(&args.target, &settings).await?;
+    let execution = desk.get(&args.execution).await?;
+    let outcome = match (&args.happened, args.not_happened) {
+        (Some(_), _) => CallOutcome::Happened,
+        (None, true) => CallOutcome::NotHappened,
+        (None, false) => CallOutcome::Fail,
+    };
+    let request = ReconcileRequest {
+        call: args.call.clone(),
+        outcome,
+        result: args.happened.as_deref().map(json_or_text),
+        reason: args.fail.clone(),
+    };
+    show(&desk.reconcile(&execution.id, &request).await?, &args.target);
+    Ok(())
+}
+
+/// JSON, else the text itself.
+fn json_or_text(text: &str) -> serde_json::Value {
+    let value = Value::from_json(text).unwrap_or_else(|_| Value::str(text));
+    serde_json::Value::from(&value)
 }
 
 /// How an execution has come out, with the exit code that says so.
@@ -241,11 +283,31 @@ fn show(execution: &Execution, target: &Target) {
     if let Some(message) = execution.error.get("message").and_then(|message| message.as_str()) {
         println!("  {message}");
     }
+    if let Some(budget) = &execution.budget {
+        let reserved = match budget.reserved {
+            Usd(0) => String::new(),
+            reserved => format!(", ${reserved} set aside"),
+        };
+        println!("  ${} of ${} spent{reserved}", budget.spent, budget.limit);
+    }
     for question in &execution.questions {
         println!("  {} {}", style(&question.id[..8.min(question.id.len())]).cyan(), question.value);
     }
     if !execution.questions.is_empty() {
         term::note(&format!("answer: agentweaver resume {} ANSWER", execution.id));
+    }
+    for child in &execution.waits_for {
+        println!("  waits for {child}");
+    }
+    for call in &execution.open_calls {
+        let key = style(&call.key[..8.min(call.key.len())]).cyan();
+        println!("  {key} {} call, made or not: {}", call.kind, call.request);
+    }
+    if !execution.open_calls.is_empty() {
+        term::note(&format!(
+            "find out, then: agentweaver reconcile {} --happened RESULT | --not-happened | --fail REASON",
+            execution.id
+        ));
     }
 }
 
@@ -265,11 +327,13 @@ fn age(execution: &Execution) -> String {
     format!("{} ago", term::span(Duration::from_micros(micros.unsigned_abs())))
 }
 
-fn file_name(file: &str) -> String {
+/// The last part of a path.
+pub fn file_name(file: &str) -> String {
     Path::new(file).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn print_json(value: &impl serde::Serialize) {
+/// Prints something as JSON over several lines.
+pub fn print_json(value: &impl serde::Serialize) {
     println!("{}", serde_json::to_string_pretty(value).expect("it has a JSON form"));
 }
 

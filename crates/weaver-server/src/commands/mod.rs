@@ -11,4 +11,5 @@ pub mod history;
 pub mod migrate;
 pub mod run;
 pub mod scenario;
+pub mod schedule;
 pub mod serve;

@@ -17,7 +17,7 @@ use weaver_store::{ExecutionId, TenantId};
 use crate::cli::{Role, ServeArgs};
 use crate::error::CliError;
 use crate::house::{open_store, snapshot_key};
-use crate::http::{self, Access, App, Live};
+use crate::http::{self, Access, App, Live, Sources};
 use crate::render::term;
 use crate::settings::Settings;
 use crate::workshop::Bench;
@@ -56,6 +56,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
         store: store.clone(),
         store_kind: settings.store_kind(),
         live: Live::default(),
+        sources: Sources::default(),
         access: Access { token, address },
         role: args.role.word(),
         drain: drain.clone(),

@@ -6,6 +6,7 @@ mod guard;
 mod live;
 mod problem;
 mod routes;
+mod source;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use weaver_store::Store;
 pub use guard::Access;
 pub use live::Live;
 pub use problem::Refusal;
+pub use source::{Sources, broken_workflow};
 
 /// What requests are answered from.
 pub struct App {
@@ -27,6 +29,8 @@ pub struct App {
     pub store_kind: &'static str,
     /// Events of executions as they happen in this process.
     pub live: Live,
+    /// Which workflows are known to compile.
+    pub sources: Sources,
     /// Who may ask.
     pub access: Access,
     /// What this process does: `all`, `api`, `scheduler`.

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use weaver_api::{FieldProblem, PROBLEM_TYPE, Problem};
+use weaver_api::{FieldProblem, PROBLEM_TYPE, Place, Problem};
 use weaver_runtime::executions::Refused;
 
 /// A request that is not done.
@@ -37,7 +37,28 @@ impl Refusal {
 
     /// The same with the place in the body.
     pub fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.0.errors.push(FieldProblem { pointer: pointer.into(), detail: detail.into() });
+        let (pointer, detail) = (pointer.into(), detail.into());
+        self.0.errors.push(FieldProblem { pointer, detail, place: None });
+        self
+    }
+
+    /// The same with a place in a text of the body.
+    pub fn at_place(
+        mut self,
+        pointer: impl Into<String>,
+        detail: impl Into<String>,
+        place: Place,
+    ) -> Self {
+        let (pointer, detail) = (pointer.into(), detail.into());
+        self.0.errors.push(FieldProblem { pointer, detail, place: Some(place) });
+        self
+    }
+
+    /// The same about a body that is a part of the one that was sent.
+    pub fn inside(mut self, prefix: &str) -> Self {
+        for error in &mut self.0.errors {
+            error.pointer.insert_str(0, prefix);
+        }
         self
     }
 
@@ -51,6 +72,11 @@ impl Refusal {
     pub fn of_request(mut self, id: &str) -> Self {
         self.0.request_id = id.to_string();
         self
+    }
+
+    /// What is answered.
+    pub fn into_problem(self) -> Box<Problem> {
+        self.0
     }
 
     /// What is answered.
@@ -86,6 +112,9 @@ impl From<Refused> for Refusal {
         match refused {
             Refused::NotFound(_) => Refusal::not_found(detail),
             Refused::Invalid(_) => Refusal::invalid(detail),
+            Refused::Field { pointer, message } => {
+                Refusal::invalid("the body says something that cannot be").at(pointer, message)
+            }
             Refused::Conflict(_) => Refusal::new(StatusCode::CONFLICT, "state_conflict", detail),
             Refused::KeyReused => {
                 Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)

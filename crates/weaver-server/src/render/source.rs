@@ -6,6 +6,18 @@ use weaver_core::{Diagnostic, Failure, Frame, LineIndex, Severity, Span};
 
 /// One problem as rustc would show it: code, place, line, caret, help.
 pub fn diagnostic(file: &str, source: &str, problem: &Diagnostic) -> String {
+    report(renderer(), file, source, problem)
+}
+
+/// The same without colours, for a reader elsewhere.
+pub fn plain_diagnostic(file: &str, source: &str, problem: &Diagnostic) -> String {
+    report(Renderer::plain().term_width(PLAIN_WIDTH), file, source, problem)
+}
+
+/// In a file or a pipe nothing has to fit: whole lines are best.
+const PLAIN_WIDTH: usize = 240;
+
+fn report(renderer: Renderer, file: &str, source: &str, problem: &Diagnostic) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -24,7 +36,7 @@ pub fn diagnostic(file: &str, source: &str, problem: &Diagnostic) -> String {
             std::mem::replace(&mut report[0], Group::with_title(Level::HELP.primary_title("")))
                 .element(Level::HELP.message(help));
     }
-    renderer().render(&report).to_string()
+    renderer.render(&report).to_string()
 }
 
 /// Where a node stands: the function that it is, or the call that adds it.
@@ -121,8 +133,7 @@ pub fn tally(problems: &[Diagnostic]) -> String {
 /// Styled output; `anstream` takes the colours off when nobody looks.
 fn renderer() -> Renderer {
     let term = console::Term::stderr();
-    // In a file or a pipe nothing has to fit: whole lines are best.
-    let width = if term.is_term() { term.size().1.max(60) as usize } else { 240 };
+    let width = if term.is_term() { term.size().1.max(60) as usize } else { PLAIN_WIDTH };
     Renderer::styled().term_width(width)
 }
 

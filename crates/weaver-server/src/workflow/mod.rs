@@ -26,6 +26,15 @@ pub struct Workflow {
     pub chosen: Option<String>,
 }
 
+/// Why a text does not compile.
+#[derive(Clone, Debug)]
+pub enum Broken {
+    /// It has no graph of the name that was asked for.
+    NoGraph(Vec<Diagnostic>),
+    /// This is wrong with it.
+    Problems(Vec<Diagnostic>),
+}
+
 impl Workflow {
     /// Reads and compiles `FILE` or `FILE:GRAPH`; problems are printed with line and
     /// caret.
@@ -35,41 +44,32 @@ impl Workflow {
         Workflow::compile(&path.display().to_string(), &text, graph.as_deref())
     }
 
-    /// Compiles a source text.
+    /// Compiles a source text; problems are printed with line and caret.
     pub fn compile(file: &str, text: &str, graph: Option<&str>) -> Result<Self, CliError> {
-        let analysis = weaver_studio::parse(file, text);
-        let mut errors: Vec<&Diagnostic> = errors_of(&analysis).collect();
-        if let (Some(Err(missing)), true) =
-            (graph.map(|name| plan::choose(&analysis.spec, Some(name))), errors.is_empty())
-        {
-            return Err(no_graph(file, &missing));
-        }
-        let compiled = match errors.is_empty() {
-            true => compile(&analysis, graph),
-            false => Err(Vec::new()),
-        };
-        match compiled {
-            Ok(plan) => {
-                let chosen = graph.map(String::from);
-                Ok(Workflow { file: file.into(), analysis, plan, chosen })
-            }
-            Err(more) => {
-                errors.extend(&more);
-                for problem in &errors {
+        Workflow::build(file, text, graph).map_err(|broken| match broken {
+            Broken::NoGraph(missing) => no_graph(file, &missing),
+            Broken::Problems(problems) => {
+                for problem in &problems {
                     term::say(&format!("{}\n", source::diagnostic(file, text, problem)));
                 }
-                let message = format!("{file} does not run: {}", count(errors.len()));
-                Err(CliError::usage(message))
+                CliError::usage(format!("{file} does not run: {}", count(problems.len())))
             }
-        }
+        })
     }
 
-    /// Compiles the source of an earlier run, and says nothing of its problems.
-    pub fn recompile(file: &str, text: &str, graph: Option<&str>) -> Option<Self> {
+    /// Compiles a source text, and says nothing.
+    pub fn build(file: &str, text: &str, graph: Option<&str>) -> Result<Self, Broken> {
         let analysis = weaver_studio::parse(file, text);
-        let plan = compile(&analysis, graph).ok().filter(|_| !analysis.has_errors())?;
+        let errors: Vec<Diagnostic> = errors_of(&analysis).cloned().collect();
+        if !errors.is_empty() {
+            return Err(Broken::Problems(errors));
+        }
+        if let Some(Err(missing)) = graph.map(|name| plan::choose(&analysis.spec, Some(name))) {
+            return Err(Broken::NoGraph(missing));
+        }
+        let plan = compile(&analysis, graph).map_err(Broken::Problems)?;
         let chosen = graph.map(String::from);
-        Some(Workflow { file: file.into(), analysis, plan, chosen })
+        Ok(Workflow { file: file.into(), analysis, plan, chosen })
     }
 
     /// The version that a run is pinned to.
@@ -211,6 +211,7 @@ fn errors_of(analysis: &Analysis) -> impl Iterator<Item = &Diagnostic> {
     analysis.spec.problems.iter().filter(|problem| problem.severity == Severity::Error)
 }
 
-fn count(n: usize) -> String {
+/// `1 error`, `2 errors`.
+pub fn count(n: usize) -> String {
     if n == 1 { "1 error".into() } else { format!("{n} errors") }
 }

@@ -3,6 +3,8 @@
 //! made again. An HTTP server outside keeps the books.
 
 mod books;
+mod features;
+mod place;
 #[path = "../../../weaver-store/tests/support/postgres.rs"]
 mod postgres;
 

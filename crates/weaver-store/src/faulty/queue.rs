@@ -7,9 +7,9 @@ use weaver_core::Timestamp;
 
 use super::{Faulty, delay, injected};
 use crate::{
-    Budget, BudgetKey, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Held, Limit, Pending,
-    Promoted, Queue, Rate, Reaped, Reservation, Reserved, Schedule, ScheduleKey, Scope, TenantId,
-    Wakeups, WorkInfo, WorkKey,
+    Budget, BudgetKey, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Forgotten, Held, Limit,
+    Pending, Promoted, Queue, Rate, Reaped, Record, Reservation, Reserved, Schedule, ScheduleKey,
+    Scope, TenantId, Wakeups, WorkInfo, WorkKey,
 };
 
 impl Faulty {
@@ -67,7 +67,10 @@ faulty! {
     read dead_letters(tenant: TenantId, limit: usize) -> Vec<DeadLetter>;
     act requeue(key: WorkKey) -> bool;
     act put_schedule(schedule: Schedule) -> ();
+    act add_schedule(schedule: Schedule) -> bool;
+    act enable_schedule(key: ScheduleKey, enabled: bool) -> Option<Schedule>;
     act remove_schedule(key: ScheduleKey) -> bool;
+    read schedule(key: ScheduleKey) -> Option<Schedule>;
     read schedules(tenant: TenantId) -> Vec<Schedule>;
     read due_schedules(limit: usize) -> Vec<Schedule>;
     act set_budget(key: BudgetKey, limit_micros: u64) -> ();
@@ -75,5 +78,7 @@ faulty! {
     act reserve(reservation: Reservation) -> Reserved;
     act settle(reservation: Reservation, actual_micros: u64) -> ();
     act abandon_reservations(key: BudgetKey, execution: ExecutionId, before_fence: u64) -> usize;
+    read kept(tenant: TenantId, after: Option<WorkKey>) -> Vec<Record>;
+    act forget_over(tenant: TenantId, keys_before: Option<Timestamp>) -> Forgotten;
     read now() -> Timestamp;
 }

@@ -1,14 +1,18 @@
 //! [`Books`] in memory.
 
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
 use weaver_core::Timestamp;
 
 use super::apply::WorldUndo;
 use super::queue::QueueTables;
 use super::queue_rows::{MemoryRows, set};
+use super::tables::Tables;
 use crate::queue::{Books, StoredReservation};
 use crate::{
-    Budget, BudgetKey, Cancel, DeadLetter, Error, ExecutionId, ExecutionStatus, Reservation,
-    Result, Schedule, ScheduleKey, TenantId, WorkKey,
+    Budget, BudgetKey, Cancel, DeadLetter, Error, ExecutionId, ExecutionStatus, Idempotency,
+    Reservation, Result, Schedule, ScheduleKey, TenantId, WorkKey,
 };
 
 impl Books for MemoryRows<'_> {
@@ -132,6 +136,58 @@ impl Books for MemoryRows<'_> {
     async fn put_reservation(&mut self, stored: &StoredReservation) -> Result<()> {
         let key = (stored.reservation.budget, stored.reservation.id);
         set!(self, reservations, key, Some(*stored))
+    }
+
+    async fn budgets(&mut self, tenant: TenantId) -> Result<Vec<(BudgetKey, Budget)>> {
+        let all = self.world.queue.budgets.iter().filter(|(key, _)| key.tenant == tenant);
+        let mut budgets: Vec<_> = all.map(|(key, budget)| (*key, *budget)).collect();
+        budgets.sort_by_key(|(key, _)| *key);
+        Ok(budgets)
+    }
+
+    async fn reservations(&mut self, tenant: TenantId) -> Result<Vec<StoredReservation>> {
+        let all = self.world.queue.reservations.values();
+        let is_open = |stored: &&StoredReservation| {
+            stored.reservation.budget.tenant == tenant && !stored.closed
+        };
+        Ok(all.filter(is_open).copied().collect())
+    }
+
+    async fn forget_money(&mut self, tenant: TenantId) -> Result<u64> {
+        let executions = &self.world.tables(tenant).executions;
+        let is_there: HashSet<ExecutionId> = executions.keys().copied().collect();
+        let queue = &self.world.queue;
+        let is_over = |key: &BudgetKey| key.tenant == tenant && !is_there.contains(&key.root);
+        let budgets: Vec<_> = queue.budgets.keys().filter(|key| is_over(key)).copied().collect();
+        let is_closed = |((budget, _), stored): &(&(BudgetKey, Uuid), &StoredReservation)| {
+            budget.tenant == tenant && (stored.closed || is_over(budget))
+        };
+        let closed: Vec<_> =
+            queue.reservations.iter().filter(is_closed).map(|(key, _)| *key).collect();
+        let count = budgets.len() + closed.len();
+        for key in budgets {
+            set!(self, budgets, key, None)?;
+        }
+        for key in closed {
+            set!(self, reservations, key, None)?;
+        }
+        Ok(count as u64)
+    }
+
+    async fn requests(&mut self, tenant: TenantId) -> Result<Vec<Idempotency>> {
+        let mut all: Vec<_> = self.world.tables(tenant).idempotency.values().cloned().collect();
+        all.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(all)
+    }
+
+    async fn forget_requests(&mut self, tenant: TenantId, before: Timestamp) -> Result<u64> {
+        let known = &mut self.world.tables(tenant).idempotency;
+        let count = known.len();
+        let over: HashMap<_, _> = known.extract_if(|_, once| once.time < before).collect();
+        let forgotten = (count - known.len()) as u64;
+        let undo = move |tables: &mut Tables| tables.idempotency.extend(over);
+        self.undo.push(WorldUndo::Of(tenant, Box::new(undo)));
+        Ok(forgotten)
     }
 
     async fn open_reservations(

@@ -54,6 +54,17 @@ impl Rows for MemoryRows<'_> {
         Ok(self.world.queue.row(key).cloned())
     }
 
+    async fn rows_after(
+        &mut self,
+        tenant: TenantId,
+        after: Option<&WorkKey>,
+        limit: usize,
+    ) -> Result<Vec<Row>> {
+        let is_after =
+            |row: &&Row| row.key.tenant == tenant && after.is_none_or(|after| row.key > *after);
+        Ok(self.world.queue.rows().filter(is_after).take(limit).cloned().collect())
+    }
+
     async fn rows_of(&mut self, tenant: TenantId, execution: ExecutionId) -> Result<Vec<Row>> {
         Ok(self.world.queue.rows_of(tenant, execution))
     }
@@ -179,6 +190,14 @@ impl Rows for MemoryRows<'_> {
 
     async fn rate(&mut self, tenant: TenantId, scope: &Scope) -> Result<Option<(Rate, Timestamp)>> {
         Ok(self.world.queue.rates.get(&(tenant, scope.clone())).copied())
+    }
+
+    async fn rates(&mut self, tenant: TenantId) -> Result<Vec<(Scope, Rate, Timestamp)>> {
+        let all = self.world.queue.rates.iter().filter(|((whose, _), _)| *whose == tenant);
+        let mut rates: Vec<_> =
+            all.map(|((_, scope), (rate, even))| (scope.clone(), *rate, *even)).collect();
+        rates.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        Ok(rates)
     }
 
     async fn set_rate(

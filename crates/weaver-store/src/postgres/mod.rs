@@ -455,6 +455,10 @@ impl Backend for Postgres {
         }))
     }
 
+    fn prepare_ahead(&self) -> Pending<'_, ()> {
+        Box::pin(self.database.pool.renew_partitions())
+    }
+
     fn export(&self) -> Records {
         let (out, records) = channel(EXPORTED_AHEAD);
         let (pool, tenant) = (self.database.pool.clone(), self.tenant);

@@ -15,6 +15,7 @@ use super::connection::Connection;
 use super::dsn::Dsn;
 use super::fault::{Fault, commit_fault};
 use super::pipeline::both;
+use super::schema;
 use crate::{Error, Result, TenantId};
 
 /// What a transaction's work gives, when it gives it.
@@ -104,6 +105,14 @@ impl Pool {
     /// Runs something that is not a transaction by itself.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(work);
+    }
+
+    /// See [`schema::renew`].
+    pub(super) async fn renew_partitions(self: &Arc<Self>) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        let pool = self.clone();
+        self.runtime.spawn(async move { drop(done.send(schema::renew(&pool.dsn).await)) });
+        answer.await.unwrap_or(Err(Error::Closed))
     }
 
     /// Runs `work` in one transaction of a tenant, in a task of its own: when the

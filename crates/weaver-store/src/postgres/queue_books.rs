@@ -7,13 +7,13 @@ use super::fault::Fault;
 use super::load;
 use super::queue_columns::{dead_at, reservation_at, schedule_at, select_schedules};
 use super::queue_tx::{PgRows, limit};
-use super::value::{Time, count_at, some_time_at, word_at};
+use super::value::{Time, count_at, hash_at, some_time_at, text_at, word_at};
 use crate::encode::encode;
 use crate::pack::Pack;
 use crate::queue::{Books, StoredReservation};
 use crate::{
-    Budget, BudgetKey, Cancel, DeadLetter, ExecutionId, ExecutionStatus, Reservation, Schedule,
-    ScheduleKey, TenantId, WorkKey, hash,
+    Budget, BudgetKey, Cancel, DeadLetter, ExecutionId, ExecutionStatus, Idempotency,
+    IdempotencyKey, Reservation, Schedule, ScheduleKey, TenantId, WorkKey, hash,
 };
 
 type Read<T> = Result<T, Fault>;
@@ -204,15 +204,8 @@ impl Books for PgRows<'_> {
                  FROM budgets WHERE tenant_id = $1 AND root = $2 FOR UPDATE"
             }
         };
-        let Some(row) = self.first(sql, &[&key.tenant.0, &key.root.0]).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Budget {
-            limit_micros: count_at(&row, 0)?,
-            settled_micros: count_at(&row, 1)?,
-            reserved_micros: count_at(&row, 2)?,
-            unconfirmed_micros: count_at(&row, 3)?,
-        }))
+        let row = self.first(sql, &[&key.tenant.0, &key.root.0]).await?;
+        row.as_ref().map(budget_at).transpose()
     }
 
     async fn put_budget(&mut self, key: BudgetKey, budget: &Budget) -> Read<()> {
@@ -267,6 +260,56 @@ impl Books for PgRows<'_> {
         .map(drop)
     }
 
+    async fn budgets(&mut self, tenant: TenantId) -> Read<Vec<(BudgetKey, Budget)>> {
+        self.see(tenant).await?;
+        let sql = "SELECT limit_micros, settled_micros, reserved_micros, unconfirmed_micros, root
+             FROM budgets WHERE tenant_id = $1 ORDER BY root";
+        let rows = self.query(sql, &[&tenant.0]).await?;
+        let read = |row| Ok((key_at(row, tenant)?, budget_at(row)?));
+        rows.iter().map(read).collect()
+    }
+
+    async fn reservations(&mut self, tenant: TenantId) -> Read<Vec<StoredReservation>> {
+        self.see(tenant).await?;
+        let sql = "SELECT id, execution, fence, amount_micros, root FROM reservations
+             WHERE tenant_id = $1 AND NOT closed ORDER BY root, id";
+        let rows = self.query(sql, &[&tenant.0]).await?;
+        let read = |row| {
+            let reservation = reservation_at(row, key_at(row, tenant)?)?;
+            Ok(StoredReservation { reservation, closed: false })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    async fn forget_money(&mut self, tenant: TenantId) -> Read<u64> {
+        self.see(tenant).await?;
+        let closed = "DELETE FROM reservations r WHERE tenant_id = $1 AND (closed OR NOT EXISTS
+                (SELECT 1 FROM executions e WHERE e.tenant_id = $1 AND e.id = r.root))";
+        let closed = self.execute(closed, &[&tenant.0]).await?;
+        let budgets = "DELETE FROM budgets b WHERE tenant_id = $1 AND NOT EXISTS
+                (SELECT 1 FROM executions e WHERE e.tenant_id = $1 AND e.id = b.root)";
+        Ok(closed + self.execute(budgets, &[&tenant.0]).await?)
+    }
+
+    async fn requests(&mut self, tenant: TenantId) -> Read<Vec<Idempotency>> {
+        self.see(tenant).await?;
+        let sql = "SELECT caller, route, key, body, answer, time FROM idempotency_keys
+             WHERE tenant_id = $1 ORDER BY caller, route, key";
+        let read = |row: &tokio_postgres::Row| {
+            let (caller, route) = (text_at(row, 0)?, text_at(row, 1)?);
+            let key = IdempotencyKey { caller, route, key: text_at(row, 2)? };
+            let (body, time) = (hash_at(row, 3)?, some_time_at(row, 5)?);
+            Ok(Idempotency { key, body, answer: row.try_get(4)?, time })
+        };
+        self.query(sql, &[&tenant.0]).await?.iter().map(read).collect()
+    }
+
+    async fn forget_requests(&mut self, tenant: TenantId, before: Timestamp) -> Read<u64> {
+        self.see(tenant).await?;
+        let sql = "DELETE FROM idempotency_keys WHERE tenant_id = $1 AND time < $2";
+        self.execute(sql, &[&tenant.0, &Time(before)]).await
+    }
+
     async fn open_reservations(
         &mut self,
         key: BudgetKey,
@@ -282,4 +325,18 @@ impl Books for PgRows<'_> {
         let rows = self.query(sql, &values).await?;
         rows.iter().map(|row| reservation_at(row, key)).collect()
     }
+}
+
+/// The budget that a row is about, of the root in its last column.
+fn key_at(row: &tokio_postgres::Row, tenant: TenantId) -> Read<BudgetKey> {
+    Ok(BudgetKey { tenant, root: ExecutionId(row.try_get(4)?) })
+}
+
+fn budget_at(row: &tokio_postgres::Row) -> Read<Budget> {
+    Ok(Budget {
+        limit_micros: count_at(row, 0)?,
+        settled_micros: count_at(row, 1)?,
+        reserved_micros: count_at(row, 2)?,
+        unconfirmed_micros: count_at(row, 3)?,
+    })
 }

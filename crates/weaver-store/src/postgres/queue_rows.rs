@@ -32,6 +32,24 @@ impl Rows for PgRows<'_> {
         found.as_ref().map(row_at).transpose()
     }
 
+    async fn rows_after(
+        &mut self,
+        tenant: TenantId,
+        after: Option<&WorkKey>,
+        count: usize,
+    ) -> Read<Vec<Row>> {
+        self.see(tenant).await?;
+        // No id is all zeros, so all rows come after it.
+        let (execution, task) =
+            after.map_or((Uuid::nil(), ""), |key| (key.execution.0, &*key.task));
+        let sql = select_rows!(
+            "WHERE q.tenant_id = $1 AND (q.execution, q.task) > ($2, $3)
+             ORDER BY q.execution, q.task LIMIT $4"
+        );
+        let rows = self.query(sql, &[&tenant.0, &execution, &task, &limit(count)]).await?;
+        rows.iter().map(row_at).collect()
+    }
+
     async fn rows_of(&mut self, tenant: TenantId, execution: ExecutionId) -> Read<Vec<Row>> {
         self.act(tenant).await?;
         let sql =
@@ -297,6 +315,14 @@ impl Rows for PgRows<'_> {
 
     async fn rate(&mut self, tenant: TenantId, scope: &Scope) -> Read<Option<(Rate, Timestamp)>> {
         Ok(self.loaded(tenant).await?.rates.get(scope).copied())
+    }
+
+    async fn rates(&mut self, tenant: TenantId) -> Read<Vec<(Scope, Rate, Timestamp)>> {
+        let all = self.loaded(tenant).await?.rates.iter();
+        let mut rates: Vec<_> =
+            all.map(|(scope, (rate, even))| (scope.clone(), *rate, *even)).collect();
+        rates.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        Ok(rates)
     }
 
     async fn set_rate(

@@ -42,10 +42,20 @@ pub(super) async fn migrate(dsn: &Dsn) -> Result<Found> {
         let migrated = migrate_with(&connection, dsn).await;
         migrated.map_err(|fault| fault.into_error(&dsn.server()))?;
     }
-    partition::make_ahead(&connection, partition::now_ms())
-        .await
-        .map_err(|fault| fault.into_error(&dsn.server()))?;
+    make_ahead(&connection, dsn).await?;
     Ok(found(SUPPORTED, &session))
+}
+
+/// Makes the partitions of the coming months. Without the right to, none is made, and
+/// what they would hold has a place all the same.
+pub(super) async fn renew(dsn: &Dsn) -> Result<()> {
+    let (connection, _) = Connection::as_owner(dsn).await?;
+    make_ahead(&connection, dsn).await
+}
+
+async fn make_ahead(connection: &Connection, dsn: &Dsn) -> Result<()> {
+    let made = partition::make_ahead(connection, partition::now_ms()).await;
+    made.map_err(|fault| fault.into_error(&dsn.server()))
 }
 
 fn found(version: u32, session: &Session) -> Found {

@@ -94,7 +94,7 @@ impl Store {
         batch.push(execution);
         batch.records.extend(records);
         batch.push(Work::Enqueue(enqueue));
-        match self.once(batch, idempotency.as_ref()).await {
+        match self.append_once(batch, idempotency.as_ref()).await {
             // It is ours: nobody else has this id.
             Err(Error::UnknownCommit { .. }) if self.execution(id).await?.is_some() => {
                 Ok(Accepted::New)
@@ -119,7 +119,7 @@ impl Store {
             time,
         });
         batch.push(Work::Wake(asked.execution));
-        let error = match self.once(batch, idempotency.as_ref()).await {
+        let error = match self.append_once(batch, idempotency.as_ref()).await {
             Err(error @ (Error::Conflict(_) | Error::UnknownCommit { .. })) => error,
             outcome => return outcome,
         };
@@ -137,11 +137,15 @@ impl Store {
         Ok(all.into_iter().rev().find(|found| found.lane == *lane && *found.id == *id))
     }
 
-    /// Ends an execution and everything that it started. After this says
+    /// Ends an execution and everything that it started, and wakes the one that started
+    /// it. After this says
     /// `Cancelled`, nothing that they still do is saved. A repeat changes nothing.
     pub async fn cancel(&self, cancel: Cancel) -> Result<Cancelled> {
         let id = cancel.execution;
-        self.append(Batch::standalone().with(Work::Cancel(cancel))).await?;
+        let mut batch = Batch::standalone().with(Work::Cancel(cancel));
+        let parent = self.execution(id).await?.and_then(|execution| execution.parent);
+        batch.records.extend(parent.map(|parent| Record::Work(Work::Wake(parent))));
+        self.append(batch).await?;
         match self.execution(id).await? {
             Some(Execution { status: ExecutionStatus::Cancelled, .. }) => Ok(Cancelled::Cancelled),
             Some(found) => Ok(Cancelled::Ended(found.status)),
@@ -176,8 +180,9 @@ impl Store {
         self.append(batch).await
     }
 
-    /// Appends a batch that starts with an idempotency record, if there is one.
-    async fn once(&self, batch: Batch, once: Option<&Idempotency>) -> Result<Accepted> {
+    /// Appends a batch that starts with an idempotency record, if there is one, and
+    /// so takes effect once.
+    pub async fn append_once(&self, batch: Batch, once: Option<&Idempotency>) -> Result<Accepted> {
         let error = match self.append(batch).await {
             Ok(()) => return Ok(Accepted::New),
             Err(error @ (Error::Conflict(_) | Error::UnknownCommit { .. })) => error,

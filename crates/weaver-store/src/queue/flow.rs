@@ -2,6 +2,7 @@
 
 use weaver_core::Timestamp;
 
+use super::BudgetKey;
 use super::admit::{enter, free, paced};
 use super::rows::{Answer, Row, Rows};
 use super::work::{Cancel, Enqueue, Park, Work, WorkKey, WorkState};
@@ -22,10 +23,15 @@ pub(crate) async fn apply<R: Rows>(
             let row = leased(rows, &key, *fence).await?;
             drop_row(rows, row).await
         }
+        Work::Idle { execution, fence } => idle(rows, tenant, *execution, *fence).await,
         Work::Wake(execution) => wake(rows, tenant, *execution).await,
         Work::Cancel(cancel) => self::cancel(rows, tenant, cancel).await,
         Work::Pause(execution) => pause(rows, tenant, *execution).await,
         Work::Unpause(execution) => unpause(rows, tenant, *execution).await,
+        Work::Budget { root, limit_micros } => {
+            super::budget::set(rows, &BudgetKey { tenant, root: *root }, limit_micros).await
+        }
+        Work::Restore(kept) => super::kept::restore(rows, tenant, kept).await,
         Work::Fired { schedule, slot, next } => {
             super::schedule::fired(rows, schedule, *slot, *next).await
         }
@@ -158,6 +164,23 @@ async fn done<R: Rows>(
 ) -> Answer<(), R::Error> {
     for row in rows.rows_of(tenant, execution).await? {
         drop_row(rows, row).await?;
+    }
+    Ok(())
+}
+
+async fn idle<R: Rows>(
+    rows: &mut R,
+    tenant: TenantId,
+    execution: ExecutionId,
+    fence: u64,
+) -> Answer<(), R::Error> {
+    let (found, is_leased) = match rows.row(&WorkKey::execution(tenant, execution)).await? {
+        Some(row) => (row.fence, row.state == WorkState::Leased),
+        None => (rows.fence(tenant, execution).await?, false),
+    };
+    if is_leased || found != fence {
+        let message = format!("somebody works on execution {execution}");
+        return Err(Error::Conflict(message).into());
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod budget;
 mod clock;
 mod control;
 mod flow;
+mod kept;
 mod limits;
 mod operations;
 mod rows;
@@ -34,6 +35,7 @@ use weaver_core::Timestamp;
 pub use budget::{Budget, BudgetKey, Reservation, Reserved};
 pub use clock::Clock;
 pub use control::{Accepted, Cancelled, Decision, Idempotency, IdempotencyKey, Submission};
+pub use kept::{Forgotten, Kept};
 pub use limits::{ConcurrencyKey, Limit, Rate, Scope};
 pub use schedule::{Missed, Plan, Schedule, ScheduleKey};
 pub use work::{
@@ -107,8 +109,19 @@ pub trait Queue: Send + Sync {
     /// Keeps a schedule, in place of an earlier one with its key.
     fn put_schedule(&self, schedule: Schedule) -> Pending<'_, ()>;
 
+    /// Keeps a schedule unless its name is taken. Says whether it was kept.
+    fn add_schedule(&self, schedule: Schedule) -> Pending<'_, bool>;
+
+    /// Lets a schedule fire, or stops it. One that fires again begins with the next
+    /// slot from now: those that passed meanwhile were not missed. Gives the schedule
+    /// as it is then.
+    fn enable_schedule(&self, key: ScheduleKey, enabled: bool) -> Pending<'_, Option<Schedule>>;
+
     /// Forgets a schedule. Says whether there was one.
     fn remove_schedule(&self, key: ScheduleKey) -> Pending<'_, bool>;
+
+    /// One schedule.
+    fn schedule(&self, key: ScheduleKey) -> Pending<'_, Option<Schedule>>;
 
     /// The schedules of a tenant, by name.
     fn schedules(&self, tenant: TenantId) -> Pending<'_, Vec<Schedule>>;
@@ -140,6 +153,19 @@ pub trait Queue: Send + Sync {
         execution: crate::ExecutionId,
         before_fence: u64,
     ) -> Pending<'_, usize>;
+
+    /// Everything that the queue holds of a tenant, as records that make the same in an
+    /// empty store: the first page, or the one after a row ([`Kept::row`]). The last one
+    /// holds no row. Leases are left out.
+    fn kept(&self, tenant: TenantId, after: Option<WorkKey>) -> Pending<'_, Vec<crate::Record>>;
+
+    /// Forgets a tenant's idempotency keys from before a time, settled reservations, and
+    /// budgets of executions that are forgotten.
+    fn forget_over(
+        &self,
+        tenant: TenantId,
+        keys_before: Option<Timestamp>,
+    ) -> Pending<'_, Forgotten>;
 
     /// The time of the database.
     fn now(&self) -> Pending<'_, Timestamp>;

@@ -11,8 +11,10 @@ use super::limits::{Limit, Rate, Scope};
 use super::rows::{Answer, Row, Rows, Slots};
 use super::schedule::{Schedule, ScheduleKey};
 use super::work::{Claim, ClaimRequest, DeadLetter, Held, Promoted, Reaped, WorkInfo, WorkKey};
-use super::{Budget, BudgetKey, Queue, Reservation, Reserved, Wakeups, admit, at_least_one, flow};
-use crate::{Error, ExecutionId, Pending, Result, TenantId};
+use super::{
+    Budget, BudgetKey, Forgotten, Queue, Reservation, Reserved, Wakeups, admit, at_least_one, flow,
+};
+use crate::{Error, ExecutionId, Pending, Record, Result, TenantId};
 
 /// Something to do in one transaction. It may be run again when the transaction
 /// has to be.
@@ -72,7 +74,11 @@ operations! {
     DeadLetters true (tenant: TenantId, limit: usize) -> Vec<DeadLetter> = dead_letters;
     Requeue false (key: WorkKey) -> bool = flow::unbury;
     PutSchedule false (schedule: Schedule) -> () = super::schedule::put;
+    AddSchedule false (schedule: Schedule) -> bool = super::schedule::add;
+    EnableSchedule false (key: ScheduleKey, enabled: bool) -> Option<Schedule>
+        = super::schedule::enable;
     RemoveSchedule false (key: ScheduleKey) -> bool = super::schedule::remove;
+    ScheduleOf true (key: ScheduleKey) -> Option<Schedule> = super::schedule::get;
     Schedules true (tenant: TenantId) -> Vec<Schedule> = schedules;
     DueSchedules false (limit: usize) -> Vec<Schedule> = due_schedules;
     SetBudget false (key: BudgetKey, limit_micros: u64) -> () = super::budget::set;
@@ -81,6 +87,9 @@ operations! {
     Settle false (reservation: Reservation, actual_micros: u64) -> () = super::budget::settle;
     Abandon false (key: BudgetKey, execution: ExecutionId, before_fence: u64)
         -> usize = super::budget::abandon;
+    KeptOf false (tenant: TenantId, after: Option<WorkKey>) -> Vec<Record> = super::kept::page;
+    ForgetOver false (tenant: TenantId, keys_before: Option<Timestamp>) -> Forgotten
+        = super::kept::forget_over;
     Now true () -> Timestamp = now;
 }
 
@@ -154,8 +163,20 @@ impl<S: Transact> Queue for S {
         self.transact(PutSchedule { schedule })
     }
 
+    fn add_schedule(&self, schedule: Schedule) -> Pending<'_, bool> {
+        self.transact(AddSchedule { schedule })
+    }
+
+    fn enable_schedule(&self, key: ScheduleKey, enabled: bool) -> Pending<'_, Option<Schedule>> {
+        self.transact(EnableSchedule { key, enabled })
+    }
+
     fn remove_schedule(&self, key: ScheduleKey) -> Pending<'_, bool> {
         self.transact(RemoveSchedule { key })
+    }
+
+    fn schedule(&self, key: ScheduleKey) -> Pending<'_, Option<Schedule>> {
+        self.transact(ScheduleOf { key })
     }
 
     fn schedules(&self, tenant: TenantId) -> Pending<'_, Vec<Schedule>> {
@@ -189,6 +210,18 @@ impl<S: Transact> Queue for S {
         before_fence: u64,
     ) -> Pending<'_, usize> {
         self.transact(Abandon { key, execution, before_fence })
+    }
+
+    fn kept(&self, tenant: TenantId, after: Option<WorkKey>) -> Pending<'_, Vec<Record>> {
+        self.transact(KeptOf { tenant, after })
+    }
+
+    fn forget_over(
+        &self,
+        tenant: TenantId,
+        keys_before: Option<Timestamp>,
+    ) -> Pending<'_, Forgotten> {
+        self.transact(ForgetOver { tenant, keys_before })
     }
 
     fn now(&self) -> Pending<'_, Timestamp> {

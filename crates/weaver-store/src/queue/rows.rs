@@ -13,6 +13,7 @@ use std::time::Duration;
 use weaver_core::Timestamp;
 
 use super::budget::{Budget, BudgetKey, Reservation};
+use super::control::Idempotency;
 use super::limits::{ConcurrencyKey, Limit, Rate, Scope};
 use super::schedule::{Schedule, ScheduleKey};
 use super::work::{Cancel, ClaimRequest, DeadLetter, Priority, WorkInfo, WorkKey, WorkState};
@@ -155,6 +156,8 @@ rows_trait! {
 
     /// One row.
     fn row(key: &WorkKey) -> Option<Row>;
+    /// Rows of a tenant in the order of their keys, from the one after a key on.
+    fn rows_after(tenant: TenantId, after: Option<&WorkKey>, limit: usize) -> Vec<Row>;
     /// The row of an execution and those of its tasks.
     fn rows_of(tenant: TenantId, execution: ExecutionId) -> Vec<Row>;
     /// Executions of a thread that have a row.
@@ -193,6 +196,8 @@ rows_trait! {
     /// How fast executions of a scope may start, and when the next would be due if
     /// all came evenly.
     fn rate(tenant: TenantId, scope: &Scope) -> Option<(Rate, Timestamp)>;
+    /// The rates of a tenant, by scope, each with when the next start would be due.
+    fn rates(tenant: TenantId) -> Vec<(Scope, Rate, Timestamp)>;
     /// Keeps or forgets that.
     fn set_rate(tenant: TenantId, scope: &Scope, rate: Option<(Rate, Timestamp)>) -> ();
     /// Somebody should look at the queue once this transaction is durable.
@@ -240,6 +245,17 @@ rows_trait! {
     fn reservation(reservation: &Reservation) -> Option<StoredReservation>;
     /// Keeps a reservation.
     fn put_reservation(stored: &StoredReservation) -> ();
+    /// The budgets of a tenant, by execution.
+    fn budgets(tenant: TenantId) -> Vec<(BudgetKey, Budget)>;
+    /// Open reservations of a tenant, by execution and name.
+    fn reservations(tenant: TenantId) -> Vec<StoredReservation>;
+    /// Forgets closed reservations, and budgets of executions that are not there. Says
+    /// how many.
+    fn forget_money(tenant: TenantId) -> u64;
+    /// Requests of a tenant that took effect, by key.
+    fn requests(tenant: TenantId) -> Vec<Idempotency>;
+    /// Forgets requests from before a time. Says how many.
+    fn forget_requests(tenant: TenantId, before: Timestamp) -> u64;
     /// Open reservations of an execution from before a fence.
     fn open_reservations(
         key: BudgetKey, execution: ExecutionId, before_fence: u64

@@ -93,6 +93,11 @@ impl Schedule {
         Ok(Schedule { key, cron, zone, missed, payload: Vec::new(), enabled: true, next })
     }
 
+    /// Refuses a name that is no time zone's.
+    pub fn check_zone(zone: &str) -> Result<()> {
+        Slots::zone(zone).map(drop)
+    }
+
     /// What is to be fired at `now`, by the rule for missed slots. A slot counts as
     /// missed when a later one has come too.
     pub fn plan(&self, now: Timestamp) -> Result<Plan> {
@@ -140,16 +145,22 @@ impl Slots {
         let cron = parser
             .parse(line)
             .map_err(|error| Error::Invalid(format!("`{line}` is no cron line: {error}")))?;
-        let zone = zone.parse().map_err(|_| {
-            Error::Invalid(format!("`{zone}` is no time zone; use a name such as Europe/Berlin"))
-        })?;
-        Ok(Slots { cron, zone, line: line.into() })
+        Ok(Slots { cron, zone: Slots::zone(zone)?, line: line.into() })
+    }
+
+    fn zone(name: &str) -> Result<Tz> {
+        name.parse().map_err(|_| {
+            Error::Invalid(format!("`{name}` is no time zone; use a name such as Europe/Berlin"))
+        })
     }
 
     fn after(&self, time: Timestamp) -> Result<Timestamp> {
         match self.cron.find_next_occurrence(&self.local(time)?, false) {
             Ok(slot) => Ok(Timestamp(slot.timestamp_micros())),
-            Err(_) => Err(Error::Invalid(format!("the time of `{}` never comes", self.line))),
+            Err(_) => Err(Error::Invalid(format!(
+                "the time of `{}` never comes: no year has such a day",
+                self.line
+            ))),
         }
     }
 
@@ -170,6 +181,42 @@ pub(super) async fn put<R: Rows>(rows: &mut R, schedule: &Schedule) -> Answer<()
     Slots::parse(&schedule.cron, &schedule.zone)?;
     rows.put_schedule(schedule).await?;
     rows.wake().await
+}
+
+/// Keeps a schedule unless there is one of its name.
+pub(super) async fn add<R: Rows>(rows: &mut R, schedule: &Schedule) -> Answer<bool, R::Error> {
+    if rows.schedule(&schedule.key).await?.is_some() {
+        return Ok(false);
+    }
+    put(rows, schedule).await?;
+    Ok(true)
+}
+
+/// Lets a schedule fire, or stops it.
+pub(super) async fn enable<R: Rows>(
+    rows: &mut R,
+    key: &ScheduleKey,
+    enabled: &bool,
+) -> Answer<Option<Schedule>, R::Error> {
+    let Some(mut schedule) = rows.schedule(key).await? else { return Ok(None) };
+    if schedule.enabled == *enabled {
+        return Ok(Some(schedule));
+    }
+    schedule.enabled = *enabled;
+    if *enabled {
+        let now = rows.now().await?;
+        schedule.next = Some(Slots::parse(&schedule.cron, &schedule.zone)?.after(now)?);
+    }
+    put(rows, &schedule).await?;
+    Ok(Some(schedule))
+}
+
+/// One schedule.
+pub(super) async fn get<R: Rows>(
+    rows: &mut R,
+    key: &ScheduleKey,
+) -> Answer<Option<Schedule>, R::Error> {
+    rows.schedule(key).await
 }
 
 /// Forgets a schedule.

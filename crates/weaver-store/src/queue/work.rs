@@ -132,6 +132,14 @@ pub enum Work {
         /// From its claim.
         fence: u64,
     },
+    /// Nothing changes; a conflict when somebody works on the execution, or has since
+    /// its fence was this: what was looked at before the batch still holds.
+    Idle {
+        /// Which.
+        execution: ExecutionId,
+        /// Its fence as it was read; 0 when nobody ever had it.
+        fence: u64,
+    },
     /// Something came that a waiting execution waits for. One that is leased does
     /// not miss it: its next park becomes ready at once.
     Wake(ExecutionId),
@@ -141,6 +149,16 @@ pub enum Work {
     Pause(ExecutionId),
     /// It goes on.
     Unpause(ExecutionId),
+    /// What an execution and all that it starts may cost; what is settled and reserved
+    /// stays.
+    Budget {
+        /// The execution at the root of the tree.
+        root: ExecutionId,
+        /// In millionths of a US dollar.
+        limit_micros: u64,
+    },
+    /// Something that another store's queue held ([`super::Queue::kept`]).
+    Restore(Box<super::Kept>),
     /// A slot of a schedule was used. A conflict unless the schedule's next slot is
     /// still `slot`: of several who fire it, one succeeds.
     Fired {
@@ -166,6 +184,9 @@ impl Work {
             Work::Fired { schedule, .. } => vec![&*schedule.name],
             Work::Park { .. }
             | Work::Done(_)
+            | Work::Idle { .. }
+            | Work::Restore(_)
+            | Work::Budget { .. }
             | Work::Wake(_)
             | Work::Pause(_)
             | Work::Unpause(_) => Vec::new(),

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row as SqlRow, params};
 use uuid::Uuid;
-use weaver_core::Timestamp;
+use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
 use super::queue_columns::{DEAD_COLUMNS, SCHEDULE_COLUMNS, dead_at, schedule_at};
@@ -11,8 +11,8 @@ use super::rows::{Db, execute, uuid_bytes, word};
 use super::simple;
 use crate::queue::{Books, StoredReservation};
 use crate::{
-    Budget, BudgetKey, Cancel, DeadLetter, ExecutionId, ExecutionStatus, Reservation, Schedule,
-    ScheduleKey, TenantId, WorkKey,
+    Budget, BudgetKey, Cancel, DeadLetter, ExecutionId, ExecutionStatus, Idempotency,
+    IdempotencyKey, Reservation, Schedule, ScheduleKey, TenantId, WorkKey,
 };
 
 type Read<T> = Result<T, Fault>;
@@ -191,15 +191,7 @@ impl Books for SqliteRows<'_> {
             "SELECT limit_micros, settled_micros, reserved_micros, unconfirmed_micros
              FROM budgets WHERE tenant_id = ?1 AND root = ?2",
             params![tenant, uuid_bytes(&key.root.0)],
-            |row| {
-                let micros = |column| row.get::<_, i64>(column).map(|micros| micros as u64);
-                Ok(Budget {
-                    limit_micros: micros(0)?,
-                    settled_micros: micros(1)?,
-                    reserved_micros: micros(2)?,
-                    unconfirmed_micros: micros(3)?,
-                })
-            },
+            budget_at,
         )
     }
 
@@ -250,6 +242,69 @@ impl Books for SqliteRows<'_> {
         )
     }
 
+    async fn budgets(&mut self, tenant: TenantId) -> Read<Vec<(BudgetKey, Budget)>> {
+        let number = self.number(tenant)?;
+        self.all(
+            "SELECT limit_micros, settled_micros, reserved_micros, unconfirmed_micros, root
+             FROM budgets WHERE tenant_id = ?1 ORDER BY root",
+            [number],
+            |row| {
+                let root = ExecutionId(Uuid::from_bytes(row.get(4)?));
+                Ok((BudgetKey { tenant, root }, budget_at(row)?))
+            },
+        )
+    }
+
+    async fn reservations(&mut self, tenant: TenantId) -> Read<Vec<StoredReservation>> {
+        let number = self.number(tenant)?;
+        self.all(
+            "SELECT id, execution, fence, amount_micros, root FROM reservations
+             WHERE tenant_id = ?1 AND closed = 0 ORDER BY root, id",
+            [number],
+            |row| {
+                let root = ExecutionId(Uuid::from_bytes(row.get(4)?));
+                let reservation = reservation_at(row, BudgetKey { tenant, root })?;
+                Ok(StoredReservation { reservation, closed: false })
+            },
+        )
+    }
+
+    async fn forget_money(&mut self, tenant: TenantId) -> Read<u64> {
+        let db = self.db(tenant)?;
+        let closed = db.execute(
+            "DELETE FROM reservations AS r WHERE r.tenant_id = ?1 AND (r.closed = 1 OR NOT EXISTS
+                (SELECT 1 FROM executions e WHERE e.tenant_id = ?1 AND e.id = r.root))",
+            [db.tenant],
+        )?;
+        let budgets = db.execute(
+            "DELETE FROM budgets AS b WHERE b.tenant_id = ?1 AND NOT EXISTS
+                (SELECT 1 FROM executions e WHERE e.tenant_id = ?1 AND e.id = b.root)",
+            [db.tenant],
+        )?;
+        Ok((closed + budgets) as u64)
+    }
+
+    async fn requests(&mut self, tenant: TenantId) -> Read<Vec<Idempotency>> {
+        let number = self.number(tenant)?;
+        self.all(
+            "SELECT caller, route, key, body, answer, time FROM idempotency_keys
+             WHERE tenant_id = ?1 ORDER BY caller, route, key",
+            [number],
+            |row| {
+                let text = |column| row.get::<_, String>(column).map(Into::into);
+                let key = IdempotencyKey { caller: text(0)?, route: text(1)?, key: text(2)? };
+                let (body, time) = (Hash(row.get(3)?), Timestamp(row.get(5)?));
+                Ok(Idempotency { key, body, answer: row.get(4)?, time })
+            },
+        )
+    }
+
+    async fn forget_requests(&mut self, tenant: TenantId, before: Timestamp) -> Read<u64> {
+        let db = self.db(tenant)?;
+        let sql = "DELETE FROM idempotency_keys WHERE tenant_id = ?1 AND time < ?2";
+        Ok(db.execute(sql, params![db.tenant, before.0])? as u64)
+    }
+
     async fn open_reservations(
         &mut self,
         key: BudgetKey,
@@ -265,6 +320,16 @@ impl Books for SqliteRows<'_> {
             |row| reservation_at(row, key),
         )
     }
+}
+
+fn budget_at(row: &SqlRow<'_>) -> rusqlite::Result<Budget> {
+    let micros = |column| row.get::<_, i64>(column).map(|micros| micros as u64);
+    Ok(Budget {
+        limit_micros: micros(0)?,
+        settled_micros: micros(1)?,
+        reserved_micros: micros(2)?,
+        unconfirmed_micros: micros(3)?,
+    })
 }
 
 fn reservation_at(row: &SqlRow<'_>, budget: BudgetKey) -> rusqlite::Result<Reservation> {

@@ -123,6 +123,23 @@ impl Rows for SqliteRows<'_> {
         Ok(found.into_iter().next())
     }
 
+    async fn rows_after(
+        &mut self,
+        tenant: TenantId,
+        after: Option<&WorkKey>,
+        count: usize,
+    ) -> Read<Vec<Row>> {
+        let tenant = self.number(tenant)?;
+        // No id is all zeros, so all rows come after it.
+        let (execution, task) =
+            after.map_or((Uuid::nil(), ""), |key| (key.execution.0, &*key.task));
+        self.rows_where(
+            "q.tenant_id = ?1 AND (q.execution, q.task) > (?2, ?3)
+             ORDER BY q.execution, q.task LIMIT ?4",
+            params![tenant, uuid_bytes(&execution), task, limit(count)],
+        )
+    }
+
     async fn rows_of(&mut self, tenant: TenantId, execution: ExecutionId) -> Read<Vec<Row>> {
         let tenant = self.number(tenant)?;
         self.rows_where(
@@ -353,11 +370,22 @@ impl Rows for SqliteRows<'_> {
             "SELECT interval_micros, burst, next_at FROM rates
              WHERE tenant_id = ?1 AND scope = ?2",
             params![tenant, scope.text()],
-            |row| {
-                let interval = std::time::Duration::from_micros(row.get::<_, i64>(0)? as u64);
-                Ok((Rate { interval, burst: row.get(1)? }, Timestamp(row.get(2)?)))
-            },
+            rate_at,
         )
+    }
+
+    async fn rates(&mut self, tenant: TenantId) -> Read<Vec<(Scope, Rate, Timestamp)>> {
+        let tenant = self.number(tenant)?;
+        let mut rates = self.all(
+            "SELECT interval_micros, burst, next_at, scope FROM rates WHERE tenant_id = ?1",
+            [tenant],
+            |row| {
+                let (rate, even) = rate_at(row)?;
+                Ok((word(row, 3, Scope::parse)?, rate, even))
+            },
+        )?;
+        rates.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        Ok(rates)
     }
 
     async fn set_rate(
@@ -391,4 +419,10 @@ impl Rows for SqliteRows<'_> {
         self.wake = true;
         Ok(())
     }
+}
+
+/// A rate, and when the next start would be due.
+fn rate_at(row: &SqlRow<'_>) -> rusqlite::Result<(Rate, Timestamp)> {
+    let interval = std::time::Duration::from_micros(row.get::<_, i64>(0)? as u64);
+    Ok((Rate { interval, burst: row.get(1)? }, Timestamp(row.get(2)?)))
 }

@@ -259,7 +259,7 @@ pub fn idle_threads_are_forgotten_in_time(store: &Store) {
     assert_eq!(idle, ["old 44".into(), "old 45".into()]);
 
     let second = std::time::Duration::from_secs(1);
-    let retention = Retention { finished_threads: Some(second) };
+    let retention = Retention { finished_threads: Some(second), ..Retention::default() };
     let retained = block_on(store.retain(&retention, at(1_000_020))).unwrap();
     assert_eq!(retained.threads, 45);
     let mut kept: Vec<_> = get(store.threads(0)).iter().map(|info| info.thread.clone()).collect();
@@ -267,7 +267,7 @@ pub fn idle_threads_are_forgotten_in_time(store: &Store) {
     assert_eq!(kept, ["at work".into(), "old and young".into(), "young".into()]);
     assert_eq!(get(store.entries(execution_id(1), 0, 0)), []);
     assert_eq!(get(store.checkpoints(Lane::root("old 01"), None, 0)), []);
-    let never = Retention { finished_threads: None };
+    let never = Retention { finished_threads: None, idempotency_keys: None };
     assert_eq!(block_on(store.retain(&never, at(i64::MAX / 4))).unwrap().threads, 0);
     assert_eq!(get(store.threads(0)).len(), 3);
 

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 use weaver_store::*;
 
-use crate::Place;
 use crate::support::*;
+use crate::{Place, idempotency};
 
 fn budget() -> BudgetKey {
     BudgetKey { tenant: TenantId::LOCAL, root: execution_id(1) }
@@ -50,4 +50,29 @@ pub fn lost_attempts_are_unconfirmed(place: &Place) {
         unconfirmed_micros: 20,
     };
     assert_eq!(get(queue.budget(budget())), Some(expected));
+}
+
+pub fn money_of_what_is_forgotten_goes_with_it(place: &Place) {
+    let (queue, tenant) = (place.queue(), TenantId::LOCAL);
+    let id = place.submit_with(&place.store, 1, |submission| {
+        submission.idempotency = Some(idempotency("k", "body"));
+    });
+    assert_eq!(budget().root, id);
+    let gone = BudgetKey { tenant, root: execution_id(77) };
+    get(queue.set_budget(budget(), 100));
+    get(queue.set_budget(gone, 100));
+    for (n, key) in [(1, budget()), (2, budget()), (3, gone)] {
+        let reservation = Reservation { budget: key, ..reservation(n, 1, 10) };
+        assert_eq!(get(queue.reserve(reservation)), Reserved::Granted);
+    }
+    get(queue.settle(reservation(1, 1, 10), 5));
+    let forgotten = get(queue.forget_over(tenant, Some(at(2))));
+    assert_eq!(forgotten, Forgotten { keys: 1, money: 3 });
+    assert_eq!(get(queue.forget_over(tenant, Some(at(2)))), Forgotten::default());
+    let kept = get(queue.budget(budget())).unwrap();
+    assert_eq!((kept.settled_micros, kept.reserved_micros), (5, 10));
+    assert_eq!(get(queue.budget(gone)), None);
+    // Its time over, the same key is a new request.
+    let batch = Batch::standalone().with(idempotency("k", "another body"));
+    place.store.append(batch).wait().unwrap();
 }

@@ -1,5 +1,6 @@
 //! Cancel, pause, and the news of them.
 
+use weaver_core::Hash;
 use weaver_store::*;
 
 use crate::support::*;
@@ -131,4 +132,25 @@ pub fn a_forgotten_thread_leaves_the_queue(place: &Place) {
     place.store.append(Batch::standalone().with(Record::ForgetThread("t1".into()))).wait().unwrap();
     assert_eq!(place.state(first), None);
     assert_eq!(place.state(second), Some(WorkState::Ready));
+}
+
+pub fn what_was_looked_at_still_holds_or_nothing_changes(place: &Place) {
+    let id = place.submit(1);
+    let pin = |version: &[u8], fence| {
+        let batch = Batch::standalone().with(Work::Idle { execution: id, fence });
+        place.store.append(batch.with(Record::Pin(id, Hash::of(version)))).wait()
+    };
+    let version = || get(place.store.execution(id)).unwrap().version;
+    pin(b"one", 0).unwrap();
+    let [claim] = &place.claim(1)[..] else { panic!("it is claimed") };
+    for fence in [0, claim.fence] {
+        assert!(matches!(pin(b"two", fence), Err(Error::Conflict(_))), "it is worked on");
+    }
+    assert_eq!(version(), Some(Hash::of(b"one")));
+    place.work(Work::Park { execution: id, park: Park::Wake }).unwrap();
+    assert!(matches!(pin(b"two", 0), Err(Error::Conflict(_))), "it was worked on since");
+    pin(b"two", claim.fence).unwrap();
+    place.work(Work::Done(id)).unwrap();
+    pin(b"three", claim.fence).unwrap();
+    assert_eq!(version(), Some(Hash::of(b"three")));
 }

@@ -88,10 +88,13 @@ conformance! {
     control::a_paused_execution_is_not_claimed,
     control::a_running_execution_hears_of_its_pause,
     control::changes_are_announced,
+    control::what_was_looked_at_still_holds_or_nothing_changes,
     control::a_forgotten_thread_leaves_the_queue,
     schedules::a_slot_is_fired_once,
+    schedules::a_schedule_is_added_once_and_misses_nothing_while_it_is_stopped,
     budgets::no_more_is_reserved_than_the_limit,
     budgets::lost_attempts_are_unconfirmed,
+    budgets::money_of_what_is_forgotten_goes_with_it,
 }
 
 /// A queue is for all tenants of a store, so each test has a schema of its own.

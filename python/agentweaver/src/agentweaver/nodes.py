@@ -363,6 +363,7 @@ def loop(
 
 
 parallel = _platform_only("parallel")
+workflow = _platform_only("workflow")
 webhook = _platform_only("webhook")
 schedule = _platform_only("schedule")
 rag = _platform_only("rag")

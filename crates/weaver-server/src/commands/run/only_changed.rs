@@ -107,8 +107,9 @@ async fn with_code(
             Some(code) => code.clone(),
             None => {
                 let version = store.version(hash).await?;
-                let read = version
-                    .and_then(|version| Workflow::recompile(&version.file, &version.source, graph));
+                let read = version.and_then(|version| {
+                    Workflow::build(&version.file, &version.source, graph).ok()
+                });
                 read.map(|old| Arc::new(plan::code(&old.analysis, &old.plan)))
             }
         };

@@ -83,7 +83,7 @@ async fn check(
     };
     // A version that no longer compiles says nothing of what was open in it.
     let old = version
-        .and_then(|old| Workflow::recompile(&old.file, &old.source, given.chosen.as_deref()));
+        .and_then(|old| Workflow::build(&old.file, &old.source, given.chosen.as_deref()).ok());
     let Some(old) = old else { return Ok(()) };
     let (old, new) = (version_of(&old), version_of(given));
     let misfits = fit::misfits(store, thread, at, old, new).await?;

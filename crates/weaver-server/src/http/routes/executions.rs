@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use weaver_api::Page;
 use weaver_api::execution::{
-    CancelRequest, Execution, ResumeRequest, Status, SubmitRequest, Submitted,
+    CancelRequest, Execution, MigrateRequest, ReconcileRequest, ResumeRequest, RetryRequest,
+    Status, SubmitRequest, Submitted,
 };
 use weaver_core::Value;
 use weaver_runtime::Executions;
@@ -18,7 +19,7 @@ use weaver_store::{ExecutionId, ExecutionQuery};
 use crate::http::body::Body;
 use crate::http::guard::Caller;
 use crate::http::{App, Refusal};
-use crate::wire;
+use crate::{moving, wire};
 
 /// `?status=&limit=&cursor=`.
 #[derive(Debug, Default, Deserialize)]
@@ -67,6 +68,8 @@ pub async fn submit(
     headers: HeaderMap,
     Body(request): Body<SubmitRequest>,
 ) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+    let checked = app.sources.check(&request.workflow).await;
+    checked.map_err(|refusal| refusal.inside("/workflow"))?;
     let mut submission = wire::submission(&request)?;
     submission.once = once(&headers, "POST /executions", &request)?;
     let execution = executions(&app, caller).submit(submission).await?;
@@ -143,10 +146,40 @@ pub async fn retry(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    Body(request): Body<RetryRequest>,
 ) -> Result<Json<Execution>, Refusal> {
     let executions = executions(&app, caller);
     let id = executions.find(&id).await?;
-    executions.retry(id).await?;
+    executions.retry(id, request.budget.map(|budget| budget.0)).await?;
+    shown(&executions, id).await
+}
+
+/// `POST /executions/{id}/migrate`
+pub async fn migrate(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Body(request): Body<MigrateRequest>,
+) -> Result<Json<Execution>, Refusal> {
+    let executions = executions(&app, caller);
+    let id = executions.find(&id).await?;
+    moving::migrate(&app.store.for_tenant(caller.tenant), id, &request.workflow).await?;
+    shown(&executions, id).await
+}
+
+/// `POST /executions/{id}/reconcile`
+pub async fn reconcile(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(request): Body<ReconcileRequest>,
+) -> Result<Json<Execution>, Refusal> {
+    let executions = executions(&app, caller);
+    let id = executions.find(&id).await?;
+    let once = once(&headers, &format!("POST /executions/{id}/reconcile"), &request)?;
+    let verdict = wire::verdict(&request)?;
+    executions.reconcile(id, request.call.as_deref(), &verdict, once).await?;
     shown(&executions, id).await
 }
 

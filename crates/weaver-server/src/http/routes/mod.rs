@@ -3,6 +3,7 @@
 mod events;
 mod executions;
 mod health;
+mod schedules;
 
 use std::sync::Arc;
 
@@ -24,6 +25,16 @@ pub fn router() -> Router<Arc<App>> {
         .route("/executions/{id}/pause", post(executions::pause))
         .route("/executions/{id}/resume", post(executions::resume))
         .route("/executions/{id}/retry", post(executions::retry))
+        .route("/executions/{id}/migrate", post(executions::migrate))
+        .route("/executions/{id}/reconcile", post(executions::reconcile))
+        .route("/schedules", get(schedules::list).post(schedules::create))
+        .route(
+            "/schedules/{name}",
+            get(schedules::get)
+                .put(schedules::replace)
+                .patch(schedules::patch)
+                .delete(schedules::remove),
+        )
         .method_not_allowed_fallback(not_allowed)
 }
 

@@ -1,58 +1,31 @@
 //! [`Executions`]: what can be asked of executions from outside: submit, look,
 //! answer, pause, cancel, try again.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod attention;
+mod moving;
+mod submission;
 
-use weaver_core::{Event, EventKind, Hash, Timestamp, Value};
+use std::sync::Arc;
+
+use weaver_core::{Event, EventKind, Timestamp, Value};
 use weaver_store::{
-    Accepted, Batch, BudgetKey, Cancel, Cancelled, ConcurrencyKey, Decision, Enqueue, Execution,
-    ExecutionChange, ExecutionId, ExecutionQuery, ExecutionStatus, Idempotency, IdempotencyKey,
-    Interrupt, Priority, Record, Store, TenantId, Work, WorkInfo, WorkKey, WorkState,
-    WorkflowVersion,
+    Accepted, Batch, Budget, Cancel, Cancelled, Decision, Enqueue, Execution, ExecutionChange,
+    ExecutionId, ExecutionQuery, ExecutionStatus, Interrupt, Store, TenantId, Work, WorkInfo,
+    WorkKey, WorkState,
 };
 
 use crate::journal::{self, now};
 use crate::order::Order;
 use crate::questions::deadline_of;
-use crate::{codec, thread};
+use crate::{children, codec, purse};
+pub use attention::{OpenCall, Verdict};
+pub use moving::AtRest;
+pub use submission::{INPUT_BYTES_MAX, Once, Submission};
 
 /// Executions of one tenant.
 #[derive(Clone)]
 pub struct Executions {
     store: Store,
-}
-
-/// Something to be executed.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// The source.
-    pub version: WorkflowVersion,
-    /// What to do with it.
-    pub order: Order,
-    /// The thread to work on; absent: a new one. Executions of a thread take turns.
-    pub thread: Option<Arc<str>>,
-    /// The execution that starts this one.
-    pub parent: Option<ExecutionId>,
-    /// What goes first.
-    pub priority: Priority,
-    /// Work that may not be done at the same time.
-    pub key: Option<ConcurrencyKey>,
-    /// Not before this moment.
-    pub run_at: Option<Timestamp>,
-    /// What it may cost with all that it starts, in millionths of a US dollar.
-    pub budget_micros: Option<u64>,
-    /// Makes a repeat harmless.
-    pub once: Option<Once>,
-}
-
-/// A request that takes effect once: the same again gets the first answer.
-#[derive(Clone, Debug)]
-pub struct Once {
-    /// The caller's key, within the route.
-    pub key: IdempotencyKey,
-    /// Hash of the request's body.
-    pub body: Hash,
 }
 
 /// One execution, with its place in the queue.
@@ -83,7 +56,7 @@ pub struct Question {
     pub deadline: Option<Timestamp>,
 }
 
-/// Why a request about an execution is refused.
+/// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
@@ -93,7 +66,15 @@ pub enum Refused {
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),
-    /// It does not fit how the execution stands.
+    /// A part of the request makes no sense.
+    #[error("{message}")]
+    Field {
+        /// Which, as a JSON pointer into the request.
+        pointer: &'static str,
+        /// Why.
+        message: String,
+    },
+    /// It does not fit how the thing stands that it is about.
     #[error("{0}")]
     Conflict(String),
     /// The key was used for another request.
@@ -109,28 +90,9 @@ impl From<weaver_store::Error> for Refused {
         match error {
             // It does not fit how the execution stands by now.
             weaver_store::Error::Conflict(message) => Refused::Conflict(message),
+            weaver_store::Error::Invalid(message) => Refused::Invalid(message),
             weaver_store::Error::KeyReused { .. } => Refused::KeyReused,
             other => Refused::Failed(other.into()),
-        }
-    }
-}
-
-/// The most that one execution may be given as its input.
-pub const INPUT_BYTES_MAX: usize = 8 << 20;
-
-impl Submission {
-    /// A submission that says nothing of its own.
-    pub fn new(version: WorkflowVersion, order: Order) -> Self {
-        Submission {
-            version,
-            order,
-            thread: None,
-            parent: None,
-            priority: Priority::default(),
-            key: None,
-            run_at: None,
-            budget_micros: None,
-            once: None,
         }
     }
 }
@@ -144,63 +106,8 @@ impl Executions {
     /// Accepts something to be executed. When this returns it is on disk, and will
     /// end or wait visibly.
     pub async fn submit(&self, submission: Submission) -> Result<Execution, Refused> {
-        let input = submission.order.encode();
-        if input.len() > INPUT_BYTES_MAX {
-            return Err(Refused::Invalid(format!(
-                "an input has at most {} MiB, this one has {:.1}",
-                INPUT_BYTES_MAX >> 20,
-                input.len() as f64 / f64::from(1 << 20)
-            )));
-        }
-        let id = ExecutionId::generate();
-        let key = match (&submission.thread, submission.key) {
-            (Some(_), Some(_)) => {
-                let message = "executions of a thread take turns: give a thread or a concurrency key, not both";
-                return Err(Refused::Invalid(message.into()));
-            }
-            (Some(thread), None) => {
-                Some(ConcurrencyKey { name: format!("thread:{thread}").into(), limit: 1 })
-            }
-            (None, key) => key,
-        };
-        let execution = Execution {
-            id,
-            parent: submission.parent,
-            thread: submission.thread.unwrap_or_else(thread::new_thread_id),
-            version: Some(submission.version.hash),
-            workflow: Some(submission.version.file.as_str().into()),
-            status: ExecutionStatus::Queued,
-            input,
-            started: now(),
-            ended: None,
-            error: None,
-            totals: Default::default(),
-        };
-        if let Some(limit) = submission.budget_micros {
-            // Before the execution can be claimed; without it the budget is of nothing.
-            let budget = BudgetKey { tenant: self.store.tenant(), root: id };
-            self.store.queue().set_budget(budget, limit).await?;
-        }
-        let idempotency = submission.once.map(|once| Idempotency {
-            key: once.key,
-            body: once.body,
-            answer: id.0.as_bytes().to_vec(),
-            time: execution.started,
-        });
-        let enqueue = Enqueue {
-            priority: submission.priority,
-            workflow: execution.workflow.clone(),
-            key,
-            run_at: submission.run_at,
-            ..Enqueue::execution(id)
-        };
-        let records = vec![Record::Version(submission.version)];
-        let queued = weaver_store::Submission {
-            execution: execution.clone(),
-            enqueue,
-            records,
-            idempotency,
-        };
+        let queued = submission.queued()?;
+        let execution = queued.execution.clone();
         match self.store.submit(queued).await? {
             Accepted::New => Ok(execution),
             Accepted::Repeat(answer) => self.answered(&answer).await,
@@ -273,27 +180,37 @@ impl Executions {
     /// What an execution waits for a person to say, oldest first.
     pub async fn questions(&self, execution: &Execution) -> Result<Vec<Question>, Refused> {
         let mut questions = Vec::new();
-        for row in self.open_rows(execution).await? {
-            let value = codec::decode(&row.value)?;
-            questions.push(Question {
-                deadline: deadline_of(&value, row.time),
-                id: row.id,
-                namespace: row.lane.namespace,
-                value,
-                asked: row.time,
-            });
+        for (row, value) in self.open_waits(execution).await? {
+            if children::child_of(&value).is_none() {
+                questions.push(Question {
+                    deadline: deadline_of(&value, row.time),
+                    id: row.id,
+                    namespace: row.lane.namespace,
+                    value,
+                    asked: row.time,
+                });
+            }
         }
         Ok(questions)
     }
 
-    async fn open_rows(&self, execution: &Execution) -> Result<Vec<Interrupt>, Refused> {
+    /// The executions that an execution has started and waits for.
+    pub async fn waits_for(&self, execution: &Execution) -> Result<Vec<ExecutionId>, Refused> {
+        let waits = self.open_waits(execution).await?;
+        let child = |(_, value): &(Interrupt, Value)| children::child_of(value)?.parse().ok();
+        Ok(waits.iter().filter_map(child).collect())
+    }
+
+    /// What an execution waits for, questions and children, with what was asked.
+    async fn open_waits(&self, execution: &Execution) -> Result<Vec<(Interrupt, Value)>, Refused> {
         let mut open = Vec::new();
         for row in self.store.interrupts(execution.thread.clone(), true).await? {
             // A question whose superstep was left behind waits for nobody.
             let current = self.store.checkpoint(row.lane.clone(), None).await?;
             let is_current = current.is_some_and(|current| current.id == row.checkpoint);
             if is_current && row.execution == execution.id {
-                open.push(row);
+                let value = codec::decode(&row.value)?;
+                open.push((row, value));
             }
         }
         Ok(open)
@@ -326,10 +243,11 @@ impl Executions {
         execution: &Execution,
         name: Option<&str>,
     ) -> Result<Interrupt, Refused> {
-        let open = self.open_rows(execution).await?;
         let Some(name) = name else {
+            let mut open = self.open_waits(execution).await?;
+            open.retain(|(_, value)| children::child_of(value).is_none());
             return match open.len() {
-                1 => Ok(open.into_iter().next().expect("there is one")),
+                1 => Ok(open.remove(0).0),
                 0 => Err(Refused::Conflict(not_waiting(execution))),
                 n => Err(Refused::Invalid(format!(
                     "the execution waits for {n} answers: say which question this one is for"
@@ -392,12 +310,26 @@ impl Executions {
         }
     }
 
+    /// How the budget of an execution's tree stands; nothing without one.
+    pub async fn budget(&self, execution: &Execution) -> Result<Option<Budget>, Refused> {
+        Ok(purse::budget_of(&self.store, execution).await?)
+    }
+
     /// Queues an execution again that failed or was given up: it goes on from its
-    /// last checkpoint.
-    pub async fn retry(&self, id: ExecutionId) -> Result<View, Refused> {
+    /// last checkpoint, with another budget of its tree if one is given.
+    pub async fn retry(
+        &self,
+        id: ExecutionId,
+        budget_micros: Option<u64>,
+    ) -> Result<View, Refused> {
         let view = self.get(id).await?;
+        let set_budget = async || match budget_micros {
+            Some(limit) => purse::set(&self.store, &view.execution, limit).await,
+            None => Ok(()),
+        };
         let is_dead = view.work.as_ref().is_some_and(|work| work.state == WorkState::Dead);
         if is_dead {
+            set_budget().await?;
             self.store.queue().requeue(self.key(id)).await?;
             return self.get(id).await;
         }
@@ -408,6 +340,7 @@ impl Executions {
             );
             return Err(Refused::Conflict(message));
         }
+        set_budget().await?;
         let workflow: Arc<str> = view.file.as_str().into();
         let batch = Batch::standalone()
             .with(ExecutionChange {
@@ -420,24 +353,6 @@ impl Executions {
             .with(Work::Enqueue(Enqueue { workflow: Some(workflow), ..Enqueue::execution(id) }));
         self.store.append(batch).await?;
         self.get(id).await
-    }
-
-    /// Waits until an execution has ended or waits for a person, at most so long.
-    pub async fn settled(&self, id: ExecutionId, at_most: Duration) -> Result<View, Refused> {
-        let mut wakeups = self.store.queue().wakeups();
-        let deadline = tokio::time::Instant::now() + at_most;
-        loop {
-            let view = self.get(id).await?;
-            let asks = view.execution.status == ExecutionStatus::Waiting
-                && view.work.as_ref().is_none_or(|work| work.run_at.is_none());
-            let settled = view.execution.status.is_end() || asks;
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            if settled || left.is_zero() {
-                return Ok(view);
-            }
-            let pause = left.min(Duration::from_millis(500));
-            let _ = tokio::time::timeout(pause, wakeups.changed()).await;
-        }
     }
 
     /// The execution that a text names: its id, or the beginning or end of exactly one.
@@ -480,5 +395,8 @@ fn has_ended(execution: &Execution) -> String {
 }
 
 fn not_waiting(execution: &Execution) -> String {
-    format!("the execution waits for no answer: it is {}", execution.status.as_str())
+    match execution.status {
+        ExecutionStatus::Waiting => "the execution waits for no answer of a person".into(),
+        other => format!("the execution waits for no answer: it is {}", other.as_str()),
+    }
 }
