@@ -88,6 +88,18 @@ pub enum Error {
         /// When it said to come back.
         reset: Option<Duration>,
     },
+    /// The endpoint kept failing and is left alone for a while; nobody was asked.
+    #[error(
+        "{provider} failed {failures} times in a row and is left alone{}.", after(&Some(*.reset))
+    )]
+    CircuitOpen {
+        /// The provider's title.
+        provider: String,
+        /// How often.
+        failures: u32,
+        /// When it is tried again.
+        reset: Duration,
+    },
     /// The messages do not fit the model's window.
     #[error(
         "The messages are too long for the model: {message} Shorten them or take a model with a larger window."
@@ -180,6 +192,7 @@ impl Error {
         match self {
             Error::RateLimited { .. }
             | Error::Overloaded { .. }
+            | Error::CircuitOpen { .. }
             | Error::Network { .. }
             | Error::Cut { .. }
             | Error::Protocol { .. } => true,
@@ -188,10 +201,20 @@ impl Error {
         }
     }
 
+    /// Whether the same messages may find an answer with another model or provider.
+    pub(crate) fn another_model_may_help(&self) -> bool {
+        match self {
+            Error::BadRequest { .. } | Error::Script { .. } | Error::Cancelled => false,
+            Error::Timeout { phase, .. } => *phase != Phase::Total,
+            _ => true,
+        }
+    }
+
     /// How long the provider asked to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::RateLimited { reset, .. } | Error::Overloaded { reset, .. } => *reset,
+            Error::CircuitOpen { reset, .. } => Some(*reset),
             _ => None,
         }
     }
@@ -206,6 +229,7 @@ impl Error {
             Error::Quota { .. } => "model_quota",
             Error::RateLimited { .. } => "model_rate_limited",
             Error::Overloaded { .. } => "model_overloaded",
+            Error::CircuitOpen { .. } => "model_circuit_open",
             Error::ContextTooLong { .. } => "model_context_too_long",
             Error::ContentFiltered { .. } => "model_content_filtered",
             Error::ModelNotFound { .. } => "model_not_found",
@@ -236,7 +260,10 @@ impl Error {
             | Error::Cut { message, .. }
             | Error::Protocol { message, .. }
             | Error::Script { message } => Some(message),
-            Error::MissingKey { .. } | Error::Timeout { .. } | Error::Cancelled => None,
+            Error::MissingKey { .. }
+            | Error::CircuitOpen { .. }
+            | Error::Timeout { .. }
+            | Error::Cancelled => None,
         }
     }
 

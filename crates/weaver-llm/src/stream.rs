@@ -9,6 +9,7 @@ use weaver_core::event::Usage;
 use weaver_core::{Map, Value};
 
 use crate::chat::{ChatMessage, Part, Role, ToolCall};
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::price::Price;
 
@@ -35,6 +36,13 @@ pub enum ChatEvent {
     Refusal {
         /// The piece.
         text: String,
+    },
+    /// Something of the provider's own, whole.
+    Native {
+        /// Whose words.
+        dialect: Dialect,
+        /// The piece.
+        value: Value,
     },
     /// A call begins. Indices start at 0 and are dense within an answer.
     ToolCallStart {
@@ -195,6 +203,9 @@ impl ChatResponse {
                     events.push(ChatEvent::ToolCallDelta { index, arguments });
                     index += 1;
                 }
+                Part::Native { dialect, value } => {
+                    events.push(ChatEvent::Native { dialect: *dialect, value: value.clone() });
+                }
                 Part::Image { .. } | Part::File { .. } | Part::ToolResult { .. } => {}
             }
         }
@@ -240,6 +251,9 @@ impl Assembler {
                 }
                 _ => parts.push(Part::Reasoning { text: text.clone(), opaque: opaque.clone() }),
             },
+            ChatEvent::Native { dialect, value } => {
+                parts.push(Part::Native { dialect: *dialect, value: value.clone() });
+            }
             ChatEvent::ToolCallStart { index, id, name } => {
                 debug_assert_eq!(*index, self.calls.len(), "indices are dense");
                 self.calls.push(parts.len());

@@ -1,4 +1,4 @@
-//! What an error of the dialect means. Servers agree on the status more than on
+//! What a provider's error means, in any dialect. Servers agree on the status more than on
 //! the body, and on the body's `code` more than on its words.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::http::Endpoint;
 use crate::model::ModelRef;
 
 /// The error of a response that is no success.
-pub(super) fn of_status(
+pub(crate) fn of_status(
     endpoint: &Endpoint,
     status: u16,
     reset: Option<Duration>,
@@ -19,6 +19,7 @@ pub(super) fn of_status(
     let text = String::from_utf8_lossy(body);
     let json: Option<Value> = serde_json::from_str(&text).ok();
     let said = json.as_ref().map(Said::of).unwrap_or_default();
+    let reset = reset.or(said.reset);
     let message = match &json {
         Some(_) if !said.message.is_empty() => endpoint.scrub(&said.message),
         _ if text.trim_start().starts_with('<') => {
@@ -32,7 +33,7 @@ pub(super) fn of_status(
 
 /// The error object inside an answer that began well. There is no status then, so
 /// the object's own numbers and words decide.
-pub(super) fn of_object(model: &ModelRef, object: &Value) -> Error {
+pub(crate) fn of_object(model: &ModelRef, object: &Value) -> Error {
     let said = Said::of(object);
     let by_number = said.code.parse::<u16>().ok().filter(|code| (400..600).contains(code));
     let words = format!("{} {}", said.code, said.kind);
@@ -48,7 +49,7 @@ pub(super) fn of_object(model: &ModelRef, object: &Value) -> Error {
         true => object.to_string(),
         false => said.message.clone(),
     };
-    classify(model, status, &said, message, None)
+    classify(model, status, &said, message, said.reset)
 }
 
 /// The members that servers put into an error, whatever the shape around them.
@@ -57,6 +58,8 @@ struct Said {
     message: String,
     code: String,
     kind: String,
+    /// Google says in the body when to come back.
+    reset: Option<Duration>,
 }
 
 impl Said {
@@ -82,7 +85,11 @@ impl Said {
         };
         let status = text(&inner["status"]);
         let kind = format!("{} {status}", text(&inner["type"])).to_lowercase();
-        Said { message, code: text(&inner["code"]).to_lowercase(), kind }
+        let details = inner["details"].as_array().into_iter().flatten();
+        let delay = details.filter_map(|detail| detail["retryDelay"].as_str()).next();
+        let seconds = delay.and_then(|delay| delay.strip_suffix('s')?.parse().ok());
+        let reset = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Said { message, code: text(&inner["code"]).to_lowercase(), kind, reset }
     }
 }
 
@@ -100,7 +107,9 @@ fn classify(
     if code == "insufficient_quota"
         || said.kind.contains("insufficient_quota")
         || status == 402
-        || (status == 429 && (QUOTA_CODES.contains(&code) || any(QUOTA_WORDS)))
+        || (status == 429 && QUOTA_CODES.contains(&code))
+        // A limit that says when it ends is a limit of the rate, whatever its words.
+        || (matches!(status, 400 | 403 | 429) && said.reset.is_none() && any(QUOTA_WORDS))
     {
         return Error::Quota { provider, message };
     }
@@ -136,8 +145,12 @@ fn classify(
 
 /// Zhipu's codes for an account that is empty or in arrears.
 const QUOTA_CODES: &[&str] = &["1113", "1112", "billing_hard_limit_reached"];
-const QUOTA_WORDS: &[&str] =
-    &["insufficient balance", "exceeded your current quota, please check your plan", "余额不足"];
+const QUOTA_WORDS: &[&str] = &[
+    "insufficient balance",
+    "exceeded your current quota, please check your plan",
+    "credit balance is too low",
+    "余额不足",
+];
 const CONTEXT_WORDS: &[&str] = &[
     "maximum context length",
     "context length exceeded",
