@@ -14,7 +14,7 @@ use crate::options::{Breaker, ProviderOptions};
 
 /// How long a key rests that was limited without a word about when that ends.
 const LIMITED_REST: Duration = Duration::from_secs(1);
-/// How long a key rests that was refused, or whose account is empty, when there are others.
+/// How long a key rests that was refused, or whose account is empty.
 const REFUSED_REST: Duration = Duration::from_secs(60);
 /// Longest rest of an endpoint.
 const REST_MAX: Duration = Duration::from_secs(60);
@@ -48,7 +48,16 @@ struct Ring {
 struct Key {
     key: Option<String>,
     in_flight: usize,
-    rests_until: Option<Instant>,
+    /// Until when it rests, by model: limits of the rate are counted so. What the
+    /// key itself suffers from is under no name and holds for all.
+    rests: HashMap<String, Instant>,
+}
+
+impl Key {
+    fn rests_until(&self, model: &str) -> Option<Instant> {
+        let rests = [self.rests.get(model), self.rests.get("")];
+        rests.into_iter().flatten().max().copied()
+    }
 }
 
 /// Leave to make one try. The key's turn is over when it is dropped.
@@ -129,7 +138,7 @@ impl Doors {
                 Some(Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS))))
             });
             let turns = turns.collect();
-            let key = |key| Key { key, in_flight: 0, rests_until: None };
+            let key = |key| Key { key, in_flight: 0, rests: HashMap::new() };
             Arc::new(Ring { keys: Mutex::new(keys.into_iter().map(key).collect()), turns })
         });
         ring.clone()
@@ -141,19 +150,17 @@ impl Ring {
     fn choose(&self, model: &ModelRef) -> Result<usize, Error> {
         let mut keys = lock(&self.keys);
         let now = Instant::now();
-        let rests = |key: &Key| key.rests_until.is_some_and(|until| until > now);
+        let name = &model.model;
+        let rests = |key: &Key| key.rests_until(name).is_some_and(|until| until > now);
         let free = keys.iter().enumerate().filter(|(_, key)| !rests(key));
         if let Some((at, _)) = free.min_by_key(|(_, key)| key.in_flight) {
             keys[at].in_flight += 1;
             return Ok(at);
         }
-        let soonest = keys.iter().filter_map(|key| key.rests_until).min().unwrap_or(now);
+        let soonest = keys.iter().filter_map(|key| key.rests_until(name)).min().unwrap_or(now);
         Err(Error::RateLimited {
             provider: model.title.clone(),
-            message: match keys.len() {
-                1 => "the key is resting after the last answer".into(),
-                n => format!("all {n} keys are resting"),
-            },
+            message: format!("all {} keys are limited or refused", keys.len()),
             reset: Some(soonest - now),
         })
     }
@@ -173,16 +180,19 @@ impl Admission {
         self.learn_of_endpoint(outcome);
         let Err(error) = outcome else { return };
         let mut keys = lock(&self.ring.keys);
-        let has_others = keys.len() > 1;
-        let rest = match error {
-            Error::RateLimited { reset: Some(reset), .. } => *reset,
-            Error::RateLimited { reset: None, .. } if has_others => LIMITED_REST,
-            Error::Auth { .. } | Error::Quota { .. } | Error::Forbidden { .. } if has_others => {
-                REFUSED_REST
+        // A key that is alone does not rest: limits differ by what is asked for, and
+        // the provider knows best whether it still holds.
+        if keys.len() == 1 {
+            return;
+        }
+        let (model, rest) = match error {
+            Error::RateLimited { reset, .. } => (&*self.endpoint.1, reset.unwrap_or(LIMITED_REST)),
+            Error::Auth { .. } | Error::Quota { .. } | Error::Forbidden { .. } => {
+                ("", REFUSED_REST)
             }
             _ => return,
         };
-        keys[self.at].rests_until = Some(Instant::now() + rest);
+        keys[self.at].rests.insert(model.into(), Instant::now() + rest);
     }
 
     /// Whether another key could be tried at once after this error.
@@ -197,7 +207,8 @@ impl Admission {
                 | Error::Forbidden { .. }
         );
         let mut others = keys.iter().enumerate().filter(|(at, _)| *at != self.at);
-        of_the_key && others.any(|(_, key)| key.rests_until.is_none_or(|until| until <= now))
+        let model = &self.endpoint.1;
+        of_the_key && others.any(|(_, key)| key.rests_until(model).is_none_or(|until| until <= now))
     }
 
     fn learn_of_endpoint(&self, outcome: Result<(), &Error>) {
