@@ -361,7 +361,7 @@ mod tests {
                     reasoning: 3,
                     ..Default::default()
                 },
-                raw: Value::Null,
+                ..TokenUsage::default()
             },
             ..Default::default()
         };

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use weaver_core::event::Usage;
 
 use crate::admission::{Admission, Doors};
 use crate::attempt::{Failed, first_answer, first_piece, guarded, timeout, watched};
@@ -20,7 +19,7 @@ use crate::options::Options;
 use crate::price::{self, Price};
 use crate::provider;
 use crate::scripted::Scripted;
-use crate::stream::{ChatResponse, ChatStream};
+use crate::stream::{ChatResponse, ChatStream, TokenUsage};
 use crate::tokens::{self, TokenCount};
 
 /// The one way to a model. Cheap to clone; clones share connections and scripts.
@@ -108,7 +107,7 @@ impl Gateway {
         let ask = |model, tries| self.whole(model, &request, tries);
         let (mut response, model) = first_answer(&models, self.options().retry, &call, ask).await?;
         let price = self.price(model);
-        response.cost_micros = price.map(|price| price.cost_micros(&response.usage.tokens));
+        response.cost_micros = price.map(|price| price.cost_micros(&response.usage));
         Ok(response)
     }
 
@@ -128,7 +127,7 @@ impl Gateway {
         };
         let (mut response, model) = first_answer(&models, self.options().retry, &call, ask).await?;
         let price = self.price(model);
-        response.cost_micros = price.map(|price| price.cost_micros(&response.usage.tokens));
+        response.cost_micros = price.map(|price| price.cost_micros(&response.usage));
         Ok(response)
     }
 
@@ -183,7 +182,7 @@ impl Gateway {
 
     /// What so many tokens of a model cost, in micro-USD, where a price is known.
     /// The scripted model and local ones cost nothing that we know of.
-    pub fn cost_micros(&self, model: &ModelRef, usage: &Usage) -> Option<u64> {
+    pub fn cost_micros(&self, model: &ModelRef, usage: &TokenUsage) -> Option<u64> {
         self.price(model).map(|price| price.cost_micros(usage))
     }
 

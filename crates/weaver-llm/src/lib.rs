@@ -55,8 +55,9 @@ pub use error::{Error, Phase};
 pub use gateway::{Call, Gateway, ProviderStatus};
 pub use model::ModelRef;
 pub use options::{Breaker, Options, ProviderOptions, Retry, Timeouts};
-pub use price::Price;
+pub use price::{BillLine, LongPrompt, Price};
 pub use stream::{
-    AnswerHead, Assembler, ChatEvent, ChatResponse, ChatStream, StopReason, TokenUsage,
+    AnswerHead, Assembler, ChatEvent, ChatResponse, ChatStream, StopReason, TokenDetails,
+    TokenUsage,
 };
 pub use tokens::TokenCount;

@@ -223,7 +223,7 @@ impl Decoder {
             }
         }
         let raw_usage = CoreValue::from(&Value::Object(raw_usage));
-        self.answer.usage(TokenUsage { tokens, raw: raw_usage });
+        self.answer.usage(TokenUsage { tokens, raw: raw_usage, ..TokenUsage::default() });
         self.answer.stop(reason, raw);
         self.done = true;
     }

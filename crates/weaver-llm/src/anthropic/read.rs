@@ -10,7 +10,7 @@ use weaver_core::event::Usage;
 use crate::answer::{Answer, metadata};
 use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
-use crate::stream::{StopReason, TokenUsage};
+use crate::stream::{StopReason, TokenDetails, TokenUsage};
 
 /// Reads one answer.
 pub(crate) struct Decoder {
@@ -215,5 +215,9 @@ fn token_usage(usage: &Value) -> TokenUsage {
         output: count("/output_tokens"),
         reasoning: count("/output_tokens_details/thinking_tokens"),
     };
-    TokenUsage { tokens, raw: CoreValue::from(usage) }
+    let details = TokenDetails {
+        cached_write_long: count("/cache_creation/ephemeral_1h_input_tokens"),
+        ..TokenDetails::default()
+    };
+    TokenUsage { tokens, details, raw: CoreValue::from(usage) }
 }

@@ -8,7 +8,7 @@ use weaver_core::event::Usage;
 use crate::answer::{Answer, metadata};
 use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
-use crate::stream::{StopReason, TokenUsage};
+use crate::stream::{StopReason, TokenDetails, TokenUsage};
 
 /// Reads one answer.
 pub(crate) struct Decoder {
@@ -220,5 +220,16 @@ fn token_usage(usage: &Value) -> TokenUsage {
         output: count("candidatesTokenCount") + thoughts,
         reasoning: thoughts,
     };
-    TokenUsage { tokens, raw: CoreValue::from(usage) }
+    let sound = |key: &str| -> u64 {
+        let details = usage[key].as_array().into_iter().flatten();
+        let sound = details.filter(|detail| detail["modality"] == "AUDIO");
+        sound.filter_map(|detail| detail["tokenCount"].as_u64()).sum()
+    };
+    let details = TokenDetails {
+        audio_input: sound("promptTokensDetails"),
+        audio_cached: sound("cacheTokensDetails"),
+        audio_output: sound("candidatesTokensDetails"),
+        ..TokenDetails::default()
+    };
+    TokenUsage { tokens, details, raw: CoreValue::from(usage) }
 }

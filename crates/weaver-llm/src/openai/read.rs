@@ -9,7 +9,7 @@ use crate::answer::{Answer, metadata};
 use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
 use crate::failure;
-use crate::stream::{StopReason, TokenUsage};
+use crate::stream::{StopReason, TokenDetails, TokenUsage};
 
 /// Reads one answer.
 pub(crate) struct Decoder {
@@ -258,5 +258,10 @@ fn token_usage(usage: &Value) -> TokenUsage {
         output: count("/completion_tokens").unwrap_or(0),
         reasoning: count("/completion_tokens_details/reasoning_tokens").unwrap_or(0),
     };
-    TokenUsage { tokens, raw: CoreValue::from(usage) }
+    let details = TokenDetails {
+        audio_input: count("/prompt_tokens_details/audio_tokens").unwrap_or(0),
+        audio_output: count("/completion_tokens_details/audio_tokens").unwrap_or(0),
+        ..TokenDetails::default()
+    };
+    TokenUsage { tokens, details, raw: CoreValue::from(usage) }
 }

@@ -10,7 +10,7 @@ use crate::answer::{Answer, metadata};
 use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
 use crate::failure;
-use crate::stream::{StopReason, TokenUsage};
+use crate::stream::{StopReason, TokenDetails, TokenUsage};
 
 /// Reads one answer.
 pub(crate) struct Decoder {
@@ -223,5 +223,10 @@ fn token_usage(usage: &Value) -> TokenUsage {
         output: count("/output_tokens"),
         reasoning: count("/output_tokens_details/reasoning_tokens"),
     };
-    TokenUsage { tokens, raw: CoreValue::from(usage) }
+    let details = TokenDetails {
+        audio_input: count("/input_tokens_details/audio_tokens"),
+        audio_output: count("/output_tokens_details/audio_tokens"),
+        ..TokenDetails::default()
+    };
+    TokenUsage { tokens, details, raw: CoreValue::from(usage) }
 }
