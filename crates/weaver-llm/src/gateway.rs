@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use weaver_core::event::Usage;
 
 use crate::admission::{Admission, Doors};
 use crate::attempt::{Failed, first_answer, first_piece, guarded, timeout, watched};
@@ -20,7 +21,7 @@ use crate::price::{self, Price};
 use crate::provider;
 use crate::scripted::Scripted;
 use crate::stream::{ChatResponse, ChatStream, TokenUsage};
-use crate::tokens::{self, TokenCount};
+use crate::tokens::{self, Estimate, TokenCount};
 
 /// The one way to a model. Cheap to clone; clones share connections and scripts.
 #[derive(Clone)]
@@ -169,6 +170,18 @@ impl Gateway {
         };
         let (counted, _) = first_answer(&models, self.options().retry, &call, ask).await?;
         Ok(counted.map_or(estimate, |tokens| TokenCount { tokens, exact: true }))
+    }
+
+    /// What a request will come to, without asking anyone: for a budget to reserve. The
+    /// longest answer counts as said in full.
+    pub fn estimate(&self, request: &ChatRequest) -> Result<Estimate, Error> {
+        let model = self.prepare(request)?;
+        let input = tokens::of_request(request, &model);
+        let output_max = request.max_tokens.map(u64::from);
+        let output = output_max.unwrap_or(0);
+        let usage = TokenUsage::from(Usage { input, output, ..Usage::default() });
+        let cost_micros = self.price(&model).map(|price| price.cost_micros(&usage));
+        Ok(Estimate { input, output_max, cost_micros })
     }
 
     /// The names of a provider's models, as it lists them.

@@ -37,6 +37,7 @@ mod near;
 mod ollama;
 mod openai;
 mod options;
+mod picture;
 pub mod price;
 pub mod provider;
 mod responses;
@@ -60,4 +61,4 @@ pub use stream::{
     AnswerHead, Assembler, ChatEvent, ChatResponse, ChatStream, StopReason, TokenDetails,
     TokenUsage,
 };
-pub use tokens::TokenCount;
+pub use tokens::{Estimate, TokenCount};

@@ -50,6 +50,33 @@ async fn recorded_answers_read_as_expected() {
     assert!(count > 100 && wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+#[test]
+fn estimates_come_near_to_what_was_counted() {
+    let Some(player) = Player::start() else { return };
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for case in player.cases() {
+        let Some(asked) = Asked::of(&case) else { continue };
+        // A prompt that the provider keeps, and a word that it replaces.
+        let elsewhere = asked.id.ends_with("redacted")
+            || case["not_in_client_request"].to_string().contains("cachedContent");
+        let counted = case["expect"]["usage"]["input"].as_u64().unwrap_or(0);
+        let Some(request) = asked.by_request(&case) else { continue };
+        let gateway = Gateway::new(asked.options("http://127.0.0.1:9")).unwrap();
+        let estimate = gateway.estimate(&request).unwrap().input;
+        let plain = request.tools.is_empty() && request.output.is_none();
+        let parts = request.messages.iter().flat_map(|message| &message.parts);
+        let texts = plain && parts.into_iter().all(|part| matches!(part, Part::Text { .. }));
+        if counted >= 60 && texts && !elsewhere {
+            let off = (estimate as f64 / counted as f64 - 1.0).abs();
+            seen += 1;
+            if off > 0.1 {
+                wrong.push(format!("{}: {estimate} for {counted}", asked.id));
+            }
+        }
+    }
+    assert!(seen > 3 && wrong.is_empty(), "of {seen}: {}", wrong.join("\n"));
+}
+
 /// The server of recordings; it ends with the test.
 struct Player {
     process: Child,
@@ -189,7 +216,7 @@ impl Asked {
         })
     }
 
-    async fn play(&self, base: &str, request: ChatRequest) -> Result<ChatResponse, Error> {
+    fn options(&self, base: &str) -> Options {
         let version = match (self.provider, base.contains("/c/")) {
             ("ollama", true) if self.folder.ends_with("v1") => "/v1",
             ("vertex", true) => "/publishers/google",
@@ -206,7 +233,11 @@ impl Asked {
             ..Options::default()
         };
         options.retry.attempts = if self.id.contains("retry") { 3 } else { 1 };
-        let gateway = Gateway::new(options).unwrap();
+        options
+    }
+
+    async fn play(&self, base: &str, request: ChatRequest) -> Result<ChatResponse, Error> {
+        let gateway = Gateway::new(self.options(base)).unwrap();
         match self.stream {
             true => gateway.chat(request, Call::default()).await?.collect(|_| {}).await,
             false => gateway.complete(request, Call::default()).await,
