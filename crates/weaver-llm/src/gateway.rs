@@ -227,7 +227,7 @@ impl Gateway {
 
     fn prepare(&self, request: &ChatRequest) -> Result<ModelRef, Error> {
         let model = self.resolve(&request.model)?.speaking(request.dialect);
-        crate::check::check(request)?;
+        crate::check::check(request, &model)?;
         Ok(model)
     }
 

@@ -42,6 +42,7 @@ pub mod price;
 pub mod provider;
 mod responses;
 mod retry;
+mod schema;
 mod scripted;
 mod stream;
 mod tokens;

@@ -3,6 +3,19 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+/// The kind of a picture by its first bytes; none for kinds that we do not know.
+pub(crate) fn kind(base64: &str) -> Option<&'static str> {
+    let bytes = STANDARD.decode(base64.get(..16)?).ok()?;
+    let is = |start: &[u8]| bytes.starts_with(start);
+    match () {
+        () if is(b"\x89PNG") => Some("image/png"),
+        () if is(b"\xff\xd8\xff") => Some("image/jpeg"),
+        () if is(b"GIF8") => Some("image/gif"),
+        () if is(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") => Some("image/webp"),
+        () => None,
+    }
+}
+
 /// Width and height in pixels of a PNG, GIF, JPEG or WebP in base64; none for others.
 pub(crate) fn size(base64: &str) -> Option<(u32, u32)> {
     // The header is near the beginning; a photograph's may come after its thumbnail.

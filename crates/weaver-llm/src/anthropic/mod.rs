@@ -5,4 +5,4 @@ mod schema;
 mod write;
 
 pub(crate) use read::Decoder;
-pub(crate) use write::{count, write};
+pub(crate) use write::{count, takes_beginnings, write};

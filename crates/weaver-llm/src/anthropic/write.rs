@@ -27,6 +27,11 @@ pub(crate) fn count(request: &ChatRequest, model: &ModelRef) -> Sent {
     Sent { path: "/v1/messages/count_tokens".into(), body }
 }
 
+/// Whether a model goes on from a beginning of its own answer; since 4.6 none does.
+pub(crate) fn takes_beginnings(model: &str) -> bool {
+    version(model.rsplit('/').next().unwrap_or(model)) < (4, 6)
+}
+
 /// What a model takes, by its name.
 struct Claude {
     /// Limit of an answer when the request has none: one must be named.
@@ -37,6 +42,8 @@ struct Claude {
     samples: bool,
     /// Whether it takes a schema for its answer.
     schemas: bool,
+    /// Whether it can be made to call a tool: not where it always thinks first.
+    forced_calls: bool,
 }
 
 #[derive(PartialEq)]
@@ -52,8 +59,13 @@ impl Claude {
     fn of(model: &str) -> Self {
         let bare = model.rsplit('/').next().unwrap_or(model);
         let (major, minor) = version(bare);
-        let old =
-            Claude { max_tokens: 4096, thinking: Thinking::None, samples: true, schemas: false };
+        let old = Claude {
+            max_tokens: 4096,
+            thinking: Thinking::None,
+            samples: true,
+            schemas: false,
+            forced_calls: true,
+        };
         match (major, minor) {
             (3, 7) => Claude { max_tokens: 16_384, thinking: Thinking::Budget, ..old },
             (3, 5) => Claude { max_tokens: 8192, ..old },
@@ -64,18 +76,22 @@ impl Claude {
                 thinking: Thinking::Budget,
                 samples: true,
                 schemas: minor >= 5 || (minor == 1 && bare.contains("opus")),
+                forced_calls: true,
             },
             (4, 6) => Claude {
                 max_tokens: 16_384,
                 thinking: Thinking::Adaptive,
                 samples: true,
                 schemas: true,
+                forced_calls: true,
             },
             _ => Claude {
                 max_tokens: 32_000,
                 thinking: Thinking::Adaptive,
                 samples: false,
                 schemas: true,
+                forced_calls: !(bare.contains("fable")
+                    || (bare.contains("opus") && (major, minor) >= (5, 5))),
             },
         }
     }
@@ -135,7 +151,7 @@ fn body(request: &ChatRequest, claude: &Claude, model: &ModelRef, stream: bool) 
     if !output_config.is_empty() {
         put("output_config", Value::Object(output_config));
     }
-    tools(request, thinks, &mut put);
+    tools(request, claude.forced_calls && !thinks, &mut put);
     if claude.samples && !thinks {
         // One of the two: newer models refuse both together. The scale ends at 1.
         match (request.temperature, request.top_p) {
@@ -301,7 +317,7 @@ fn document(file: &Source, name: Option<&str>) -> Value {
     block
 }
 
-fn tools(request: &ChatRequest, thinks: bool, put: &mut impl FnMut(&str, Value)) {
+fn tools(request: &ChatRequest, may_force: bool, put: &mut impl FnMut(&str, Value)) {
     let own = request.tools.iter().map(|tool| {
         let mut schema = Value::from(&tool.parameters);
         if schema.as_object().is_none_or(Map::is_empty) {
@@ -316,8 +332,8 @@ fn tools(request: &ChatRequest, thinks: bool, put: &mut impl FnMut(&str, Value))
     put("tools", Value::Array(tools));
     let mut choice = match &request.tool_choice {
         ToolChoice::None => json!({"type": "none"}),
-        ToolChoice::Required if !thinks => json!({"type": "any"}),
-        ToolChoice::Tool(name) if !thinks => json!({"type": "tool", "name": name}),
+        ToolChoice::Required if may_force => json!({"type": "any"}),
+        ToolChoice::Tool(name) if may_force => json!({"type": "tool", "name": name}),
         _ => json!({"type": "auto"}),
     };
     let parallel = request.parallel_tool_calls.filter(|_| request.tool_choice != ToolChoice::None);
