@@ -312,6 +312,88 @@ pub const TABLE: &[Known] = &[
         url_variables: &["VERTEX_BASE_URL"],
         ..COMPATIBLE
     },
+    Known {
+        name: "xai",
+        title: "xAI",
+        base_url: Some("https://api.x.ai/v1"),
+        key_variables: &["XAI_API_KEY"],
+        url_variables: &["XAI_BASE_URL"],
+        prefixes: &["grok"],
+        ..COMPATIBLE
+    },
+    Known {
+        name: "moonshot",
+        aliases: &["kimi"],
+        title: "Moonshot AI",
+        base_url: Some("https://api.moonshot.ai/v1"),
+        key_variables: &["MOONSHOT_API_KEY"],
+        url_variables: &["MOONSHOT_BASE_URL"],
+        prefixes: &["kimi-", "moonshot-"],
+        ..COMPATIBLE
+    },
+    Known {
+        name: "together",
+        aliases: &["togetherai"],
+        title: "Together AI",
+        base_url: Some("https://api.together.xyz/v1"),
+        key_variables: &["TOGETHER_API_KEY"],
+        url_variables: &["TOGETHER_BASE_URL"],
+        ..COMPATIBLE
+    },
+    Known {
+        name: "fireworks",
+        aliases: &["fireworks_ai"],
+        title: "Fireworks AI",
+        base_url: Some("https://api.fireworks.ai/inference/v1"),
+        key_variables: &["FIREWORKS_API_KEY"],
+        url_variables: &["FIREWORKS_BASE_URL"],
+        ..COMPATIBLE
+    },
+    Known {
+        name: "cerebras",
+        title: "Cerebras",
+        base_url: Some("https://api.cerebras.ai/v1"),
+        key_variables: &["CEREBRAS_API_KEY"],
+        url_variables: &["CEREBRAS_BASE_URL"],
+        ..COMPATIBLE
+    },
+    Known {
+        name: "siliconflow",
+        title: "SiliconFlow",
+        base_url: Some("https://api.siliconflow.cn/v1"),
+        key_variables: &["SILICONFLOW_API_KEY"],
+        url_variables: &["SILICONFLOW_BASE_URL"],
+        ..COMPATIBLE
+    },
+    Known {
+        name: "jina",
+        title: "Jina AI",
+        base_url: Some("https://api.jina.ai/v1"),
+        key_variables: &["JINA_API_KEY"],
+        url_variables: &["JINA_BASE_URL"],
+        prefixes: &["jina-"],
+        ..COMPATIBLE
+    },
+    Known {
+        name: "voyage",
+        aliases: &["voyageai"],
+        title: "Voyage AI",
+        base_url: Some("https://api.voyageai.com/v1"),
+        key_variables: &["VOYAGE_API_KEY"],
+        url_variables: &["VOYAGE_BASE_URL"],
+        prefixes: &["voyage-", "rerank-"],
+        ..COMPATIBLE
+    },
+    Known {
+        name: "lmstudio",
+        aliases: &["lm-studio"],
+        title: "LM Studio",
+        base_url: Some("http://127.0.0.1:1234/v1"),
+        key_variables: &["LMSTUDIO_API_KEY"],
+        key_optional: true,
+        url_variables: &["LMSTUDIO_BASE_URL"],
+        ..COMPATIBLE
+    },
 ];
 
 /// The row of a provider name or alias.

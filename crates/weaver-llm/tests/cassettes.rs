@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use weaver_llm::{
-    Call, ChatMessage, ChatRequest, ChatResponse, Dialect, Error, Gateway, Options, OutputSchema,
-    Part, ProviderOptions, StopReason, ToolChoice, ToolDefinition,
+    Call, ChatMessage, ChatRequest, ChatResponse, Dialect, EmbedRequest, Error, Gateway, Options,
+    OutputSchema, Part, ProviderOptions, StopReason, ToolChoice, ToolDefinition,
 };
 
 #[tokio::test]
@@ -48,6 +48,55 @@ async fn recorded_answers_read_as_expected() {
         }
     }
     assert!(count > 100 && wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn recorded_embeddings_counts_and_lists_read_as_expected() {
+    let Some(player) = Player::start() else { return };
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for case in player.cases() {
+        let Some(asked) = Asked::of_any(&case) else { continue };
+        let path = case["request"]["path"].as_str().unwrap();
+        let gateway =
+            Gateway::new(asked.options(&format!("{}/c/{}", player.url, asked.id))).unwrap();
+        let call = Call::default();
+        let model = format!("{}/{}", asked.provider, asked.model);
+        let outcome = if path.ends_with("/embeddings") || path.contains("mbedContent") {
+            let request = EmbedRequest { model, inputs: vec!["?".into()], ..Default::default() };
+            gateway.embed(request, call).await.map(|response| {
+                let sizes: Vec<_> = response.vectors.iter().map(Vec::len).collect();
+                let usage = response.usage.tokens.input;
+                json!({"count": sizes.len(), "dimensions": sizes, "usage": {"prompt_tokens": usage, "total_tokens": usage}, "encoding": "float"})
+            })
+        } else if path.ends_with("/count_tokens") {
+            gateway
+                .count_tokens(asked.by_address(), call)
+                .await
+                .map(|count| json!({"tokens": count.tokens}))
+        } else if path.ends_with("/models") {
+            gateway.models(asked.provider, call).await.map(|ids| json!({"ids": ids}))
+        } else {
+            continue;
+        };
+        count += 1;
+        let checked = match (&outcome, &case["expect"]["error"]) {
+            (Err(error), wanted) if wanted.is_object() => check_error(error, wanted),
+            (Err(error), _) => Err(format!("failed: {error}")),
+            (Ok(value), _) => {
+                let mut wanted = case["expect"].clone();
+                if let Some(ids) = wanted.get_mut("ids").and_then(Value::as_array_mut) {
+                    let known: Vec<_> = value["ids"].as_array().unwrap().clone();
+                    ids.retain(|id| !known.contains(id));
+                    wanted = if ids.is_empty() { value.clone() } else { wanted };
+                }
+                same("answer", value.clone(), &wanted)
+            }
+        };
+        if let Err(problem) = checked {
+            wrong.push(format!("{}: {problem}", asked.id));
+        }
+    }
+    assert!(count > 4 && wrong.is_empty(), "of {count}: {}", wrong.join("\n"));
 }
 
 #[test]
@@ -139,9 +188,13 @@ impl Asked {
     fn of(case: &Value) -> Option<Self> {
         let path = case["request"]["path"].as_str()?;
         let is_chat = ["/chat/completions", "/responses", "/messages", "/api/chat"];
-        if !is_chat.iter().any(|end| path.ends_with(end)) && !path.contains("enerateContent") {
-            return None;
-        }
+        let found =
+            is_chat.iter().any(|end| path.ends_with(end)) || path.contains("enerateContent");
+        found.then(|| Asked::of_any(case)).flatten()
+    }
+
+    fn of_any(case: &Value) -> Option<Self> {
+        let path = case["request"]["path"].as_str()?;
         let (provider, folder) = match case["provider"].as_str()? {
             "anthropic" => ("anthropic", "anthropic"),
             "gemini" => ("google", "gemini/v1beta"),

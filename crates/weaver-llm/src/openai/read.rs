@@ -120,8 +120,10 @@ impl Decoder {
             self.answer.text(message["audio"]["transcript"].as_str().unwrap_or_default());
             self.answer.native(Dialect::Chat, &json!({"audio": message["audio"]}));
         }
-        if let Some(notes) = message["annotations"].as_array().filter(|notes| !notes.is_empty()) {
-            self.answer.native(Dialect::Chat, &json!({"annotations": notes}));
+        for key in ["annotations", "images", "executed_tools"] {
+            if let Some(found) = message[key].as_array().filter(|found| !found.is_empty()) {
+                self.answer.native(Dialect::Chat, &json!({key: found}));
+            }
         }
         for call in message["tool_calls"].as_array().into_iter().flatten() {
             self.seal();
