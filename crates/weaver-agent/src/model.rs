@@ -42,8 +42,8 @@ async fn fire_call(
     );
     let call = weaver_llm::Call {
         cancel: CancellationToken::new(),
-        deadline: None,
         earlier_tries: fire.earlier_failures + context.task().attempt.saturating_sub(1),
+        ..weaver_llm::Call::default()
     };
     let stream = gateway.chat(request, call).await.map_err(Failure::from)?;
     let response = stream.collect(|event| show(context, event)).await.map_err(Failure::from)?;

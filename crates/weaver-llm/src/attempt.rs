@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 
 use crate::admission::Admission;
+use crate::budget::Meter;
 use crate::error::{Error, Phase};
 use crate::gateway::Call;
 use crate::model::ModelRef;
@@ -105,17 +106,29 @@ pub(crate) fn guarded(stream: ChatStream, call: Call, model: ModelRef) -> ChatSt
     }))
 }
 
-/// The stream, which keeps its turn until it ends and then tells how it went.
-pub(crate) fn watched(stream: ChatStream, admission: Admission) -> ChatStream {
+/// The stream, which keeps its turn until it ends and then tells how it went, and is
+/// cut when it costs too much.
+pub(crate) fn watched(
+    stream: ChatStream,
+    admission: Admission,
+    meter: Option<Meter>,
+) -> ChatStream {
     admission.answers();
-    ChatStream::new(stream::unfold((stream, admission), |(mut stream, admission)| async move {
-        let item = stream.next().await?;
+    let state = Some((stream, admission, meter));
+    ChatStream::new(stream::unfold(state, |state| async move {
+        let (mut stream, admission, mut meter) = state?;
+        let item = match (stream.next().await?, &mut meter) {
+            (Ok(event), Some(meter)) => meter.count(&event).map(|()| event),
+            (item, _) => item,
+        };
         match &item {
             Ok(ChatEvent::Finish { .. }) => admission.report(Ok(())),
             Ok(_) => {}
             Err(error) => admission.report(Err(error)),
         }
-        Some((item, (stream, admission)))
+        // After an error the stream is dropped, which closes the connection.
+        let goes_on = item.is_ok();
+        Some((item, goes_on.then_some((stream, admission, meter))))
     }))
 }
 

@@ -100,6 +100,17 @@ pub enum Error {
         /// When it is tried again.
         reset: Duration,
     },
+    /// The call costs more than it may. Before it is sent, nothing was spent; a stream is
+    /// cut where it passes the limit.
+    #[error("The call costs more than it may: {} of {} (in US dollars){}", dollars(.cost_micros), dollars(.budget_micros), if *.began { "; its answer was cut." } else { "; it was not sent." })]
+    OverBudget {
+        /// What it costs at least, in micro-USD.
+        cost_micros: u64,
+        /// What it may cost.
+        budget_micros: u64,
+        /// The answer had begun.
+        began: bool,
+    },
     /// The messages do not fit the model's window.
     #[error(
         "The messages are too long for the model: {message} Shorten them or take a model with a larger window."
@@ -230,6 +241,7 @@ impl Error {
             Error::RateLimited { .. } => "model_rate_limited",
             Error::Overloaded { .. } => "model_overloaded",
             Error::CircuitOpen { .. } => "model_circuit_open",
+            Error::OverBudget { .. } => "model_over_budget",
             Error::ContextTooLong { .. } => "model_context_too_long",
             Error::ContentFiltered { .. } => "model_content_filtered",
             Error::ModelNotFound { .. } => "model_not_found",
@@ -262,6 +274,7 @@ impl Error {
             | Error::Script { message } => Some(message),
             Error::MissingKey { .. }
             | Error::CircuitOpen { .. }
+            | Error::OverBudget { .. }
             | Error::Timeout { .. }
             | Error::Cancelled => None,
         }
@@ -285,12 +298,17 @@ impl From<Error> for Failure {
         let kind = match error {
             Error::Timeout { .. } => FailureKind::Timeout,
             Error::Cancelled => FailureKind::Cancelled,
+            Error::OverBudget { .. } => FailureKind::Budget,
             _ => FailureKind::Model,
         };
         let mut failure = Failure::new(kind, error.code(), error.to_string());
         failure.retryable = error.retry_is_safe();
         failure
     }
+}
+
+fn dollars(micros: &u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 fn after(reset: &Option<Duration>) -> String {

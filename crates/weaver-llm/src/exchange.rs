@@ -1,5 +1,7 @@
 //! One question to a provider and its answer, whatever the dialect.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::answer::Answer;
@@ -103,6 +105,8 @@ struct Reader {
     decoder: Box<dyn Decode>,
     /// Frames that are whole and not read yet.
     held: std::vec::IntoIter<Frame>,
+    /// How long the next bytes may take.
+    patience: Duration,
     /// The decoder was told that nothing more comes.
     ended: bool,
     failed: Option<Error>,
@@ -124,6 +128,11 @@ impl Reader {
             frames: Some(Frames::new(http::ANSWER_BYTES_MAX)),
             decoder: dialect.decoder(answer),
             held: Vec::new().into_iter(),
+            // The head of an answer in one piece may come long before the rest.
+            patience: match stream {
+                true => endpoint.timeouts.idle,
+                false => endpoint.timeouts.whole,
+            },
             ended: false,
             failed: None,
             endpoint,
@@ -152,7 +161,7 @@ impl Reader {
     /// Reads more bytes, or what follows from their end.
     async fn read(&mut self) -> Result<(), Error> {
         let title = self.endpoint.model.title.clone();
-        let idle = self.endpoint.timeouts.idle;
+        let idle = self.patience;
         let late = |_| Error::Timeout { provider: title.clone(), phase: Phase::Idle, limit: idle };
         let chunk = tokio::time::timeout(idle, self.response.chunk()).await.map_err(late)?;
         let chunk = chunk

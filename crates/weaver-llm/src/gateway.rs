@@ -10,6 +10,7 @@ use weaver_core::event::Usage;
 
 use crate::admission::{Admission, Doors};
 use crate::attempt::{Failed, first_answer, first_piece, guarded, timeout, watched};
+use crate::budget;
 use crate::chat::ChatRequest;
 use crate::embed::{self, EmbedRequest, EmbedResponse, RerankRequest, RerankResponse};
 use crate::error::{Error, Phase};
@@ -44,6 +45,10 @@ pub struct Call {
     pub cancel: CancellationToken,
     /// When the caller stops waiting.
     pub deadline: Option<Instant>,
+    /// The most it may cost, in micro-USD. A prompt that costs more is not sent; the
+    /// answer is limited to what is left, and a stream that passes it is cut. It holds
+    /// for each try, and only for models with a price.
+    pub budget_micros: Option<u64>,
     /// How often this same call was made before, in other attempts of the node.
     /// Only the scripted model looks at it: `fail` with `times` counts these and the
     /// tries within the call, so that a node that runs again gets further.
@@ -97,7 +102,7 @@ impl Gateway {
     /// nothing to anyone.
     pub async fn chat(&self, request: ChatRequest, call: Call) -> Result<ChatStream, Error> {
         let models = self.candidates(&request)?;
-        let ask = |model, tries| self.open(model, &request, tries);
+        let ask = |model, tries| self.open(model, &request, call.budget_micros, tries);
         let (stream, model) = first_answer(&models, self.options().retry, &call, ask).await?;
         Ok(guarded(stream, call, model.clone()).with_price(self.price(model)))
     }
@@ -105,7 +110,7 @@ impl Gateway {
     /// Asks a model and waits for the whole answer, retrying as long as none is there.
     pub async fn complete(&self, request: ChatRequest, call: Call) -> Result<ChatResponse, Error> {
         let models = self.candidates(&request)?;
-        let ask = |model, tries| self.whole(model, &request, tries);
+        let ask = |model, tries| self.whole(model, &request, call.budget_micros, tries);
         let (mut response, model) = first_answer(&models, self.options().retry, &call, ask).await?;
         let price = self.price(model);
         response.cost_micros = price.map(|price| price.cost_micros(&response.usage));
@@ -252,8 +257,12 @@ impl Gateway {
         &self,
         model: ModelRef,
         request: &ChatRequest,
+        budget_micros: Option<u64>,
         tries: u32,
     ) -> Result<ChatStream, Failed> {
+        let price = self.price(&model);
+        let (request, meter) = budget::affordable(request, &model, price, budget_micros)?;
+        let request = &*request;
         if model.offline {
             return Ok(first_piece(self.script(&model.model)?.chat(request, tries)?).await?);
         }
@@ -262,7 +271,7 @@ impl Gateway {
         let opening =
             async { first_piece(exchange::stream(endpoint, request, tries).await?).await };
         match timeout(limit, Phase::FirstToken, &model, opening).await {
-            Ok(stream) => Ok(watched(stream, admission)),
+            Ok(stream) => Ok(watched(stream, admission, meter)),
             Err(error) => Err(Failed::of(error, &admission)),
         }
     }
@@ -271,8 +280,12 @@ impl Gateway {
         &self,
         model: ModelRef,
         request: &ChatRequest,
+        budget_micros: Option<u64>,
         tries: u32,
     ) -> Result<ChatResponse, Failed> {
+        let price = self.price(&model);
+        let (request, _) = budget::affordable(request, &model, price, budget_micros)?;
+        let request = &*request;
         if model.offline {
             let stream = self.script(&model.model)?.chat(request, tries)?;
             return Ok(stream.collect(|_| {}).await?);

@@ -20,6 +20,7 @@ mod admission;
 mod answer;
 mod anthropic;
 mod attempt;
+mod budget;
 pub mod chat;
 mod check;
 pub mod convert;

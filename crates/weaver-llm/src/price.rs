@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+use weaver_core::event::Usage;
 
 use crate::stream::TokenUsage;
 
@@ -115,6 +116,23 @@ impl Price {
         lines.into_iter().map(line).filter(|line| line.tokens > 0).collect()
     }
 
+    /// How many tokens of an answer can be paid with so much after a prompt of so many.
+    /// None when the prompt alone costs as much or more; then its cost is given.
+    pub(crate) fn affordable_output(&self, input: u64, budget_micros: u64) -> Result<u64, u64> {
+        let prompt = TokenUsage::from(Usage { input, ..Usage::default() });
+        let cost = self.cost_micros(&prompt);
+        if cost >= budget_micros {
+            return Err(cost);
+        }
+        let price = self.of_prompt(input);
+        let output = price.output.max(price.reasoning.unwrap_or(0)).max(1);
+        let left = u128::from(budget_micros - cost) * 1_000_000 / u128::from(output);
+        match u64::try_from(left).unwrap_or(u64::MAX) {
+            0 => Err(cost + output.div_ceil(1_000_000)),
+            left => Ok(left),
+        }
+    }
+
     fn of_prompt(&self, input: u64) -> Price {
         match self.long {
             Some(long) if input > long.above => Price {
@@ -186,8 +204,6 @@ struct Table {
 
 #[cfg(test)]
 mod tests {
-    use weaver_core::event::Usage;
-
     use super::*;
     use crate::stream::TokenDetails;
 

@@ -87,6 +87,10 @@ pub struct Quirks {
     pub output: OutputSupport,
     /// Whether and how it wants reasoning back.
     pub reasoning: ReasoningBack,
+    /// How an effort of reasoning is asked for.
+    pub effort: Effort,
+    /// Whether it can be said which tool to call; if not, the model always decides.
+    pub tool_choice: bool,
     /// Whether `max_completion_tokens` is understood.
     pub max_completion_tokens: bool,
     /// Whether ids of calls must be nine letters and digits.
@@ -106,6 +110,19 @@ pub enum ReasoningBack {
     Details,
 }
 
+/// How a provider is told how long to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// `reasoning_effort: "low"`.
+    Word,
+    /// `reasoning: {"effort": "low"}`.
+    Object,
+    /// `thinking: {"type": "enabled"}` beside the word.
+    Thinking,
+    /// `enable_thinking: true`.
+    Switch,
+}
+
 /// How a provider takes a schema for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputSupport {
@@ -121,6 +138,8 @@ const PLAIN: Quirks = Quirks {
     stream_options: true,
     output: OutputSupport::Schema,
     reasoning: ReasoningBack::No,
+    effort: Effort::Word,
+    tool_choice: true,
     max_completion_tokens: false,
     short_call_ids: false,
 };
@@ -193,6 +212,8 @@ pub const TABLE: &[Known] = &[
             stream_options: false,
             output: OutputSupport::Object,
             reasoning: ReasoningBack::Always("reasoning_content"),
+            effort: Effort::Thinking,
+            tool_choice: false,
             ..PLAIN
         },
         prefixes: &["glm-"],
@@ -208,6 +229,7 @@ pub const TABLE: &[Known] = &[
         quirks: Quirks {
             output: OutputSupport::Object,
             reasoning: ReasoningBack::SinceUser("reasoning_content"),
+            effort: Effort::Thinking,
             ..PLAIN
         },
         prefixes: &["deepseek-chat", "deepseek-reasoner", "deepseek-v"],
@@ -220,7 +242,7 @@ pub const TABLE: &[Known] = &[
         base_url: Some("https://dashscope.aliyuncs.com/compatible-mode/v1"),
         key_variables: &["DASHSCOPE_API_KEY", "QWEN_API_KEY"],
         url_variables: &["DASHSCOPE_BASE_URL", "QWEN_BASE_URL"],
-        quirks: Quirks { output: OutputSupport::Object, ..PLAIN },
+        quirks: Quirks { output: OutputSupport::Object, effort: Effort::Switch, ..PLAIN },
         prefixes: &["qwen-max", "qwen-plus", "qwen-turbo", "qwen-flash", "qwen3-max"],
         ..COMPATIBLE
     },
@@ -249,7 +271,7 @@ pub const TABLE: &[Known] = &[
         base_url: Some("https://openrouter.ai/api/v1"),
         key_variables: &["OPENROUTER_API_KEY"],
         url_variables: &["OPENROUTER_BASE_URL"],
-        quirks: Quirks { reasoning: ReasoningBack::Details, ..PLAIN },
+        quirks: Quirks { reasoning: ReasoningBack::Details, effort: Effort::Object, ..PLAIN },
         ..COMPATIBLE
     },
     Known {

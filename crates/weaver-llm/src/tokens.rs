@@ -53,6 +53,11 @@ pub(crate) fn of_request(request: &ChatRequest, model: &ModelRef) -> u64 {
     tokens.round() as u64
 }
 
+/// The tokens of a piece of an answer.
+pub(crate) fn of_piece(text: &str, model: &ModelRef) -> f64 {
+    of_text(text, &Family::of(model))
+}
+
 /// What a model's tokenizer and provider make of a prompt, against `o200k_base`.
 #[derive(Clone, Copy)]
 struct Family {

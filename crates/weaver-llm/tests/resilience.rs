@@ -232,3 +232,42 @@ async fn a_stream_gives_its_turn_back_at_its_end() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_call_costs_no_more_than_it_may() {
+    let provider = Provider::start(vec![good()]).await;
+    let gateway = Gateway::new(once(provider.options())).unwrap();
+    let with = |budget| Call { budget_micros: Some(budget), ..Call::default() };
+    let error = gateway.complete(ask(), with(5)).await.unwrap_err();
+    assert_eq!((error.code(), provider.requests().len()), ("model_over_budget", 0));
+    assert!(!error.retry_is_safe());
+    // gpt-4o: $10 for a million tokens received, so 1000 micro-USD pay for 100 less the prompt.
+    gateway.complete(ask(), with(1000)).await.unwrap();
+    let limit = provider.last_body()["max_completion_tokens"].as_u64().unwrap();
+    assert!((90..100).contains(&limit), "{limit}");
+    let few = ChatRequest { max_tokens: Some(7), ..ask() };
+    gateway.complete(few, with(1000)).await.unwrap();
+    assert_eq!(provider.last_body()["max_completion_tokens"], 7);
+}
+
+#[tokio::test]
+async fn a_stream_is_cut_where_it_costs_too_much() {
+    let piece = r#""choices":[{"delta":{"content":" word"}}]"#;
+    let endless = Reply::stream(&common::chunks(&[piece; 500])).end(End::Hang);
+    let mut provider = Provider::start(vec![endless]).await;
+    let gateway = Gateway::new(once(provider.options())).unwrap();
+    let call = Call { budget_micros: Some(1000), ..Call::default() };
+    let mut stream = gateway.chat(ask(), call).await.unwrap();
+    let mut words = 0;
+    let error = loop {
+        match stream.next().await.expect("an error comes before the end") {
+            Ok(ChatEvent::Text { .. }) => words += 1,
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::OverBudget { began: true, .. }), "{error}");
+    assert!((85..105).contains(&words), "{words}");
+    assert!(stream.next().await.is_none());
+    provider.left.recv().await.expect("the provider sees the connection close");
+}

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::chat::{ChatMessage, ChatRequest, OutputSchema, Part, Role, Source, ToolChoice};
 use crate::dialect::Sent;
 use crate::model::{ModelRef, Profile};
-use crate::provider::{OutputSupport, ReasoningBack};
+use crate::provider::{Effort, OutputSupport, ReasoningBack};
 
 /// A request for an answer.
 pub(crate) fn write(request: &ChatRequest, model: &ModelRef, stream: bool) -> Sent {
@@ -30,7 +30,11 @@ fn body(request: &ChatRequest, model: &ModelRef, stream: bool) -> Value {
     let tools: Vec<_> = request.tools.iter().map(tool).chain(native).collect();
     if !tools.is_empty() {
         put("tools", Value::Array(tools));
-        put("tool_choice", tool_choice(&request.tool_choice));
+        let choice = match model.quirks.tool_choice {
+            true => tool_choice(&request.tool_choice),
+            false => json!("auto"),
+        };
+        put("tool_choice", choice);
         if let Some(parallel) = request.parallel_tool_calls {
             put("parallel_tool_calls", json!(parallel));
         }
@@ -57,7 +61,18 @@ fn body(request: &ChatRequest, model: &ModelRef, stream: bool) -> Value {
         put("seed", json!(seed));
     }
     if let Some(effort) = &request.reasoning_effort {
-        put("reasoning_effort", json!(effort));
+        let thinks = effort != "none";
+        match model.quirks.effort {
+            Effort::Word => put("reasoning_effort", json!(effort)),
+            Effort::Object => put("reasoning", json!({"effort": effort})),
+            Effort::Switch => put("enable_thinking", json!(thinks)),
+            Effort::Thinking => {
+                put("thinking", json!({"type": if thinks { "enabled" } else { "disabled" }}));
+                if thinks {
+                    put("reasoning_effort", json!(effort));
+                }
+            }
+        }
     }
     if let Some(output) = &request.output {
         match model.quirks.output {
