@@ -45,8 +45,8 @@ async fn fire_call(
     );
     let call = weaver_llm::Call {
         cancel: CancellationToken::new(),
-        deadline: None,
         earlier_tries: fire.earlier_failures + context.task().attempt.saturating_sub(1),
+        ..weaver_llm::Call::default()
     };
     let answered = async {
         let stream = gateway.chat(request, call).await?;

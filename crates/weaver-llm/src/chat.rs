@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use weaver_core::{Map, Value};
 
+use crate::dialect::Dialect;
+
 /// One call of a model. Everything but `model` and `messages` may stay at its default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -41,6 +43,17 @@ pub struct ChatRequest {
     /// Asks for JSON of a shape instead of prose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputSchema>,
+    /// Tools that the provider runs itself, in its own words: `{"type": "web_search_20250305", …}`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub native_tools: Vec<Value>,
+    /// Marks the prompt for the provider's cache, where it wants that said.
+    pub cache_prompt: bool,
+    /// The interface to use, where the provider has several; absent lets the model decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
+    /// Models to ask instead, in order, when this one fails before it has said anything.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
     /// Further members of the request body, in the provider's own words; they win over ours.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub extra: Map,
@@ -124,6 +137,15 @@ pub enum Part {
         /// Whether the call failed.
         #[serde(default)]
         is_error: bool,
+    },
+    /// Something of one dialect's own, kept so that it can be passed back unchanged:
+    /// what a provider's own tool was asked and answered, a picture that was made,
+    /// where a text was found. Other dialects leave it out.
+    Native {
+        /// Whose words.
+        dialect: Dialect,
+        /// The piece.
+        value: Value,
     },
 }
 
@@ -243,6 +265,17 @@ impl ChatMessage {
     /// The calls in it.
     pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
         self.parts.iter().filter_map(Part::as_tool_call)
+    }
+}
+
+impl OutputSchema {
+    /// What a model is told that has no other way to be asked for the shape.
+    pub(crate) fn instructions(&self) -> String {
+        format!(
+            "Answer with one JSON value and nothing else: no prose, no Markdown. It must fit this JSON Schema ({}):\n{}",
+            self.name,
+            self.schema.to_json()
+        )
     }
 }
 

@@ -159,6 +159,14 @@ fn part_of(block: &Value) -> Result<Option<Part>, String> {
         "thinking" | "redacted_thinking" => {
             Part::Reasoning { text: text("thinking").unwrap_or_default(), opaque: block.clone() }
         }
+        "non_standard" => {
+            let dialect = text("dialect").ok_or("a `non_standard` block needs `dialect`")?;
+            let dialect = serde_json::from_value(serde_json::Value::String(dialect));
+            Part::Native {
+                dialect: dialect.map_err(|error| error.to_string())?,
+                value: block.get("value").cloned().unwrap_or_default(),
+            }
+        }
         "refusal" => Part::Refusal { text: text("refusal").unwrap_or_default() },
         "tool_use" | "tool_call" | "function_call" => return Ok(None),
         other => return Err(format!("a content block of type `{other}` cannot be sent")),
@@ -195,7 +203,11 @@ fn source_of_url(url: &str) -> Source {
 }
 
 fn content_of(response: &ChatResponse) -> Value {
-    let sealed = |part: &Part| matches!(part, Part::Reasoning { opaque, .. } if !opaque.is_null());
+    let sealed = |part: &Part| match part {
+        Part::Reasoning { opaque, .. } => !opaque.is_null(),
+        Part::Native { .. } => true,
+        _ => false,
+    };
     if !response.parts.iter().any(sealed) {
         return response.text().into();
     }
@@ -207,6 +219,11 @@ fn content_of(response: &ChatResponse) -> Value {
             ("type", Value::str("reasoning")),
             ("reasoning", Value::str(&**text)),
             ("extras", opaque.clone()),
+        ])),
+        Part::Native { dialect, value } => Some(Value::map([
+            ("type", Value::str("non_standard")),
+            ("dialect", Value::str(dialect.to_string())),
+            ("value", value.clone()),
         ])),
         _ => None,
     });
@@ -325,7 +342,16 @@ mod tests {
         let thought = Part::Reasoning { text: "hm".into(), opaque: seal };
         let response = ChatResponse {
             head: AnswerHead { model: "m".into(), provider: "p".into(), ..Default::default() },
-            parts: vec![thought, Part::text("hi"), call("a", r#"{"x":1}"#), call("b", "{oops")],
+            parts: vec![
+                thought,
+                Part::text("hi"),
+                Part::Native {
+                    dialect: crate::Dialect::Anthropic,
+                    value: Value::map([("type", Value::str("server_tool_use"))]),
+                },
+                call("a", r#"{"x":1}"#),
+                call("b", "{oops"),
+            ],
             stop: StopReason::ToolCalls,
             usage: TokenUsage {
                 tokens: Usage {
@@ -335,7 +361,7 @@ mod tests {
                     reasoning: 3,
                     ..Default::default()
                 },
-                raw: Value::Null,
+                ..TokenUsage::default()
             },
             ..Default::default()
         };

@@ -88,6 +88,29 @@ pub enum Error {
         /// When it said to come back.
         reset: Option<Duration>,
     },
+    /// The endpoint kept failing and is left alone for a while; nobody was asked.
+    #[error(
+        "{provider} failed {failures} times in a row and is left alone{}.", after(&Some(*.reset))
+    )]
+    CircuitOpen {
+        /// The provider's title.
+        provider: String,
+        /// How often.
+        failures: u32,
+        /// When it is tried again.
+        reset: Duration,
+    },
+    /// The call costs more than it may. Before it is sent, nothing was spent; a stream is
+    /// cut where it passes the limit.
+    #[error("The call costs more than it may: {} of {} (in US dollars){}", dollars(.cost_micros), dollars(.budget_micros), if *.began { "; its answer was cut." } else { "; it was not sent." })]
+    OverBudget {
+        /// What it costs at least, in micro-USD.
+        cost_micros: u64,
+        /// What it may cost.
+        budget_micros: u64,
+        /// The answer had begun.
+        began: bool,
+    },
     /// The messages do not fit the model's window.
     #[error(
         "The messages are too long for the model: {message} Shorten them or take a model with a larger window."
@@ -180,6 +203,7 @@ impl Error {
         match self {
             Error::RateLimited { .. }
             | Error::Overloaded { .. }
+            | Error::CircuitOpen { .. }
             | Error::Network { .. }
             | Error::Cut { .. }
             | Error::Protocol { .. } => true,
@@ -188,10 +212,20 @@ impl Error {
         }
     }
 
+    /// Whether the same messages may find an answer with another model or provider.
+    pub(crate) fn another_model_may_help(&self) -> bool {
+        match self {
+            Error::BadRequest { .. } | Error::Script { .. } | Error::Cancelled => false,
+            Error::Timeout { phase, .. } => *phase != Phase::Total,
+            _ => true,
+        }
+    }
+
     /// How long the provider asked to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::RateLimited { reset, .. } | Error::Overloaded { reset, .. } => *reset,
+            Error::CircuitOpen { reset, .. } => Some(*reset),
             _ => None,
         }
     }
@@ -206,6 +240,8 @@ impl Error {
             Error::Quota { .. } => "model_quota",
             Error::RateLimited { .. } => "model_rate_limited",
             Error::Overloaded { .. } => "model_overloaded",
+            Error::CircuitOpen { .. } => "model_circuit_open",
+            Error::OverBudget { .. } => "model_over_budget",
             Error::ContextTooLong { .. } => "model_context_too_long",
             Error::ContentFiltered { .. } => "model_content_filtered",
             Error::ModelNotFound { .. } => "model_not_found",
@@ -236,7 +272,11 @@ impl Error {
             | Error::Cut { message, .. }
             | Error::Protocol { message, .. }
             | Error::Script { message } => Some(message),
-            Error::MissingKey { .. } | Error::Timeout { .. } | Error::Cancelled => None,
+            Error::MissingKey { .. }
+            | Error::CircuitOpen { .. }
+            | Error::OverBudget { .. }
+            | Error::Timeout { .. }
+            | Error::Cancelled => None,
         }
     }
 
@@ -258,12 +298,17 @@ impl From<Error> for Failure {
         let kind = match error {
             Error::Timeout { .. } => FailureKind::Timeout,
             Error::Cancelled => FailureKind::Cancelled,
+            Error::OverBudget { .. } => FailureKind::Budget,
             _ => FailureKind::Model,
         };
         let mut failure = Failure::new(kind, error.code(), error.to_string());
         failure.retryable = error.retry_is_safe();
         failure
     }
+}
+
+fn dollars(micros: &u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 fn after(reset: &Option<Duration>) -> String {

@@ -4,22 +4,25 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::{StreamExt, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use weaver_core::event::Usage;
 
+use crate::admission::{Admission, Doors};
+use crate::attempt::{Failed, first_answer, first_piece, guarded, timeout, watched};
+use crate::budget;
 use crate::chat::ChatRequest;
+use crate::embed::{self, EmbedRequest, EmbedResponse, RerankRequest, RerankResponse};
 use crate::error::{Error, Phase};
+use crate::exchange;
 use crate::http::{Endpoint, address_of};
 use crate::model::{self, ModelRef};
-use crate::openai;
 use crate::options::Options;
 use crate::price::{self, Price};
 use crate::provider;
-use crate::retry::Tries;
 use crate::scripted::Scripted;
-use crate::stream::{ChatEvent, ChatResponse, ChatStream};
+use crate::stream::{ChatResponse, ChatStream, TokenUsage};
+use crate::tokens::{self, Estimate, TokenCount};
 
 /// The one way to a model. Cheap to clone; clones share connections and scripts.
 #[derive(Clone)]
@@ -30,6 +33,7 @@ pub struct Gateway {
 struct Shared {
     options: Options,
     client: reqwest::Client,
+    doors: Arc<Doors>,
     /// Scripts by path, read once.
     scripts: Mutex<HashMap<String, Arc<Scripted>>>,
 }
@@ -41,6 +45,10 @@ pub struct Call {
     pub cancel: CancellationToken,
     /// When the caller stops waiting.
     pub deadline: Option<Instant>,
+    /// The most it may cost, in micro-USD. A prompt that costs more is not sent; the
+    /// answer is limited to what is left, and a stream that passes it is cut. It holds
+    /// for each try, and only for models with a price.
+    pub budget_micros: Option<u64>,
     /// How often this same call was made before, in other attempts of the node.
     /// Only the scripted model looks at it: `fail` with `times` counts these and the
     /// tries within the call, so that a node that runs again gets further.
@@ -63,7 +71,7 @@ impl Gateway {
     /// [`Options::override_model`] is no good, so that a run does not begin with it.
     pub fn new(options: Options) -> Result<Self, Error> {
         let client = crate::http::client(&options)?;
-        let shared = Shared { options, client, scripts: Mutex::default() };
+        let shared = Shared { options, client, doors: Arc::default(), scripts: Mutex::default() };
         let gateway = Gateway { shared: Arc::new(shared) };
         if gateway.shared.options.script.is_some() {
             gateway.resolve(model::SCRIPTED)?;
@@ -89,43 +97,110 @@ impl Gateway {
         Ok(model)
     }
 
-    /// Asks a model; the answer arrives in pieces. Waits (and retries) until the
-    /// first piece is there, so an error here has shown nothing to anyone.
+    /// Asks a model; the answer arrives in pieces. Waits (and retries, and falls back
+    /// to other models) until the first piece is there, so an error here has shown
+    /// nothing to anyone.
     pub async fn chat(&self, request: ChatRequest, call: Call) -> Result<ChatStream, Error> {
-        let model = self.prepare(&request)?;
-        let mut tries = Tries::new(self.shared.options.retry, &call);
-        loop {
-            let opening = self.open(&model, &request, tries.made());
-            match within(&call, &model, opening).await {
-                Ok(stream) => {
-                    let stream = guarded(stream, call, model.clone());
-                    return Ok(stream.with_price(self.price(&model)));
-                }
-                Err(error) => tries.wait_after(error, &model).await?,
-            }
-        }
+        let models = self.candidates(&request)?;
+        let ask = |model, tries| self.open(model, &request, call.budget_micros, tries);
+        let (stream, model) = first_answer(&models, self.options().retry, &call, ask).await?;
+        Ok(guarded(stream, call, model.clone()).with_price(self.price(model)))
     }
 
     /// Asks a model and waits for the whole answer, retrying as long as none is there.
     pub async fn complete(&self, request: ChatRequest, call: Call) -> Result<ChatResponse, Error> {
-        let model = self.prepare(&request)?;
-        let mut tries = Tries::new(self.shared.options.retry, &call);
-        loop {
-            match within(&call, &model, self.whole(&model, &request, tries.made())).await {
-                Ok(mut response) => {
-                    let price = self.price(&model);
-                    response.cost_micros =
-                        price.map(|price| price.cost_micros(&response.usage.tokens));
-                    return Ok(response);
-                }
-                Err(error) => tries.wait_after(error, &model).await?,
-            }
+        let models = self.candidates(&request)?;
+        let ask = |model, tries| self.whole(model, &request, call.budget_micros, tries);
+        let (mut response, model) = first_answer(&models, self.options().retry, &call, ask).await?;
+        let price = self.price(model);
+        response.cost_micros = price.map(|price| price.cost_micros(&response.usage));
+        Ok(response)
+    }
+
+    /// Turns texts into vectors, in their order. Fails before asking anyone when a
+    /// text is empty, which providers refuse or answer with nonsense.
+    pub async fn embed(&self, request: EmbedRequest, call: Call) -> Result<EmbedResponse, Error> {
+        if let Some(at) = request.inputs.iter().position(|text| text.trim().is_empty()) {
+            return Err(Error::bad_request(format!("Text {} to embed is empty.", at + 1)));
         }
+        let models = [self.resolve(&request.model)?];
+        let request = &request;
+        let ask = |model, _| {
+            self.one_value(
+                model,
+                move |endpoint| async move { embed::embed(&endpoint, request).await },
+            )
+        };
+        let (mut response, model) = first_answer(&models, self.options().retry, &call, ask).await?;
+        let price = self.price(model);
+        response.cost_micros = price.map(|price| price.cost_micros(&response.usage));
+        Ok(response)
+    }
+
+    /// Orders documents by how well they answer a query.
+    pub async fn rerank(
+        &self,
+        request: RerankRequest,
+        call: Call,
+    ) -> Result<RerankResponse, Error> {
+        let models = [self.resolve(&request.model)?];
+        let request = &request;
+        let ask = |model, _| {
+            self.one_value(
+                model,
+                move |endpoint| async move { embed::rerank(&endpoint, request).await },
+            )
+        };
+        Ok(first_answer(&models, self.options().retry, &call, ask).await?.0)
+    }
+
+    /// Counts the tokens of a prompt: the provider does where it can, or else we estimate.
+    pub async fn count_tokens(
+        &self,
+        request: ChatRequest,
+        call: Call,
+    ) -> Result<TokenCount, Error> {
+        let model = self.prepare(&request)?;
+        let estimate = TokenCount { tokens: tokens::of_request(&request, &model), exact: false };
+        if model.offline {
+            return Ok(estimate);
+        }
+        let models = [model];
+        let request = &request;
+        let ask = |model, _| {
+            self.one_value(
+                model,
+                move |endpoint| async move { embed::count(&endpoint, request).await },
+            )
+        };
+        let (counted, _) = first_answer(&models, self.options().retry, &call, ask).await?;
+        Ok(counted.map_or(estimate, |tokens| TokenCount { tokens, exact: true }))
+    }
+
+    /// What a request will come to, without asking anyone: for a budget to reserve. The
+    /// longest answer counts as said in full.
+    pub fn estimate(&self, request: &ChatRequest) -> Result<Estimate, Error> {
+        let model = self.prepare(request)?;
+        let input = tokens::of_request(request, &model);
+        let output_max = request.max_tokens.map(u64::from);
+        let output = output_max.unwrap_or(0);
+        let usage = TokenUsage::from(Usage { input, output, ..Usage::default() });
+        let cost_micros = self.price(&model).map(|price| price.cost_micros(&usage));
+        Ok(Estimate { input, output_max, cost_micros })
+    }
+
+    /// The names of a provider's models, as it lists them.
+    pub async fn models(&self, provider: &str, call: Call) -> Result<Vec<String>, Error> {
+        let models = [self.resolve(&format!("{provider}/any"))?];
+        let ask = |model, _| {
+            self.one_value(model, |endpoint| async move { embed::models(&endpoint).await })
+        };
+        Ok(first_answer(&models, self.options().retry, &call, ask).await?.0)
     }
 
     /// What so many tokens of a model cost, in micro-USD, where a price is known.
     /// The scripted model and local ones cost nothing that we know of.
-    pub fn cost_micros(&self, model: &ModelRef, usage: &Usage) -> Option<u64> {
+    pub fn cost_micros(&self, model: &ModelRef, usage: &TokenUsage) -> Option<u64> {
         self.price(model).map(|price| price.cost_micros(usage))
     }
 
@@ -151,54 +226,108 @@ impl Gateway {
         own.copied().or_else(|| price::lookup(&model.provider, &model.model))
     }
 
+    fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
     fn prepare(&self, request: &ChatRequest) -> Result<ModelRef, Error> {
-        let model = self.resolve(&request.model)?;
-        crate::check::check(request)?;
+        let model = self.resolve(&request.model)?.speaking(request.dialect);
+        crate::check::check(request, &model)?;
         Ok(model)
+    }
+
+    /// The model of a request and those to ask instead. One of the latter that cannot
+    /// be asked is passed over.
+    fn candidates(&self, request: &ChatRequest) -> Result<Vec<ModelRef>, Error> {
+        let first = self.prepare(request)?;
+        let configured = self.options().fallbacks.get(&first.to_string());
+        let names = match request.fallbacks.is_empty() {
+            true => configured.map(Vec::as_slice).unwrap_or_default(),
+            false => &request.fallbacks,
+        };
+        let mut models = vec![first];
+        if self.options().override_model.is_none() {
+            let others = names.iter().filter_map(|name| self.resolve(name).ok());
+            models.extend(others.map(|model| model.speaking(request.dialect)));
+        }
+        Ok(models)
     }
 
     async fn open(
         &self,
-        model: &ModelRef,
+        model: ModelRef,
         request: &ChatRequest,
+        budget_micros: Option<u64>,
         tries: u32,
-    ) -> Result<ChatStream, Error> {
-        match model.offline {
-            true => first_piece(self.script(&model.model)?.chat(request, tries)?).await,
-            false => {
-                let endpoint = self.endpoint(model);
-                let limit = self.shared.options.timeouts.first_token;
-                let opening =
-                    async { first_piece(openai::stream(endpoint, request, tries).await?).await };
-                timeout(limit, Phase::FirstToken, model, opening).await
-            }
+    ) -> Result<ChatStream, Failed> {
+        let price = self.price(&model);
+        let (request, meter) = budget::affordable(request, &model, price, budget_micros)?;
+        let request = &*request;
+        if model.offline {
+            return Ok(first_piece(self.script(&model.model)?.chat(request, tries)?).await?);
+        }
+        let (admission, endpoint) = self.admit(&model).await?;
+        let limit = self.options().timeouts.first_token;
+        let opening =
+            async { first_piece(exchange::stream(endpoint, request, tries).await?).await };
+        match timeout(limit, Phase::FirstToken, &model, opening).await {
+            Ok(stream) => Ok(watched(stream, admission, meter)),
+            Err(error) => Err(Failed::of(error, &admission)),
         }
     }
 
     async fn whole(
         &self,
-        model: &ModelRef,
+        model: ModelRef,
         request: &ChatRequest,
+        budget_micros: Option<u64>,
         tries: u32,
-    ) -> Result<ChatResponse, Error> {
-        match model.offline {
-            true => self.script(&model.model)?.chat(request, tries)?.collect(|_| {}).await,
-            false => {
-                let limit = self.shared.options.timeouts.whole;
-                let asking = openai::complete(self.endpoint(model), request, tries);
-                timeout(limit, Phase::FirstToken, model, asking).await
+    ) -> Result<ChatResponse, Failed> {
+        let price = self.price(&model);
+        let (request, _) = budget::affordable(request, &model, price, budget_micros)?;
+        let request = &*request;
+        if model.offline {
+            let stream = self.script(&model.model)?.chat(request, tries)?;
+            return Ok(stream.collect(|_| {}).await?);
+        }
+        self.one_value(model, |endpoint| exchange::complete(endpoint, request, tries)).await
+    }
+
+    /// One try of a question that has one answer.
+    async fn one_value<T, F>(
+        &self,
+        model: ModelRef,
+        ask: impl FnOnce(Endpoint) -> F,
+    ) -> Result<T, Failed>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        if model.offline {
+            let said = "The scripted offline model answers chats only.";
+            return Err(Error::bad_request(said).into());
+        }
+        let (admission, endpoint) = self.admit(&model).await?;
+        let limit = self.options().timeouts.whole;
+        match timeout(limit, Phase::FirstToken, &model, ask(endpoint)).await {
+            Ok(value) => {
+                admission.report(Ok(()));
+                Ok(value)
             }
+            Err(error) => Err(Failed::of(error, &admission)),
         }
     }
 
-    fn endpoint(&self, model: &ModelRef) -> Endpoint {
-        let settings = self.shared.options.providers.get(&model.provider).cloned();
-        Endpoint {
+    async fn admit(&self, model: &ModelRef) -> Result<(Admission, Endpoint), Error> {
+        let settings = self.options().providers.get(&model.provider).cloned().unwrap_or_default();
+        let admission = self.shared.doors.admit(model, &settings, self.options().breaker).await?;
+        let endpoint = Endpoint {
             client: self.shared.client.clone(),
             model: model.clone(),
-            settings: settings.unwrap_or_default(),
-            timeouts: self.shared.options.timeouts,
-        }
+            key: admission.key.clone(),
+            settings,
+            timeouts: self.options().timeouts,
+        };
+        Ok((admission, endpoint))
     }
 
     fn script(&self, path: &str) -> Result<Arc<Scripted>, Error> {
@@ -216,73 +345,4 @@ impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Gateway").field("options", &self.shared.options).finish_non_exhaustive()
     }
-}
-
-/// Reads a stream until it has shown something, so that an error that comes
-/// instead can still be retried; gives the same stream from its beginning.
-async fn first_piece(mut stream: ChatStream) -> Result<ChatStream, Error> {
-    let mut read = Vec::new();
-    while let Some(event) = stream.next().await {
-        let event = event?;
-        let is_head = matches!(event, ChatEvent::Start(_));
-        read.push(Ok(event));
-        if !is_head {
-            break;
-        }
-    }
-    Ok(ChatStream::new(stream::iter(read).chain(stream)))
-}
-
-/// The stream, ended by the caller's cancel or deadline.
-fn guarded(stream: ChatStream, call: Call, model: ModelRef) -> ChatStream {
-    ChatStream::new(stream::unfold(Some(stream), move |state| {
-        let (call, model) = (call.clone(), model.clone());
-        async move {
-            let mut stream = state?;
-            let next = async { Ok(stream.next().await) };
-            match within(&call, &model, next).await {
-                Ok(Some(item)) => {
-                    let goes_on = item.is_ok();
-                    Some((item, goes_on.then_some(stream)))
-                }
-                Ok(None) => None,
-                // The stream is dropped here, which closes the connection.
-                Err(error) => Some((Err(error), None)),
-            }
-        }
-    }))
-}
-
-/// The work, unless the caller cancels or its deadline passes first.
-async fn within<T>(
-    call: &Call,
-    model: &ModelRef,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let deadline = async {
-        match call.deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        biased;
-        () = call.cancel.cancelled() => Err(Error::Cancelled),
-        outcome = work => outcome,
-        () = deadline => Err(Error::Timeout {
-            provider: model.title.clone(),
-            phase: Phase::Total,
-            limit: std::time::Duration::ZERO,
-        }),
-    }
-}
-
-async fn timeout<T>(
-    limit: std::time::Duration,
-    phase: Phase,
-    model: &ModelRef,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let late = |_| Error::Timeout { provider: model.title.clone(), phase, limit };
-    tokio::time::timeout(limit, work).await.map_err(late)?
 }

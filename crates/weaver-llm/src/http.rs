@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
+use crate::dialect::Dialect;
 use crate::error::{Error, Phase};
 use crate::model::ModelRef;
 use crate::options::{Options, ProviderOptions, Timeouts};
@@ -17,6 +18,8 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 32 << 20;
 pub(crate) struct Endpoint {
     pub client: reqwest::Client,
     pub model: ModelRef,
+    /// The key of this try, one of those in `settings`.
+    pub key: Option<String>,
     pub settings: ProviderOptions,
     pub timeouts: Timeouts,
 }
@@ -44,7 +47,7 @@ pub(crate) fn client(options: &Options) -> Result<reqwest::Client, Error> {
 impl Endpoint {
     /// Sends a JSON body; the answer has any status.
     pub async fn post(&self, path: &str, body: &Value) -> Result<reqwest::Response, Error> {
-        let url = format!("{}{path}", self.model.base_url);
+        let url = self.model.url(path);
         let body = serde_json::to_vec(body).expect("a JSON value has a text");
         let request = self
             .client
@@ -52,6 +55,12 @@ impl Endpoint {
             .headers(self.headers()?)
             .header("content-type", "application/json")
             .body(body);
+        request.send().await.map_err(|error| self.network_error(&error))
+    }
+
+    /// Asks without a body; the answer has any status.
+    pub async fn get(&self, path: &str) -> Result<reqwest::Response, Error> {
+        let request = self.client.get(self.model.url(path)).headers(self.headers()?);
         request.send().await.map_err(|error| self.network_error(&error))
     }
 
@@ -81,7 +90,7 @@ impl Endpoint {
     /// readable length.
     pub fn scrub(&self, text: &str) -> String {
         let mut text = text.trim().to_string();
-        if let Some(key) = self.settings.api_key.as_deref().filter(|key| key.len() > 3) {
+        for key in self.settings.keys().filter(|key| key.len() > 3) {
             text = text.replace(key, "***");
         }
         for (_, value) in self.settings.headers.iter().filter(|(_, value)| value.len() > 7) {
@@ -98,11 +107,14 @@ impl Endpoint {
         let refuse = |what: &str| {
             Error::bad_request(format!("{what} of {} cannot go into a header.", self.model.title))
         };
-        if let Some(key) = &self.settings.api_key {
-            let bearer = HeaderValue::from_str(&format!("Bearer {}", key.trim()));
-            let mut bearer = bearer.map_err(|_| refuse("The key"))?;
-            bearer.set_sensitive(true);
-            headers.insert(AUTHORIZATION, bearer);
+        if let Some(key) = &self.key {
+            let (name, value) = self.model.auth.header(key.trim());
+            let mut value = HeaderValue::from_str(&value).map_err(|_| refuse("The key"))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        if self.model.dialect == Dialect::Anthropic {
+            headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
         }
         for (name, value) in &self.settings.headers {
             let key: HeaderName = name.parse().map_err(|_| refuse("The name of a header"))?;

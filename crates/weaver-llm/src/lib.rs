@@ -16,31 +16,51 @@
 //! - Retries happen only inside one call, before anything of the answer was
 //!   shown; whether a node runs again is not decided here.
 
+mod admission;
+mod answer;
+mod anthropic;
+mod attempt;
+mod budget;
 pub mod chat;
 mod check;
 pub mod convert;
+mod dialect;
+pub mod embed;
 mod error;
+mod exchange;
+mod failure;
+mod frames;
 mod gateway;
+mod gemini;
 mod http;
 mod model;
 mod near;
+mod ollama;
 mod openai;
 mod options;
+mod picture;
 pub mod price;
 pub mod provider;
+mod responses;
 mod retry;
+mod schema;
 mod scripted;
 mod stream;
+mod tokens;
 
 pub use chat::{
     ChatMessage, ChatRequest, OutputSchema, Part, Role, Source, ToolCall, ToolChoice,
     ToolDefinition,
 };
+pub use dialect::Dialect;
+pub use embed::{EmbedRequest, EmbedResponse, RerankRequest, RerankResponse};
 pub use error::{Error, Phase};
 pub use gateway::{Call, Gateway, ProviderStatus};
 pub use model::ModelRef;
-pub use options::{Options, ProviderOptions, Retry, Timeouts};
-pub use price::Price;
+pub use options::{Breaker, Options, ProviderOptions, Retry, Timeouts};
+pub use price::{BillLine, LongPrompt, Price};
 pub use stream::{
-    AnswerHead, Assembler, ChatEvent, ChatResponse, ChatStream, StopReason, TokenUsage,
+    AnswerHead, Assembler, ChatEvent, ChatResponse, ChatStream, StopReason, TokenDetails,
+    TokenUsage,
 };
+pub use tokens::{Estimate, TokenCount};

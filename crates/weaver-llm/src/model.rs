@@ -1,8 +1,9 @@
 //! Model names, and what a model can do.
 
+use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::options::Options;
-use crate::provider::{self, Known, Quirks};
+use crate::options::{Options, ProviderOptions};
+use crate::provider::{self, Addressing, Auth, Known, Quirks};
 
 /// A model that a name was resolved to.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,9 +20,66 @@ pub struct ModelRef {
     pub base_url: String,
     /// Answers come from a script, not from a model.
     pub offline: bool,
+    /// How it is spoken to.
+    pub dialect: Dialect,
+    /// Whether it may be spoken to in Responses instead of Chat Completions.
+    pub(crate) offers_responses: bool,
+    pub(crate) auth: Auth,
+    pub(crate) addressing: Addressing,
+    pub(crate) api_version: Option<String>,
     pub(crate) quirks: Quirks,
     /// The variable that would hold the key.
     pub(crate) key_variable: &'static str,
+}
+
+/// Azure's version of the interface when none is configured: the last that is
+/// generally available with dated versions.
+const AZURE_VERSION: &str = "2024-10-21";
+
+impl ModelRef {
+    /// The same model, spoken to in the dialect that a caller asks for, where its
+    /// provider has that one too.
+    pub(crate) fn speaking(mut self, wish: Option<Dialect>) -> Self {
+        if let (true, Some(wish @ (Dialect::Chat | Dialect::Responses))) =
+            (self.offers_responses, wish)
+            && !Profile::of(&self.model).responses_only
+        {
+            self.dialect = wish;
+        }
+        self
+    }
+
+    /// The address of a call, from the dialect's path with its query.
+    pub(crate) fn url(&self, path: &str) -> String {
+        let base = &self.base_url;
+        if self.addressing == Addressing::Plain || base.ends_with("/v1") {
+            return format!("{base}{path}");
+        }
+        let root = base.strip_suffix("/openai").unwrap_or(base);
+        let version = self.api_version.as_deref().unwrap_or(AZURE_VERSION);
+        match (root.contains("/deployments/"), path) {
+            (true, _) => format!("{root}{path}?api-version={version}"),
+            (false, "/models") => format!("{root}/openai{path}?api-version={version}"),
+            (false, _) => {
+                let deployment = encoded(&self.model);
+                format!("{root}/openai/deployments/{deployment}{path}?api-version={version}")
+            }
+        }
+    }
+}
+
+/// A name for a path: slashes stay, what would end the path does not.
+pub(crate) fn encoded(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'~' | b'/' | b'@' => {
+                out.push(byte as char);
+            }
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
 }
 
 impl std::fmt::Display for ModelRef {
@@ -40,6 +98,8 @@ pub(crate) struct Profile {
     /// It reasons before it answers: no sampling settings, no stop texts, and its
     /// limit counts the reasoning.
     pub reasoning: bool,
+    /// It answers in Responses only.
+    pub responses_only: bool,
 }
 
 impl Profile {
@@ -50,8 +110,12 @@ impl Profile {
         let o_series = ["o1", "o3", "o4"]
             .iter()
             .any(|start| bare == *start || bare.starts_with(&format!("{start}-")));
-        let gpt5 = bare.starts_with("gpt-5") && !bare.contains("-chat");
-        Profile { reasoning: o_series || gpt5 }
+        let gpt5 = ["gpt-5", "gpt-6"].iter().any(|start| bare.starts_with(start))
+            && !bare.contains("-chat");
+        let pro = bare.contains("-pro") || bare.contains("-codex");
+        let research = bare.contains("deep-research") || bare.starts_with("computer-use");
+        let responses_only = ((o_series || gpt5) && pro) || research || bare.starts_with("codex-");
+        Profile { reasoning: o_series || gpt5, responses_only }
     }
 }
 
@@ -93,6 +157,11 @@ fn scripted(requested: &str, path: String) -> ModelRef {
         requested: requested.into(),
         base_url: String::new(),
         offline: true,
+        dialect: Dialect::Chat,
+        offers_responses: false,
+        auth: Auth::Bearer,
+        addressing: Addressing::Plain,
+        api_version: None,
         quirks: provider::UNKNOWN,
         key_variable: "",
     }
@@ -120,8 +189,13 @@ fn at_address(requested: &str, address: &str) -> Result<ModelRef, Error> {
         title: host.into(),
         model: model.into(),
         requested: requested.into(),
-        base_url: base.trim_end_matches('/').into(),
+        base_url: Dialect::Chat.base_url(base),
         offline: false,
+        dialect: Dialect::Chat,
+        offers_responses: false,
+        auth: Auth::Bearer,
+        addressing: Addressing::Plain,
+        api_version: None,
         quirks: provider::UNKNOWN,
         key_variable: "",
     })
@@ -158,7 +232,7 @@ fn of_provider(
         .ok_or_else(|| Error::UnknownModel {
             message: format!("The provider `{name}` has no address: set its `base_url`."),
         })?;
-    let has_key = settings.is_some_and(|settings| settings.api_key.is_some());
+    let has_key = settings.is_some_and(|settings| settings.keys().next().is_some());
     let own_address = settings.is_some_and(|settings| settings.base_url.is_some());
     let title = row.map_or(name, |row| row.title);
     let key_variable = row.and_then(|row| row.key_variables.first()).copied().unwrap_or("");
@@ -171,16 +245,52 @@ fn of_provider(
             variable: key_variable.into(),
         });
     }
-    Ok(ModelRef {
+    let dialect = dialect_of(row, settings, &base_url);
+    let usual = row.map_or(Dialect::Chat, |row| row.dialect);
+    let offers_responses = row.is_some_and(|row| row.responses) || dialect == Dialect::Responses;
+    let profile = Profile::of(model);
+    let model_ref = ModelRef {
         provider: key.into(),
         title: title.into(),
         model: model.into(),
         requested: requested.into(),
-        base_url: base_url.trim_end_matches('/').into(),
+        base_url: match row.map_or(Addressing::Plain, |row| row.addressing) {
+            Addressing::Plain => dialect.base_url(&base_url),
+            Addressing::Azure => base_url.trim_end_matches('/').into(),
+        },
         offline: false,
+        dialect,
+        offers_responses,
+        auth: match row {
+            Some(row) if dialect == usual => row.auth,
+            _ => Auth::of(dialect),
+        },
+        addressing: row.map_or(Addressing::Plain, |row| row.addressing),
+        api_version: settings.and_then(|settings| settings.api_version.clone()),
         quirks: row.map_or(provider::UNKNOWN, |row| row.quirks),
         key_variable,
+    };
+    // Reasoning is passed back only in Responses. Many proxies have Chat Completions
+    // alone, so at an address of the user's own that one is taken.
+    let better = profile.responses_only || (profile.reasoning && !own_address);
+    Ok(match better && offers_responses && dialect == Dialect::Chat {
+        true => ModelRef { dialect: Dialect::Responses, ..model_ref },
+        false => model_ref,
     })
+}
+
+/// The dialect of a provider at an address: what is configured, or the usual one,
+/// unless the address ends as that of a compatible interface does.
+fn dialect_of(row: Option<&Known>, settings: Option<&ProviderOptions>, base_url: &str) -> Dialect {
+    if let Some(dialect) = settings.and_then(|settings| settings.dialect) {
+        return dialect;
+    }
+    let base_url = base_url.trim_end_matches('/');
+    match row.map_or(Dialect::Chat, |row| row.dialect) {
+        Dialect::Gemini if base_url.ends_with("/openai") => Dialect::Chat,
+        Dialect::Ollama if base_url.ends_with("/v1") => Dialect::Chat,
+        dialect => dialect,
+    }
 }
 
 fn bare(name: &str, options: &Options) -> Result<ModelRef, Error> {

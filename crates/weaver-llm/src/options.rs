@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::dialect::Dialect;
 use crate::price::Price;
 use crate::provider;
 
@@ -29,6 +30,10 @@ pub struct Options {
     pub timeouts: Timeouts,
     /// Retries within one call.
     pub retry: Retry,
+    /// When an endpoint that keeps failing is left alone.
+    pub breaker: Breaker,
+    /// Models to ask instead, in order, by `provider/model`; those of a request come first.
+    pub fallbacks: BTreeMap<String, Vec<String>>,
     /// Prices that come before the built-in table, by `provider/model`.
     pub prices: BTreeMap<String, Price>,
 }
@@ -40,6 +45,15 @@ pub struct ProviderOptions {
     pub base_url: Option<String>,
     /// The key. Never printed.
     pub api_key: Option<String>,
+    /// Further keys; calls are spread over all of them, and one that is limited or
+    /// refused rests while the others work.
+    pub more_keys: Vec<String>,
+    /// The interface, where the address does not have the provider's usual one.
+    pub dialect: Option<Dialect>,
+    /// The version of the interface in the query, where there is one (Azure).
+    pub api_version: Option<String>,
+    /// Calls at a time with one key; absent is no limit. Further calls wait.
+    pub concurrency: Option<usize>,
     /// Headers to add to each request, such as an organisation.
     pub headers: Vec<(String, String)>,
 }
@@ -54,6 +68,8 @@ impl std::fmt::Debug for Options {
             .field("script", &self.script)
             .field("timeouts", &self.timeouts)
             .field("retry", &self.retry)
+            .field("breaker", &self.breaker)
+            .field("fallbacks", &self.fallbacks)
             .finish_non_exhaustive()
     }
 }
@@ -64,8 +80,19 @@ impl std::fmt::Debug for ProviderOptions {
         f.debug_struct("ProviderOptions")
             .field("base_url", &self.base_url.as_deref().map(crate::http::address_of))
             .field("api_key", &self.api_key.as_ref().map(|_| "***"))
+            .field("more_keys", &self.more_keys.len())
+            .field("dialect", &self.dialect)
+            .field("api_version", &self.api_version)
+            .field("concurrency", &self.concurrency)
             .field("headers", &names)
             .finish()
+    }
+}
+
+impl ProviderOptions {
+    /// All keys, the first one first.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.api_key.iter().chain(&self.more_keys).map(String::as_str)
     }
 }
 
@@ -96,6 +123,22 @@ pub struct Retry {
     pub cap: Duration,
 }
 
+/// When an endpoint (one model at one address) that keeps failing is left alone.
+/// After its rest one call tries it out, and an answer opens it for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Breaker {
+    /// Failed tries in a row, over all calls. Default 10; 0 never gives up.
+    pub failures: u32,
+    /// The first rest. Default 5 s; doubles each time, to a minute at most.
+    pub rest: Duration,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Breaker { failures: 10, rest: Duration::from_secs(5) }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         Timeouts {
@@ -117,7 +160,9 @@ impl Options {
     /// Reads the usual variables through `variable`, for embedded mode: for each
     /// provider of the table its key (`OPENAI_API_KEY`, …) and address
     /// (`OPENAI_BASE_URL`, …; `OLLAMA_HOST` as Ollama itself reads it), and
-    /// `AGENTWEAVER_MODEL` for [`Options::default_model`], `HTTPS_PROXY` and `NO_PROXY`.
+    /// `AGENTWEAVER_MODEL` for [`Options::default_model`], `HTTPS_PROXY` and `NO_PROXY`;
+    /// for Azure `AZURE_OPENAI_API_VERSION`, for Vertex AI `GOOGLE_CLOUD_PROJECT` and
+    /// `GOOGLE_CLOUD_LOCATION`.
     ///
     /// ```
     /// let options = weaver_llm::Options::from_vars(|name| std::env::var(name).ok());
@@ -133,9 +178,19 @@ impl Options {
             });
             let api_key = known.key_variables.iter().find_map(|name| read(name));
             if base_url.is_some() || api_key.is_some() {
-                let settings = ProviderOptions { base_url, api_key, headers: Vec::new() };
+                let settings = ProviderOptions { base_url, api_key, ..Default::default() };
                 options.providers.insert(known.name.into(), settings);
             }
+        }
+        if let Some(azure) = options.providers.get_mut("azure") {
+            azure.api_version =
+                read("AZURE_OPENAI_API_VERSION").or_else(|| read("OPENAI_API_VERSION"));
+        }
+        if let (Some(vertex), Some(project)) =
+            (options.providers.get_mut("vertex"), read("GOOGLE_CLOUD_PROJECT"))
+        {
+            let location = read("GOOGLE_CLOUD_LOCATION").unwrap_or_else(|| "global".into());
+            vertex.base_url.get_or_insert_with(|| provider::vertex_url(&project, &location));
         }
         options.default_model = read("AGENTWEAVER_MODEL");
         let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -176,14 +231,14 @@ mod tests {
     #[test]
     fn ollama_host_is_read_as_ollama_reads_it() {
         for (host, expected) in [
-            ("0.0.0.0", "http://127.0.0.1:11434/v1"),
-            ("box", "http://box:11434/v1"),
-            ("box:1234", "http://box:1234/v1"),
-            (":1234", "http://127.0.0.1:1234/v1"),
-            ("[::1]:1234", "http://[::1]:1234/v1"),
-            ("[::1]", "http://[::1]:11434/v1"),
-            ("http://box", "http://box:80/v1"),
-            ("https://box/ollama/", "https://box:443/ollama/v1"),
+            ("0.0.0.0", "http://127.0.0.1:11434"),
+            ("box", "http://box:11434"),
+            ("box:1234", "http://box:1234"),
+            (":1234", "http://127.0.0.1:1234"),
+            ("[::1]:1234", "http://[::1]:1234"),
+            ("[::1]", "http://[::1]:11434"),
+            ("http://box", "http://box:80"),
+            ("https://box/ollama/", "https://box:443/ollama"),
         ] {
             let options = read(&[("OLLAMA_HOST", host)]);
             assert_eq!(options.providers["ollama"].base_url.as_deref(), Some(expected), "{host}");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::attempt::Failed;
 use crate::error::Error;
 use crate::gateway::Call;
 use crate::model::ModelRef;
@@ -31,13 +32,17 @@ impl<'a> Tries<'a> {
 
     /// Waits for the next try, or gives the error back when there is none: when
     /// trying again is not safe, the tries are used up, the provider wants to be
-    /// left alone for longer than we wait, or the deadline would pass first.
-    pub async fn wait_after(&mut self, error: Error, model: &ModelRef) -> Result<(), Error> {
+    /// left alone for longer than we wait, or the deadline would pass first. With
+    /// another key there is nothing to wait for.
+    pub async fn wait_after(&mut self, failed: Failed, model: &ModelRef) -> Result<(), Error> {
         self.made += 1;
-        if !error.retry_is_safe() || self.made >= self.retry.attempts {
+        let Failed { error, another_key } = failed;
+        let may = another_key || error.retry_is_safe();
+        if !may || self.made >= self.retry.attempts {
             return Err(error);
         }
         let wait = match error.retry_after() {
+            _ if another_key => Duration::ZERO,
             Some(asked) if asked > self.retry.cap => return Err(error),
             Some(asked) => asked,
             None => full_jitter(self.retry, self.made),

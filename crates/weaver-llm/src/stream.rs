@@ -9,6 +9,7 @@ use weaver_core::event::Usage;
 use weaver_core::{Map, Value};
 
 use crate::chat::{ChatMessage, Part, Role, ToolCall};
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::price::Price;
 
@@ -35,6 +36,13 @@ pub enum ChatEvent {
     Refusal {
         /// The piece.
         text: String,
+    },
+    /// Something of the provider's own, whole.
+    Native {
+        /// Whose words.
+        dialect: Dialect,
+        /// The piece.
+        value: Value,
     },
     /// A call begins. Indices start at 0 and are dense within an answer.
     ToolCallStart {
@@ -89,9 +97,38 @@ pub struct AnswerHead {
 pub struct TokenUsage {
     /// In our buckets.
     pub tokens: Usage,
+    /// Parts of them that have prices of their own.
+    #[serde(default, skip_serializing_if = "TokenDetails::is_none")]
+    pub details: TokenDetails,
     /// The provider's own object, untouched: an answer can be priced again later.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub raw: Value,
+}
+
+/// Parts of the buckets that some providers price apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenDetails {
+    /// Of the tokens written to a cache, those that it keeps longer than usual.
+    pub cached_write_long: u64,
+    /// Of the tokens sent, those of sound.
+    pub audio_input: u64,
+    /// Of those, read from a cache.
+    pub audio_cached: u64,
+    /// Of the tokens received, those of sound.
+    pub audio_output: u64,
+}
+
+impl TokenDetails {
+    fn is_none(&self) -> bool {
+        *self == TokenDetails::default()
+    }
+}
+
+impl From<Usage> for TokenUsage {
+    fn from(tokens: Usage) -> Self {
+        TokenUsage { tokens, ..TokenUsage::default() }
+    }
 }
 
 /// Why an answer ended.
@@ -195,6 +232,9 @@ impl ChatResponse {
                     events.push(ChatEvent::ToolCallDelta { index, arguments });
                     index += 1;
                 }
+                Part::Native { dialect, value } => {
+                    events.push(ChatEvent::Native { dialect: *dialect, value: value.clone() });
+                }
                 Part::Image { .. } | Part::File { .. } | Part::ToolResult { .. } => {}
             }
         }
@@ -240,6 +280,9 @@ impl Assembler {
                 }
                 _ => parts.push(Part::Reasoning { text: text.clone(), opaque: opaque.clone() }),
             },
+            ChatEvent::Native { dialect, value } => {
+                parts.push(Part::Native { dialect: *dialect, value: value.clone() });
+            }
             ChatEvent::ToolCallStart { index, id, name } => {
                 debug_assert_eq!(*index, self.calls.len(), "indices are dense");
                 self.calls.push(parts.len());
@@ -315,7 +358,7 @@ impl ChatStream {
         let response = assembler.finish();
         let mut response =
             response.ok_or_else(|| Error::cut(&provider, "the stream ended early"))?;
-        response.cost_micros = self.price.map(|price| price.cost_micros(&response.usage.tokens));
+        response.cost_micros = self.price.map(|price| price.cost_micros(&response.usage));
         Ok(response)
     }
 }
@@ -356,6 +399,7 @@ mod tests {
             usage: TokenUsage {
                 tokens: Usage { input: 3, ..Usage::default() },
                 raw: Value::map([("n", Value::Int(3))]),
+                ..TokenUsage::default()
             },
             cost_micros: None,
         };

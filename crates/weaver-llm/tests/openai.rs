@@ -276,7 +276,7 @@ async fn the_key_is_sent_and_never_told() {
     let provider = Provider::start(vec![echo]).await;
     let gateway = provider.gateway();
     let error = gateway.complete(ask(), Call::default()).await.unwrap_err();
-    assert!(provider.requests()[0].0.contains("authorization: bearer sk-canary-123"));
+    assert!(provider.requests()[0].0.contains("authorization: Bearer sk-canary-123"));
     for told in [error.to_string(), format!("{error:?}"), format!("{gateway:?}")] {
         assert!(!told.contains("canary"), "{told}");
     }

@@ -1,29 +1,24 @@
 //! Answers in the dialect's words, whole or in pieces, to events. Both forms go
 //! through the same code, because servers make the same departures in both.
 
-use std::collections::VecDeque;
-
-use serde_json::Value;
+use serde_json::{Value, json};
+use weaver_core::Value as CoreValue;
 use weaver_core::event::Usage;
-use weaver_core::{Map, Value as CoreValue};
 
+use crate::answer::{Answer, metadata};
+use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
-use crate::model::ModelRef;
-use crate::stream::{AnswerHead, ChatEvent, StopReason, TokenUsage};
+use crate::failure;
+use crate::stream::{StopReason, TokenDetails, TokenUsage};
 
 /// Reads one answer.
-pub(super) struct Decoder {
-    model: ModelRef,
-    tries: u32,
-    /// How many messages the request has; part of the ids that we make up.
-    messages: usize,
-    started: bool,
+pub(crate) struct Decoder {
+    answer: Answer,
     /// The server said that nothing more comes.
     done: bool,
     calls: Vec<OpenCall>,
-    refused: bool,
-    finish: Option<String>,
-    usage: Option<TokenUsage>,
+    /// Pieces of reasoning that are passed back as they came.
+    details: Vec<Value>,
 }
 
 /// A call whose pieces arrive.
@@ -34,175 +29,156 @@ struct OpenCall {
     id: Option<String>,
 }
 
-type Ready = VecDeque<ChatEvent>;
-
 impl Decoder {
-    /// For the answer of a model to a request of so many messages.
-    pub fn new(model: &ModelRef, tries: u32, messages: usize) -> Self {
-        Decoder {
-            model: model.clone(),
-            tries,
-            messages,
-            started: false,
-            done: false,
-            calls: Vec::new(),
-            refused: false,
-            finish: None,
-            usage: None,
-        }
+    pub fn new(answer: Answer) -> Self {
+        Decoder { answer, done: false, calls: Vec::new(), details: Vec::new() }
     }
+}
 
-    /// Whether the server said that nothing more comes.
-    pub fn is_done(&self) -> bool {
-        self.done
-    }
-
-    /// Takes an answer in one piece.
-    pub fn whole(&mut self, bytes: &[u8]) -> Result<Ready, Error> {
-        let text = String::from_utf8_lossy(bytes);
-        if text.trim().is_empty() {
-            return Err(self.unreadable("it is empty"));
-        }
-        let mut ready = Ready::new();
-        self.push(&text, &mut ready)?;
-        self.end(&mut ready)?;
-        Ok(ready)
-    }
-
-    /// Takes the data of one event, or a whole answer.
-    pub fn push(&mut self, data: &str, ready: &mut Ready) -> Result<(), Error> {
-        match data.trim() {
-            "" => return Ok(()),
-            "[DONE]" => {
-                self.done = true;
-                return Ok(());
-            }
-            _ => {}
-        }
-        let chunk: Value = serde_json::from_str(data).map_err(|error| {
-            let shown: String = data.chars().take(80).collect();
-            self.unreadable(&format!("it is not JSON ({error}): {shown}"))
-        })?;
-        if chunk.get("error").is_some_and(|error| !error.is_null()) {
-            return Err(super::error::of_object(&self.model, &chunk));
-        }
+impl Decode for Decoder {
+    fn value(&mut self, chunk: &Value) -> Result<(), Error> {
         let choices = chunk["choices"].as_array();
         if choices.is_none() && chunk["usage"].is_null() {
             // An event of a kind that we do not know, or a body that is something else.
-            return match self.started || chunk.get("object").is_some() {
+            return match self.answer.is_started() || chunk.get("object").is_some() {
                 true => Ok(()),
-                false => Err(self.unreadable("it has no `choices`")),
+                false => Err(self.answer.unreadable("it has no `choices`")),
             };
         }
-        self.start(&chunk, ready);
-        let first = choices.and_then(|choices| {
-            choices.iter().find(|choice| choice["index"].as_u64().unwrap_or(0) == 0)
-        });
-        if let Some(choice) = first {
-            let said = if choice["delta"].is_object() { "delta" } else { "message" };
-            self.message(&choice[said], ready);
-            if let Some(error) = choice.get("error").filter(|error| !error.is_null()) {
-                return Err(super::error::of_object(&self.model, error));
-            }
-            self.finish_reason(choice)?;
+        let kept = ["system_fingerprint", "service_tier", "provider"];
+        // Azure's first chunk tells about its filters and leaves all else empty.
+        if choices.is_none_or(|choices| !choices.is_empty()) || chunk["usage"].is_object() {
+            let (id, model) = (chunk["id"].as_str(), chunk["model"].as_str());
+            self.answer.start(id, model, metadata(chunk, &kept));
         }
         for usage in [&chunk["usage"], &chunk["x_groq"]["usage"]] {
             if usage.is_object() {
-                self.usage = Some(token_usage(usage));
+                self.answer.usage(token_usage(usage));
             }
         }
-        Ok(())
+        let first = choices.and_then(|choices| {
+            choices.iter().find(|choice| choice["index"].as_u64().unwrap_or(0) == 0)
+        });
+        match first {
+            Some(choice) => self.choice(choice),
+            None => Ok(()),
+        }
     }
 
-    /// At the end of the bytes: the last events, or why the answer is not whole.
-    pub fn end(&mut self, ready: &mut Ready) -> Result<(), Error> {
-        if !self.started {
-            return Err(self.unreadable("it is empty"));
-        }
-        if self.finish.is_none() && !self.done {
-            return Err(Error::cut(&self.model.title, "the connection closed before the end"));
-        }
-        ready.push_back(ChatEvent::Usage(self.usage.take().unwrap_or_default()));
-        let raw = self.finish.take();
-        ready.push_back(ChatEvent::Finish { reason: self.stop(raw.as_deref()), raw });
-        Ok(())
+    fn done(&mut self) {
+        self.done = true;
     }
 
-    fn start(&mut self, chunk: &Value, ready: &mut Ready) {
-        if std::mem::replace(&mut self.started, true) {
-            return;
-        }
-        let text =
-            |key: &str| chunk[key].as_str().filter(|text| !text.is_empty()).map(str::to_string);
-        let mut metadata = Map::new();
-        for key in ["system_fingerprint", "service_tier", "provider"] {
-            if let Some(value) = text(key) {
-                metadata.insert(key.into(), value.into());
-            }
-        }
-        ready.push_back(ChatEvent::Start(AnswerHead {
-            id: text("id"),
-            model: text("model").unwrap_or_else(|| self.model.model.clone()),
-            provider: self.model.provider.clone(),
-            offline: false,
-            attempts: self.tries + 1,
-            metadata,
-        }));
+    fn is_done(&self) -> bool {
+        self.done
     }
 
-    fn message(&mut self, message: &Value, ready: &mut Ready) {
+    fn end(&mut self) -> Result<(), Error> {
+        self.seal();
+        if self.done && self.answer.is_started() && !self.answer.is_stopped() {
+            self.answer.stop(StopReason::End, "");
+        }
+        self.answer.end()
+    }
+
+    fn answer(&mut self) -> &mut Answer {
+        &mut self.answer
+    }
+}
+
+impl Decoder {
+    fn choice(&mut self, choice: &Value) -> Result<(), Error> {
+        let said = if choice["delta"].is_object() { "delta" } else { "message" };
+        self.message(&choice[said]);
+        if let Some(error) = choice.get("error").filter(|error| !error.is_null()) {
+            return Err(failure::of_object(&self.answer.model, error));
+        }
+        self.finish_reason(choice)
+    }
+
+    fn message(&mut self, message: &Value) {
         for key in ["reasoning_content", "reasoning"] {
             if let Some(text) = message[key].as_str().filter(|text| !text.is_empty()) {
-                ready.push_back(reasoning(text));
+                self.answer.reasoning(text, CoreValue::Null);
                 break; // some servers send both, the same text twice
             }
         }
+        for detail in message["reasoning_details"].as_array().into_iter().flatten() {
+            join_detail(&mut self.details, detail);
+        }
         match &message["content"] {
             Value::String(text) if !text.is_empty() => {
-                ready.push_back(ChatEvent::Text { text: text.clone() });
+                self.seal();
+                self.answer.text(text);
             }
-            Value::Array(blocks) => blocks.iter().for_each(|block| content_block(block, ready)),
+            Value::Array(blocks) => blocks.iter().for_each(|block| self.content_block(block)),
             _ => {}
         }
-        if let Some(text) = message["refusal"].as_str().filter(|text| !text.is_empty()) {
-            self.refused = true;
-            ready.push_back(ChatEvent::Refusal { text: text.into() });
+        self.answer.refusal(message["refusal"].as_str().unwrap_or_default());
+        // The spoken form of an answer: its words are the text, its sound is kept.
+        if message["audio"].is_object() {
+            self.answer.text(message["audio"]["transcript"].as_str().unwrap_or_default());
+            self.answer.native(Dialect::Chat, &json!({"audio": message["audio"]}));
+        }
+        for key in ["annotations", "images", "executed_tools"] {
+            if let Some(found) = message[key].as_array().filter(|found| !found.is_empty()) {
+                self.answer.native(Dialect::Chat, &json!({key: found}));
+            }
         }
         for call in message["tool_calls"].as_array().into_iter().flatten() {
-            self.tool_call(call, ready);
+            self.seal();
+            self.tool_call(call);
         }
         if message["function_call"].is_object() {
-            let call = serde_json::json!({"index": 0, "function": message["function_call"]});
-            self.tool_call(&call, ready);
+            self.tool_call(&json!({"index": 0, "function": message["function_call"]}));
         }
     }
 
-    fn tool_call(&mut self, call: &Value, ready: &mut Ready) {
+    /// A block of content that is a list: text, or thinking that is a list again.
+    fn content_block(&mut self, block: &Value) {
+        match block["type"].as_str() {
+            Some("thinking") => {
+                let inner = block["thinking"].as_array().into_iter().flatten();
+                let texts = inner.filter_map(|inner| inner["text"].as_str());
+                for text in texts.chain(block["thinking"].as_str()) {
+                    self.answer.reasoning(text, CoreValue::Null);
+                }
+            }
+            Some("refusal") => self.answer.refusal(block["refusal"].as_str().unwrap_or_default()),
+            Some("text" | "output_text") | None => {
+                let text = block["text"].as_str().or(block.as_str());
+                self.answer.text(text.unwrap_or_default());
+            }
+            Some(_) => self.answer.native(Dialect::Chat, block),
+        }
+    }
+
+    /// Closes the reasoning with what must go back to the server.
+    fn seal(&mut self) {
+        let details = std::mem::take(&mut self.details);
+        if !details.is_empty() {
+            let opaque = json!({"reasoning_details": details});
+            self.answer.reasoning("", CoreValue::from(&opaque));
+        }
+    }
+
+    fn tool_call(&mut self, call: &Value) {
         let (index, function) = (call["index"].as_u64(), &call["function"]);
         let id = call["id"].as_str().filter(|id| !id.is_empty()).map(str::to_string);
         let name = function["name"].as_str().filter(|name| !name.is_empty());
         let at = match self.find(index, id.as_deref(), name) {
             Some(at) => at,
             None => {
-                let at = self.calls.len();
-                let made_up = || format!("call_{}_{at}", self.messages);
-                ready.push_back(ChatEvent::ToolCallStart {
-                    index: at,
-                    id: id.clone().unwrap_or_else(made_up),
-                    name: name.unwrap_or_default().into(),
-                });
+                let at = self.answer.call(id.as_deref(), name.unwrap_or_default());
                 self.calls.push(OpenCall { index, id });
                 at
             }
         };
-        let arguments = match &function["arguments"] {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
+        match &function["arguments"] {
+            Value::String(text) => self.answer.arguments(at, text),
+            Value::Null => {}
             // Some servers send the object itself.
-            other => other.to_string(),
-        };
-        if !arguments.is_empty() {
-            ready.push_back(ChatEvent::ToolCallDelta { index: at, arguments });
+            other => self.answer.arguments(at, &other.to_string()),
         }
     }
 
@@ -222,63 +198,50 @@ impl Decoder {
     }
 
     fn finish_reason(&mut self, choice: &Value) -> Result<(), Error> {
-        let Some(reason) = choice["finish_reason"].as_str() else { return Ok(()) };
-        // Words that say the server failed, not that the answer is over.
-        if matches!(reason, "error" | "network_error" | "insufficient_system_resource") {
-            return Err(Error::Overloaded {
-                provider: self.model.title.clone(),
-                message: format!("the answer ended with `{reason}`"),
-                status: 200,
-                reset: None,
-            });
-        }
-        if !reason.is_empty() {
-            self.finish = Some(reason.into());
-        }
-        Ok(())
-    }
-
-    fn stop(&self, raw: Option<&str>) -> StopReason {
-        match raw {
-            _ if self.refused => StopReason::Refusal,
-            // Some servers say `stop` after calls.
-            Some("stop" | "eos" | "end_turn") | None if !self.calls.is_empty() => {
-                StopReason::ToolCalls
+        let Some(raw) = choice["finish_reason"].as_str() else { return Ok(()) };
+        let reason = match raw {
+            "" => return Ok(()),
+            // Words that say the server failed, not that the answer is over.
+            "error" | "network_error" | "insufficient_system_resource" => {
+                return Err(Error::Overloaded {
+                    provider: self.answer.model.title.clone(),
+                    message: format!("the answer ended with `{raw}`"),
+                    status: 200,
+                    reset: None,
+                });
             }
-            Some("stop" | "eos" | "end_turn") | None => StopReason::End,
-            Some("tool_calls" | "function_call") => StopReason::ToolCalls,
-            Some("length" | "max_tokens" | "model_length" | "model_context_window_exceeded") => {
+            "stop" | "eos" | "end_turn" => StopReason::End,
+            "tool_calls" | "function_call" => StopReason::ToolCalls,
+            "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => {
                 StopReason::MaxTokens
             }
-            Some("stop_sequence") => StopReason::StopText,
-            Some("content_filter" | "sensitive") => StopReason::ContentFilter,
-            Some("refusal") => StopReason::Refusal,
-            Some(_) => StopReason::Other,
-        }
-    }
-
-    fn unreadable(&self, message: &str) -> Error {
-        Error::protocol(&self.model.title, message)
+            "stop_sequence" => StopReason::StopText,
+            "content_filter" | "sensitive" => StopReason::ContentFilter,
+            "refusal" => StopReason::Refusal,
+            _ => StopReason::Other,
+        };
+        self.answer.stop(reason, raw);
+        Ok(())
     }
 }
 
-fn reasoning(text: &str) -> ChatEvent {
-    ChatEvent::Reasoning { text: text.into(), opaque: CoreValue::Null }
-}
-
-/// A block of content that is a list: text, or thinking that is a list again.
-fn content_block(block: &Value, ready: &mut Ready) {
-    match block["type"].as_str() {
-        Some("thinking") => {
-            let inner = block["thinking"].as_array().into_iter().flatten();
-            let texts = inner.filter_map(|inner| inner["text"].as_str());
-            let direct = block["thinking"].as_str();
-            ready.extend(texts.chain(direct).filter(|text| !text.is_empty()).map(reasoning));
-        }
-        _ => {
-            if let Some(text) = block["text"].as_str().or(block.as_str()) {
-                ready.push_back(ChatEvent::Text { text: text.into() });
+/// Adds a piece of reasoning to those before it: the pieces of one index and type
+/// are cut out of one, as texts are.
+fn join_detail(details: &mut Vec<Value>, detail: &Value) {
+    let same =
+        |known: &&mut Value| known["type"] == detail["type"] && known["index"] == detail["index"];
+    let Some(last) = details.last_mut().filter(same) else {
+        return details.push(detail.clone());
+    };
+    for (key, value) in detail.as_object().into_iter().flatten() {
+        match (&mut last[key], value) {
+            (Value::String(known), Value::String(more))
+                if matches!(key.as_str(), "text" | "summary" | "data") =>
+            {
+                known.push_str(more);
             }
+            (known @ Value::Null, value) => *known = value.clone(),
+            _ => {}
         }
     }
 }
@@ -297,5 +260,10 @@ fn token_usage(usage: &Value) -> TokenUsage {
         output: count("/completion_tokens").unwrap_or(0),
         reasoning: count("/completion_tokens_details/reasoning_tokens").unwrap_or(0),
     };
-    TokenUsage { tokens, raw: CoreValue::from(usage) }
+    let details = TokenDetails {
+        audio_input: count("/prompt_tokens_details/audio_tokens").unwrap_or(0),
+        audio_output: count("/completion_tokens_details/audio_tokens").unwrap_or(0),
+        ..TokenDetails::default()
+    };
+    TokenUsage { tokens, details, raw: CoreValue::from(usage) }
 }

@@ -1,13 +1,20 @@
 //! A request in the dialect's words.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use crate::chat::{ChatMessage, ChatRequest, OutputSchema, Part, Role, Source, ToolChoice};
+use crate::dialect::Sent;
 use crate::model::{ModelRef, Profile};
-use crate::provider::OutputSupport;
+use crate::provider::{Effort, OutputSupport, ReasoningBack};
 
-/// The body of a request.
-pub(super) fn body(request: &ChatRequest, model: &ModelRef, stream: bool) -> Value {
+/// A request for an answer.
+pub(crate) fn write(request: &ChatRequest, model: &ModelRef, stream: bool) -> Sent {
+    Sent { path: "/chat/completions".into(), body: body(request, model, stream) }
+}
+
+fn body(request: &ChatRequest, model: &ModelRef, stream: bool) -> Value {
     let profile = Profile::of(&model.model);
     let mut body = Map::new();
     let mut put = |key: &str, value: Value| {
@@ -19,9 +26,15 @@ pub(super) fn body(request: &ChatRequest, model: &ModelRef, stream: bool) -> Val
     if stream && model.quirks.stream_options {
         put("stream_options", json!({"include_usage": true}));
     }
-    if !request.tools.is_empty() {
-        put("tools", request.tools.iter().map(tool).collect());
-        put("tool_choice", tool_choice(&request.tool_choice));
+    let native = request.native_tools.iter().map(Value::from);
+    let tools: Vec<_> = request.tools.iter().map(tool).chain(native).collect();
+    if !tools.is_empty() {
+        put("tools", Value::Array(tools));
+        let choice = match model.quirks.tool_choice {
+            true => tool_choice(&request.tool_choice),
+            false => json!("auto"),
+        };
+        put("tool_choice", choice);
         if let Some(parallel) = request.parallel_tool_calls {
             put("parallel_tool_calls", json!(parallel));
         }
@@ -48,7 +61,18 @@ pub(super) fn body(request: &ChatRequest, model: &ModelRef, stream: bool) -> Val
         put("seed", json!(seed));
     }
     if let Some(effort) = &request.reasoning_effort {
-        put("reasoning_effort", json!(effort));
+        let thinks = effort != "none";
+        match model.quirks.effort {
+            Effort::Word => put("reasoning_effort", json!(effort)),
+            Effort::Object => put("reasoning", json!({"effort": effort})),
+            Effort::Switch => put("enable_thinking", json!(thinks)),
+            Effort::Thinking => {
+                put("thinking", json!({"type": if thinks { "enabled" } else { "disabled" }}));
+                if thinks {
+                    put("reasoning_effort", json!(effort));
+                }
+            }
+        }
     }
     if let Some(output) = &request.output {
         match model.quirks.output {
@@ -68,14 +92,16 @@ fn messages(request: &ChatRequest, model: &ModelRef) -> Vec<Value> {
     if let Some(output) = &request.output
         && model.quirks.output != OutputSupport::Schema
     {
-        out.push(json!({"role": "system", "content": instructions(output)}));
+        out.push(json!({"role": "system", "content": output.instructions()}));
     }
-    for message in &request.messages {
+    let last_user = request.messages.iter().rposition(|message| message.role == Role::User);
+    let last_user = last_user.unwrap_or(0);
+    for (i, message) in request.messages.iter().enumerate() {
         match message.role {
             Role::System => out.push(plain("system", message)),
             Role::User => out.push(plain("user", message)),
-            Role::Assistant => out.push(assistant(message, model)),
-            Role::Tool => tool_results(message, &mut out),
+            Role::Assistant => out.push(assistant(message, model, i > last_user)),
+            Role::Tool => tool_results(message, model, &mut out),
         }
     }
     out
@@ -83,6 +109,27 @@ fn messages(request: &ChatRequest, model: &ModelRef) -> Vec<Value> {
 
 fn plain(role: &str, message: &ChatMessage) -> Value {
     named(json!({"role": role, "content": content(&message.parts)}), message)
+}
+
+/// The id of a call as the provider takes it. A short one is made out of a long one
+/// by a hash, so that call and result agree.
+fn call_id_for<'a>(id: &'a str, model: &ModelRef) -> Cow<'a, str> {
+    let is_short = id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !model.quirks.short_call_ids || is_short {
+        return id.into();
+    }
+    // FNV-1a: ids must be the same in every process.
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{:09x}", hash & 0xf_ffff_ffff).into()
+}
+
+fn thought(part: &Part) -> Option<&str> {
+    match part {
+        Part::Reasoning { text, .. } => Some(text),
+        _ => None,
+    }
 }
 
 fn named(mut value: Value, message: &ChatMessage) -> Value {
@@ -95,9 +142,9 @@ fn named(mut value: Value, message: &ChatMessage) -> Value {
     value
 }
 
-/// Text alone as a string, which every server takes; anything else as a list.
+/// One text as a string, which every server takes; anything else as a list.
 fn content(parts: &[Part]) -> Value {
-    if parts.iter().all(|part| matches!(part, Part::Text { .. })) {
+    if let [] | [Part::Text { .. }] = parts {
         return json!(crate::chat::text_of(parts));
     }
     parts.iter().filter_map(content_part).collect()
@@ -126,18 +173,19 @@ fn content_part(part: &Part) -> Option<Value> {
         Part::Reasoning { .. }
         | Part::Refusal { .. }
         | Part::ToolCall(_)
-        | Part::ToolResult { .. } => None,
+        | Part::ToolResult { .. }
+        | Part::Native { .. } => None,
     }
 }
 
-fn url(source: &Source) -> String {
+pub(crate) fn url(source: &Source) -> String {
     match source {
         Source::Url(url) => url.clone(),
         Source::Base64 { media_type, data } => format!("data:{media_type};base64,{data}"),
     }
 }
 
-fn assistant(message: &ChatMessage, model: &ModelRef) -> Value {
+fn assistant(message: &ChatMessage, model: &ModelRef, since_user: bool) -> Value {
     let text = message.text();
     let calls: Vec<_> = message
         .tool_calls()
@@ -146,7 +194,7 @@ fn assistant(message: &ChatMessage, model: &ModelRef) -> Value {
             let good = call.args().is_ok() && !call.arguments.trim().is_empty();
             let arguments = if good { call.arguments.as_str() } else { "{}" };
             let function = json!({"name": call.name, "arguments": arguments});
-            json!({"id": call.id, "type": "function", "function": function})
+            json!({"id": call_id_for(&call.id, model), "type": "function", "function": function})
         })
         .collect();
     let content = match text.is_empty() && !calls.is_empty() {
@@ -157,28 +205,44 @@ fn assistant(message: &ChatMessage, model: &ModelRef) -> Value {
     if !calls.is_empty() {
         value["tool_calls"] = Value::Array(calls);
     }
-    let mut reasoning = String::new();
     for part in &message.parts {
-        match part {
-            Part::Refusal { text } => value["refusal"] = json!(text),
-            Part::Reasoning { text, .. } => reasoning.push_str(text),
-            _ => {}
+        if let Part::Refusal { text } = part {
+            value["refusal"] = json!(text);
         }
     }
-    if let Some(member) = model.quirks.reasoning_member.filter(|_| !reasoning.is_empty()) {
+    let member = match model.quirks.reasoning {
+        ReasoningBack::Always(member) => Some(member),
+        ReasoningBack::SinceUser(member) => since_user.then_some(member),
+        ReasoningBack::No | ReasoningBack::Details => None,
+    };
+    let reasoning: String = message.parts.iter().filter_map(thought).collect();
+    if let Some(member) = member.filter(|_| !reasoning.is_empty()) {
         value[member] = json!(reasoning);
+    }
+    if model.quirks.reasoning == ReasoningBack::Details {
+        let details = message.parts.iter().filter_map(|part| match part {
+            Part::Reasoning { opaque, .. } => {
+                Value::from(opaque)["reasoning_details"].as_array().cloned()
+            }
+            _ => None,
+        });
+        let details: Vec<_> = details.flatten().collect();
+        if !details.is_empty() {
+            value["reasoning_details"] = details.into();
+        }
     }
     named(value, message)
 }
 
 /// One message for each result, and one of the user's for the pictures in them,
 /// which a tool message may not hold.
-fn tool_results(message: &ChatMessage, out: &mut Vec<Value>) {
+fn tool_results(message: &ChatMessage, model: &ModelRef, out: &mut Vec<Value>) {
     let mut media = Vec::new();
     for part in &message.parts {
         let Part::ToolResult { call_id, content, .. } = part else { continue };
         let text = crate::chat::text_of(content);
-        out.push(json!({"role": "tool", "tool_call_id": call_id, "content": text}));
+        let id = call_id_for(call_id, model);
+        out.push(json!({"role": "tool", "tool_call_id": id, "content": text}));
         media.extend(
             content.iter().filter(|part| matches!(part, Part::Image { .. } | Part::File { .. })),
         );
@@ -189,7 +253,7 @@ fn tool_results(message: &ChatMessage, out: &mut Vec<Value>) {
     }
 }
 
-fn tool(tool: &crate::chat::ToolDefinition) -> Value {
+pub(crate) fn tool(tool: &crate::chat::ToolDefinition) -> Value {
     let mut parameters = Value::from(&tool.parameters);
     if parameters.as_object().is_none_or(Map::is_empty) {
         parameters = json!({"type": "object", "properties": {}});
@@ -218,7 +282,7 @@ fn json_schema(output: &OutputSchema) -> Value {
 }
 
 /// Whether every object in a schema is closed and requires all of its members.
-fn may_be_strict(schema: &Value) -> bool {
+pub(crate) fn may_be_strict(schema: &Value) -> bool {
     let Some(object) = schema.as_object() else {
         return schema.as_array().is_none_or(|items| items.iter().all(may_be_strict));
     };
@@ -233,14 +297,6 @@ fn may_be_strict(schema: &Value) -> bool {
         None => object.get("type").is_none_or(|kind| kind != "object"),
     };
     closed && !object.contains_key("default") && object.values().all(may_be_strict)
-}
-
-fn instructions(output: &OutputSchema) -> String {
-    format!(
-        "Answer with one JSON value and nothing else: no prose, no Markdown. It must fit this JSON Schema ({}):\n{}",
-        output.name,
-        output.schema.to_json()
-    )
 }
 
 #[cfg(test)]
@@ -286,9 +342,6 @@ mod tests {
         let deepseek = sent("deepseek/deepseek-chat", &request);
         assert_eq!(deepseek["response_format"]["type"], "json_object");
         assert!(deepseek["messages"][0]["content"].as_str().unwrap().contains("\"object\""));
-        let anthropic = sent("anthropic/claude-x", &request);
-        assert_eq!(anthropic.get("response_format"), None);
-        assert_eq!(anthropic["messages"][0]["role"], "system");
     }
 
     #[test]

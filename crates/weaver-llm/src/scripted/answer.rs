@@ -95,7 +95,7 @@ impl Answer {
             );
         }
         let tokens = Usage { input, output, ..Usage::default() };
-        events.push(ChatEvent::Usage(TokenUsage { tokens, raw: Value::Null }));
+        events.push(ChatEvent::Usage(TokenUsage::from(tokens)));
         events.push(ChatEvent::Finish { reason: stop, raw: None });
         events
     }

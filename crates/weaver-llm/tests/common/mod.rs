@@ -9,7 +9,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use weaver_llm::{Gateway, Options, ProviderOptions, Retry};
+use weaver_llm::{
+    Call, ChatMessage, ChatRequest, ChatResponse, Error, Gateway, Options, ProviderOptions, Retry,
+    ToolDefinition,
+};
 
 /// One answer of the provider.
 #[derive(Clone, Debug)]
@@ -94,19 +97,42 @@ impl Provider {
         self.requests.lock().unwrap().clone()
     }
 
+    /// The body of the last request.
+    pub fn last_body(&self) -> serde_json::Value {
+        let requests = self.requests();
+        serde_json::from_str(&requests.last().expect("there was a request").1).unwrap()
+    }
+
+    /// Path and query of the last request.
+    pub fn last_path(&self) -> String {
+        let requests = self.requests();
+        let head = &requests.last().expect("there was a request").0;
+        head.split(' ').nth(1).unwrap().to_string()
+    }
+
     /// A gateway whose provider `openai` is this one, with fast retries.
     pub fn gateway(&self) -> Gateway {
         Gateway::new(self.options()).unwrap()
     }
 
     pub fn options(&self) -> Options {
+        self.options_for("openai")
+    }
+
+    /// Settings in which this one is the provider of a name.
+    pub fn options_for(&self, name: &str) -> Options {
+        // Ollama's own interface has no version in its addresses.
+        let base_url = match name {
+            "ollama" => self.url.trim_end_matches("/v1"),
+            _ => &self.url,
+        };
         let settings = ProviderOptions {
-            base_url: Some(self.url.clone()),
+            base_url: Some(base_url.into()),
             api_key: Some("sk-canary-123".into()),
-            headers: Vec::new(),
+            ..ProviderOptions::default()
         };
         Options {
-            providers: [("openai".to_string(), settings)].into(),
+            providers: [(name.to_string(), settings)].into(),
             retry: Retry {
                 attempts: 3,
                 base: Duration::from_millis(1),
@@ -152,8 +178,9 @@ async fn read_request(socket: &mut TcpStream) -> Option<(String, String)> {
     let mut buffer = [0; 4096];
     loop {
         if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-            let length = head.split("content-length: ").nth(1);
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            let lower = head.to_lowercase();
+            let length = lower.split("content-length: ").nth(1);
             let length: usize =
                 length.map_or(0, |rest| rest.lines().next().unwrap().parse().unwrap());
             if bytes.len() >= end + 4 + length {
@@ -197,4 +224,53 @@ pub fn chunks(deltas: &[&str]) -> String {
             format!("data: {{\"id\":\"a1\",\"object\":\"chat.completion.chunk\",\"model\":\"m-1\",{delta}}}\n\n")
         })
         .collect()
+}
+
+/// Asks a provider of a name for an answer, whole or in pieces.
+pub async fn asked(
+    provider: &Provider,
+    request: ChatRequest,
+    stream: bool,
+) -> Result<ChatResponse, Error> {
+    let name = request.model.split('/').next().unwrap().to_string();
+    let mut options = provider.options_for(&name);
+    options.retry.attempts = 1;
+    let gateway = Gateway::new(options).unwrap();
+    match stream {
+        true => gateway.chat(request, Call::default()).await?.collect(|_| {}).await,
+        false => gateway.complete(request, Call::default()).await,
+    }
+}
+
+/// One event of a stream, named by its type as some providers do.
+pub fn event(json: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(json).unwrap();
+    format!("event: {}\ndata: {json}\n\n", value["type"].as_str().unwrap())
+}
+
+pub fn value(json: &str) -> weaver_core::Value {
+    weaver_core::Value::from_json(json).unwrap()
+}
+
+/// Two tools, and a question that needs both.
+pub fn tools_request(model: &str) -> ChatRequest {
+    let tool = |name: &str| ToolDefinition {
+        name: name.into(),
+        description: format!("Looks up the {name}"),
+        parameters: value(
+            r#"{"type":"object","properties":{"place":{"type":"string"}},"required":["place"]}"#,
+        ),
+    };
+    let messages = vec![ChatMessage::system("Be brief"), ChatMessage::user("Tide and wind?")];
+    ChatRequest { tools: vec![tool("tide"), tool("wind")], ..ChatRequest::new(model, messages) }
+}
+
+/// The same, after the model called both tools and they answered.
+pub fn after_calls(request: &ChatRequest, response: &ChatResponse) -> ChatRequest {
+    let mut request = request.clone();
+    request.messages.push(response.to_message());
+    for call in response.tool_calls() {
+        request.messages.push(ChatMessage::tool_result(&call.id, format!("{} is high", call.name)));
+    }
+    request
 }

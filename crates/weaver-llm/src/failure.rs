@@ -1,4 +1,4 @@
-//! What an error of the dialect means. Servers agree on the status more than on
+//! What a provider's error means, in any dialect. Servers agree on the status more than on
 //! the body, and on the body's `code` more than on its words.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::http::Endpoint;
 use crate::model::ModelRef;
 
 /// The error of a response that is no success.
-pub(super) fn of_status(
+pub(crate) fn of_status(
     endpoint: &Endpoint,
     status: u16,
     reset: Option<Duration>,
@@ -19,6 +19,7 @@ pub(super) fn of_status(
     let text = String::from_utf8_lossy(body);
     let json: Option<Value> = serde_json::from_str(&text).ok();
     let said = json.as_ref().map(Said::of).unwrap_or_default();
+    let reset = reset.or(said.reset);
     let message = match &json {
         Some(_) if !said.message.is_empty() => endpoint.scrub(&said.message),
         _ if text.trim_start().starts_with('<') => {
@@ -32,7 +33,7 @@ pub(super) fn of_status(
 
 /// The error object inside an answer that began well. There is no status then, so
 /// the object's own numbers and words decide.
-pub(super) fn of_object(model: &ModelRef, object: &Value) -> Error {
+pub(crate) fn of_object(model: &ModelRef, object: &Value) -> Error {
     let said = Said::of(object);
     let by_number = said.code.parse::<u16>().ok().filter(|code| (400..600).contains(code));
     let words = format!("{} {}", said.code, said.kind);
@@ -48,7 +49,7 @@ pub(super) fn of_object(model: &ModelRef, object: &Value) -> Error {
         true => object.to_string(),
         false => said.message.clone(),
     };
-    classify(model, status, &said, message, None)
+    classify(model, status, &said, message, said.reset)
 }
 
 /// The members that servers put into an error, whatever the shape around them.
@@ -57,6 +58,8 @@ struct Said {
     message: String,
     code: String,
     kind: String,
+    /// Google says in the body when to come back.
+    reset: Option<Duration>,
 }
 
 impl Said {
@@ -82,7 +85,11 @@ impl Said {
         };
         let status = text(&inner["status"]);
         let kind = format!("{} {status}", text(&inner["type"])).to_lowercase();
-        Said { message, code: text(&inner["code"]).to_lowercase(), kind }
+        let details = inner["details"].as_array().into_iter().flatten();
+        let delay = details.filter_map(|detail| detail["retryDelay"].as_str()).next();
+        let seconds = delay.and_then(|delay| delay.strip_suffix('s')?.parse().ok());
+        let reset = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Said { message, code: text(&inner["code"]).to_lowercase(), kind, reset }
     }
 }
 
@@ -97,47 +104,72 @@ fn classify(
     let lower = message.to_lowercase();
     let code = said.code.as_str();
     let any = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if code == "insufficient_quota"
-        || said.kind.contains("insufficient_quota")
-        || status == 402
-        || (status == 429 && (QUOTA_CODES.contains(&code) || any(QUOTA_WORDS)))
+    let is = |words: &[&str]| words.iter().any(|word| code == *word || said.kind.contains(word));
+    if status == 402
+        || is(&["insufficient_quota", "exceeded_current_quota", "arrearage", "billing_error"])
+        || (status == 429 && QUOTA_CODES.contains(&code))
+        // A limit that says when it ends is a limit of the rate, whatever its words.
+        || (matches!(status, 400 | 403 | 429) && said.reset.is_none() && any(QUOTA_WORDS))
     {
         return Error::Quota { provider, message };
     }
-    if code == "context_length_exceeded" || (status < 500 && any(CONTEXT_WORDS)) {
+    if is(&["context_length_exceeded", "exceed_context_size_error"])
+        || code == "1261"
+        || (status < 500 && any(CONTEXT_WORDS))
+    {
         return Error::ContextTooLong { provider, message: sentence(message) };
     }
-    if code == "content_filter" || code == "1301" || any(&["content management policy"]) {
+    if is(&["content_filter", "data_inspection_failed", "datainspectionfailed"])
+        || code == "1301"
+        || any(&["content management policy"])
+    {
         return Error::ContentFiltered { provider, message };
     }
     let key_words = ["invalid_api_key", "api key not valid", "invalid api key"];
-    if status == 401 || code == "invalid_api_key" || (status == 400 && any(&key_words)) {
+    if status == 401
+        || is(&["invalid_api_key", "invalidapikey"])
+        || (status == 400 && any(&key_words))
+    {
         let variable = match model.key_variable {
             "" => "its key".into(),
             variable => variable.into(),
         };
         return Error::Auth { provider, message, variable };
     }
+    if is(&["model_not_found", "1211"]) || (status == 404 && any(&["model"])) {
+        let message = with_hint(message, model);
+        return Error::ModelNotFound { provider, model: model.model.clone(), message };
+    }
     match status {
-        403 => Error::Forbidden { provider, message },
-        404 if any(&["model"]) || code == "model_not_found" => {
-            let model_name = model.model.clone();
-            let message = match model.provider.as_str() {
-                "ollama" => format!("{message} (get it with `ollama pull {model_name}`)"),
-                _ => message,
-            };
-            Error::ModelNotFound { provider, model: model_name, message }
+        // Some say so with 413 when one request is larger than the limit of a minute.
+        429 | 413 if status == 429 || is(&["rate_limit_exceeded"]) => {
+            Error::RateLimited { provider, message, reset }
         }
-        429 => Error::RateLimited { provider, message, reset },
+        403 => Error::Forbidden { provider, message },
         408 | 500.. => Error::Overloaded { provider, message, status, reset },
         _ => Error::BadRequest { provider, message, status: Some(status) },
     }
 }
 
+/// The words about an unknown model, with the way out.
+fn with_hint(message: String, model: &ModelRef) -> String {
+    let name = &model.model;
+    let near = crate::near::nearest(name, crate::price::names(&model.provider));
+    match (model.provider.as_str(), near) {
+        ("ollama", _) => format!("{message} (get it with `ollama pull {name}`)"),
+        (_, Some(near)) => format!("{} Did you mean `{near}`?", sentence(message)),
+        (_, None) => message,
+    }
+}
+
 /// Zhipu's codes for an account that is empty or in arrears.
 const QUOTA_CODES: &[&str] = &["1113", "1112", "billing_hard_limit_reached"];
-const QUOTA_WORDS: &[&str] =
-    &["insufficient balance", "exceeded your current quota, please check your plan", "余额不足"];
+const QUOTA_WORDS: &[&str] = &[
+    "insufficient balance",
+    "exceeded your current quota, please check your plan",
+    "credit balance is too low",
+    "余额不足",
+];
 const CONTEXT_WORDS: &[&str] = &[
     "maximum context length",
     "context length exceeded",
@@ -146,6 +178,12 @@ const CONTEXT_WORDS: &[&str] = &[
     "prompt is too long",
     "input token count exceeds",
     "too many input tokens",
+    "exceeds the maximum number of tokens",
+    "input token count is",
+    "exceed context limit",
+    "max context length",
+    "maximum prompt length",
+    "range of input length should be",
 ];
 
 fn sentence(mut message: String) -> String {
@@ -168,6 +206,15 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_model_gets_a_near_name() {
+        let options = Options::from_vars(|name| name.ends_with("_KEY").then(|| "k".into()));
+        let model = crate::model::resolve("anthropic/claude-sonet-4-5", &options).unwrap();
+        let said = Said { code: "model_not_found".into(), ..Said::default() };
+        let error = classify(&model, 404, &said, "no such model".into(), None).to_string();
+        assert!(error.contains("Did you mean `claude-sonnet-4-5`?"), "{error}");
+    }
+
+    #[test]
     fn statuses_codes_and_words() {
         for (status, body, expected) in [
             (401, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, "model_auth"),
@@ -178,6 +225,19 @@ mod tests {
             (429, r#"{"error":{"code":"1113","message":"x"}}"#, "model_quota"),
             (429, r#"{"error":{"type":"tokens","message":"slow down"}}"#, "model_rate_limited"),
             (404, r#"{"error":{"message":"model 'm' not found"}}"#, "model_not_found"),
+            (400, r#"{"error":{"code":"1211","message":"no such"}}"#, "model_not_found"),
+            (400, r#"{"code":"Arrearage","message":"x"}"#, "model_quota"),
+            (400, r#"{"error":{"code":"data_inspection_failed"}}"#, "model_content_filtered"),
+            (
+                413,
+                r#"{"error":{"code":"rate_limit_exceeded","message":"x"}}"#,
+                "model_rate_limited",
+            ),
+            (
+                400,
+                r#"{"error":{"status":"INVALID_ARGUMENT","message":"The input token count (9) exceeds the maximum number of tokens allowed (8)."}}"#,
+                "model_context_too_long",
+            ),
             (404, r#"{"detail":"Not Found"}"#, "model_bad_request"),
             (400, r#"{"error":{"code":"context_length_exceeded"}}"#, "model_context_too_long"),
             (400, r#"{"message":"maximum context length is 8"}"#, "model_context_too_long"),
