@@ -123,6 +123,7 @@ fn make_prelude() -> String {
         ("_aw_catches", "catches"),
         ("_aw_caught", "caught"),
         ("_aw_super", "super_init"),
+        ("_aw_error_text", "plain_error_str"),
         ("_aw_delete", "delete"),
         ("_aw_find", "find_name"),
         ("_aw_native", "native_name"),

@@ -333,6 +333,12 @@ pub struct HistoryArgs {
     /// With --fork: state to change first, as JSON
     #[arg(long, value_name = "JSON|@FILE", requires = "fork")]
     pub update: Option<String>,
+    /// With --update: the node that is taken to have returned it
+    #[arg(long, value_name = "NODE", requires = "update")]
+    pub as_node: Option<String>,
+    /// With --fork: run on in a thread of this name instead of a branch
+    #[arg(long, value_name = "ID", requires = "fork")]
+    pub to_thread: Option<String>,
     /// Model for a fork's model calls
     #[arg(long, value_name = "NAME", env = "AGENTWEAVER_MODEL", hide_env_values = true)]
     pub model: Option<String>,

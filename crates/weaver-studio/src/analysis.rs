@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use ruff_python_ast::name::Name;
 use ruff_python_ast::{Expr, Stmt};
 use weaver_core::spec::{FileSpec, SchemaKind, SchemaSpec, ToolSpec};
 use weaver_core::{FastMap, LineIndex, Program, Severity};
@@ -14,6 +15,7 @@ use crate::checks;
 use crate::chunk::{self, ChunkRange};
 use crate::cut;
 use crate::eval::Evaluator;
+use crate::eval::outcome::type_head;
 use crate::eval::value::{Abs, ClassRef};
 use crate::facts::{self, Item};
 use crate::functions::Functions;
@@ -262,11 +264,16 @@ pub(crate) fn analyse(file: Arc<str>, source: Arc<str>, cache: &mut Cache) -> An
     let graph_statements = std::mem::take(&mut evaluator.graph_statements);
     let drafts = std::mem::take(&mut evaluator.functions);
     let cutter = Cutter { chunks: chunks.clone(), graph_statements, known, graph_names };
-    let (functions, parts) = {
-        let units = cutter.units();
-        Functions { text, lines: &lines, units: &units, evaluator: &evaluator, schemas: &by_name }
-            .all(&drafts, &mut problems)
-    };
+    let states: Vec<Name> = graphs.iter().map(|graph| Name::new(&graph.state.schema)).collect();
+    let (functions, parts) = Functions {
+        text,
+        lines: &lines,
+        units: &cutter.units(),
+        evaluator: &evaluator,
+        schemas: &by_name,
+        states: &states,
+    }
+    .all(&drafts, &mut problems);
     drop(drafts);
     drop(evaluator);
     let problems = problems.into_diagnostics(text, &lines);
@@ -429,13 +436,16 @@ fn functional_graphs<'a>(
 }
 
 /// Whether a schema's class, or one that it builds on, has methods, or defaults that
-/// only running it gives.
+/// only running it gives, or is an enum of texts or numbers.
 fn has_body(class: &ClassRef<'_>, spec: &SchemaSpec, evaluator: &Evaluator<'_>) -> bool {
-    if !matches!(spec.kind, SchemaKind::Pydantic | SchemaKind::Dataclass | SchemaKind::Enum) {
+    if !is_object(spec.kind) {
         return false;
     }
-    let computed = spec.kind != SchemaKind::Enum
-        && spec.fields.iter().any(|field| !field.required && field.default.is_none());
+    let mut bases = class.class.arguments.iter().flat_map(|arguments| &arguments.args);
+    let computed = match spec.kind {
+        SchemaKind::Enum => bases.any(|base| type_head(base) != "Enum"),
+        _ => spec.fields.iter().any(|field| !field.required && field.default.is_none()),
+    };
     let mut open = vec![class.class];
     let mut seen = Vec::new();
     while let Some(class) = open.pop() {
@@ -456,6 +466,11 @@ fn has_body(class: &ClassRef<'_>, spec: &SchemaSpec, evaluator: &Evaluator<'_>) 
     computed
 }
 
+/// Whether a schema's instances are objects that a state may hold.
+fn is_object(kind: SchemaKind) -> bool {
+    matches!(kind, SchemaKind::Pydantic | SchemaKind::Dataclass | SchemaKind::Enum)
+}
+
 /// Module variables that are graphs or classes the host makes.
 fn known_names(evaluator: &Evaluator<'_>, schemas: &SchemaMap<'_>) -> FastMap<String, Known> {
     let mut known = FastMap::default();
@@ -470,9 +485,11 @@ fn known_names(evaluator: &Evaluator<'_>, schemas: &SchemaMap<'_>) -> FastMap<St
                     spec.kind == SchemaKind::Dataclass
                         && class.class.arguments.as_ref().is_none_or(|a| a.args.is_empty())
                 });
-                if let Some(spec) = spec.filter(|_| !plain) {
+                if let Some(spec) = spec {
                     let has_body = has_body(class, spec, evaluator);
-                    known.insert(name.to_string(), Known::Schema { has_body });
+                    let is_object = is_object(spec.kind);
+                    let class = Known::Schema { has_body, is_made: !plain, is_object };
+                    known.insert(name.to_string(), class);
                 }
             }
             _ => {}

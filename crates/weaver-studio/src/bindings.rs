@@ -1,10 +1,11 @@
-//! Which names statements bind.
+//! Which names statements bind, and which annotations mention.
 
 use std::collections::BTreeSet;
 
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{ExceptHandler, Expr, Pattern, Stmt};
+use weaver_core::FastSet;
 
 /// Names that statements bind in their own scope, sorted.
 pub(crate) fn bound_names(body: &[Stmt]) -> BTreeSet<Name> {
@@ -23,6 +24,24 @@ pub(crate) fn target_names(target: &Expr) -> Vec<Name> {
         Expr::List(list) => list.elts.iter().flat_map(target_names).collect(),
         Expr::Starred(starred) => target_names(&starred.value),
         _ => Vec::new(),
+    }
+}
+
+/// Collects the names in annotations, in those that are texts too.
+pub(crate) struct Mentions<'n>(pub &'n mut FastSet<Name>);
+
+impl<'a> Visitor<'a> for Mentions<'_> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(name) => {
+                self.0.insert(name.id.clone());
+            }
+            Expr::StringLiteral(text) => {
+                let words = text.value.to_str().split(|c: char| !c.is_alphanumeric() && c != '_');
+                self.0.extend(words.filter(|word| !word.is_empty()).map(Name::new));
+            }
+            _ => visitor::walk_expr(self, expr),
+        }
     }
 }
 

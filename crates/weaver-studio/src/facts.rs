@@ -10,7 +10,8 @@ use ruff_python_ast::{
 };
 use weaver_core::{FastSet, Hash};
 
-use crate::bindings::{bound_names, root_name, target_names};
+use crate::bindings::{Mentions, bound_names, root_name, target_names};
+use crate::generators;
 use crate::subset;
 use crate::syntax::range_of;
 
@@ -26,6 +27,9 @@ pub(crate) struct Item {
     pub modifies: Vec<Name>,
     /// Names from outside that it needs, sorted.
     pub uses: Vec<Name>,
+    /// Names in its annotations, sorted: it needs no more of them than that the host
+    /// may give it instances.
+    pub mentions: Vec<Name>,
     /// Hash of its text.
     pub hash: Hash,
     /// What the embedded interpreter does not run.
@@ -93,8 +97,8 @@ pub(crate) fn item(stmt: &Stmt, text: &str) -> Item {
     let mut collector = Collector::default();
     collector.visit_stmt(stmt);
     let range = range_of(stmt);
-    let mut uses: Vec<Name> = collector.uses.into_iter().collect();
-    uses.sort_unstable();
+    let uses = sorted(collector.uses);
+    let mentions = sorted(collector.mentions);
     let builds_graph = collector.builds_graph;
     let (kind, body) = match stmt {
         Stmt::FunctionDef(def) => {
@@ -115,6 +119,7 @@ pub(crate) fn item(stmt: &Stmt, text: &str) -> Item {
         binds: bound_names(std::slice::from_ref(stmt)).into_iter().collect(),
         modifies: collector.modifies,
         uses,
+        mentions,
         violations: collector.violations,
         imports: collector.imports,
         body,
@@ -132,9 +137,13 @@ pub(crate) fn item(stmt: &Stmt, text: &str) -> Item {
 pub(crate) fn expression(expr: &Expr) -> (Vec<Name>, Vec<Violation>) {
     let mut collector = Collector::default();
     collector.visit_expr(expr);
-    let mut uses: Vec<Name> = collector.uses.into_iter().collect();
-    uses.sort_unstable();
-    (uses, collector.violations)
+    (sorted(collector.uses), collector.violations)
+}
+
+fn sorted(names: FastSet<Name>) -> Vec<Name> {
+    let mut names: Vec<Name> = names.into_iter().collect();
+    names.sort_unstable();
+    names
 }
 
 /// `__name__ == "__main__"`.
@@ -163,6 +172,7 @@ struct Collector {
     /// How many functions are around the place.
     functions: usize,
     uses: FastSet<Name>,
+    mentions: FastSet<Name>,
     modifies: Vec<Name>,
     violations: Vec<Violation>,
     imports: Vec<Import>,
@@ -195,7 +205,7 @@ impl Collector {
         for decorator in &def.decorator_list {
             self.visit_expr(&decorator.expression);
         }
-        self.defaults(&def.parameters);
+        self.parameters(&def.parameters);
         let mut scope = parameter_names(&def.parameters);
         scope.extend(bound_names(&def.body));
         for stmt in &def.body {
@@ -215,8 +225,11 @@ impl Collector {
         self.scopes.pop();
     }
 
-    fn defaults(&mut self, parameters: &Parameters) {
+    fn parameters(&mut self, parameters: &Parameters) {
         for parameter in parameters.iter_non_variadic_params() {
+            if let Some(annotation) = parameter.annotation() {
+                Mentions(&mut self.mentions).visit_expr(annotation);
+            }
             if let Some(default) = parameter.default() {
                 self.visit_expr(default);
             }
@@ -367,7 +380,9 @@ impl<'a> Visitor<'a> for Collector {
                 self.assigned(&assign.target);
             }
             Stmt::AnnAssign(assign) => self.assigned(&assign.target),
-            Stmt::While(repeat) if is_endless(repeat) && yields(&repeat.body) => {
+            Stmt::While(repeat)
+                if generators::is_endless(repeat) && generators::yields(&repeat.body) =>
+            {
                 self.violation(range_of(&*repeat.test), subset::ENDLESS_GENERATOR);
             }
             Stmt::Expr(expr) => {
@@ -386,8 +401,10 @@ impl<'a> Visitor<'a> for Collector {
         visitor::walk_stmt(self, stmt);
     }
 
-    /// Annotations are kept as text by the interpreter: they need nothing.
-    fn visit_annotation(&mut self, _annotation: &'a Expr) {}
+    /// Annotations are kept as text by the interpreter: they are not evaluated.
+    fn visit_annotation(&mut self, annotation: &'a Expr) {
+        Mentions(&mut self.mentions).visit_expr(annotation);
+    }
 
     fn visit_expr(&mut self, expr: &'a Expr) {
         if let Some(found) = subset::expression_problem(expr) {
@@ -434,7 +451,7 @@ impl<'a> Visitor<'a> for Collector {
             Expr::Lambda(lambda) => {
                 let mut scope = FastSet::default();
                 if let Some(parameters) = &lambda.parameters {
-                    self.defaults(parameters);
+                    self.parameters(parameters);
                     scope = parameter_names(parameters);
                 }
                 self.scopes.push(scope);
@@ -454,44 +471,6 @@ impl<'a> Visitor<'a> for Collector {
             _ => visitor::walk_expr(self, expr),
         }
     }
-}
-
-/// `while True:` that nothing leaves.
-fn is_endless(repeat: &ruff_python_ast::StmtWhile) -> bool {
-    let always = match &*repeat.test {
-        Expr::BooleanLiteral(literal) => literal.value,
-        Expr::NumberLiteral(_) => true,
-        _ => false,
-    };
-    always && !any_statement(&repeat.body, &|stmt| matches!(stmt, Stmt::Break(_) | Stmt::Return(_)))
-}
-
-/// Whether statements yield, outside of functions inside them.
-pub(crate) fn yields(body: &[Stmt]) -> bool {
-    any_statement(body, &|stmt| {
-        matches!(stmt, Stmt::Expr(expr)
-            if matches!(&*expr.value, Expr::Yield(_) | Expr::YieldFrom(_)))
-    })
-}
-
-/// Whether any statement, outside of inner functions and classes, is of a kind.
-fn any_statement(body: &[Stmt], is: &dyn Fn(&Stmt) -> bool) -> bool {
-    struct Finder<'f> {
-        is: &'f dyn Fn(&Stmt) -> bool,
-        found: bool,
-    }
-    impl<'a> Visitor<'a> for Finder<'_> {
-        fn visit_stmt(&mut self, stmt: &'a Stmt) {
-            self.found |= (self.is)(stmt);
-            if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
-                visitor::walk_stmt(self, stmt);
-            }
-        }
-        fn visit_expr(&mut self, _expr: &'a Expr) {}
-    }
-    let mut finder = Finder { is, found: false };
-    body.iter().for_each(|stmt| finder.visit_stmt(stmt));
-    finder.found
 }
 
 fn parameter_names(parameters: &Parameters) -> FastSet<Name> {

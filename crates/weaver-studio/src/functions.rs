@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use ruff_python_ast::name::Name;
 use weaver_core::spec::{FunctionSpec, Runs};
 use weaver_core::{FastMap, Hash, LineIndex, Severity};
 
@@ -11,6 +12,7 @@ use crate::eval::prebuilt::HOST_NAMES;
 use crate::eval::value::Abs;
 use crate::eval::{Callable, Evaluator, FunctionDraft, FunctionExpression};
 use crate::facts::{self, ItemKind};
+use crate::generators;
 use crate::problem::{Problems, span};
 use crate::syntax;
 use crate::units::{Closure, Reason, Units};
@@ -22,6 +24,8 @@ pub(crate) struct Functions<'f, 'a> {
     pub units: &'f Units<'f>,
     pub evaluator: &'f Evaluator<'a>,
     pub schemas: &'f SchemaMap<'f>,
+    /// Classes of the graphs' states: what a function without annotations gets.
+    pub states: &'f [Name],
 }
 
 impl<'a> Functions<'_, 'a> {
@@ -39,6 +43,7 @@ impl<'a> Functions<'_, 'a> {
         let mut globals: FastMap<&str, &str> = FastMap::default();
         for draft in drafts {
             let (expression, mut closure) = self.closure(draft);
+            self.add_states(draft, &mut closure);
             if let Some(FunctionExpression::Nested(name)) = &draft.expression {
                 let taken = self.evaluator.final_value(name).is_some();
                 let owner = *globals.entry(name).or_insert(&draft.id);
@@ -52,7 +57,7 @@ impl<'a> Functions<'_, 'a> {
                 }
             }
             if let Callable::Def { function, .. } = &draft.callable
-                && facts::yields(&function.def.body)
+                && generators::yields(&function.def.body)
             {
                 closure.reasons.push(Reason {
                     code: "embedded_subset",
@@ -131,6 +136,14 @@ impl<'a> Functions<'_, 'a> {
                 (None, closure)
             }
             Some(FunctionExpression::Text(text)) => self.text_closure(draft, text),
+        }
+    }
+
+    /// Takes in the classes whose instances a function gets without naming them.
+    fn add_states(&self, draft: &FunctionDraft<'a>, closure: &mut Closure) {
+        let parameters = draft.callable.parameters(self.text);
+        if parameters.first().is_some_and(|first| first.annotation.is_none()) {
+            self.units.mentioned(self.states, closure);
         }
     }
 

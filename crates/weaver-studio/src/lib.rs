@@ -23,6 +23,7 @@ mod cut;
 mod eval;
 mod facts;
 mod functions;
+mod generators;
 mod hosts;
 mod problem;
 mod schema;

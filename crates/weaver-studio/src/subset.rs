@@ -79,7 +79,6 @@ fn attribute_problem(attribute: &ExprAttribute) -> Option<Missing> {
         "__qualname__" => missing("`.__qualname__`", "write the name as text"),
         "__doc__" => missing("`.__doc__`", "keep the text in a variable"),
         "__dict__" => missing("`.__dict__`", "name the attributes one by one"),
-        "__class__" => missing("`.__class__`", "use `type(x)`"),
         "__cause__" | "__context__" => {
             missing("`.__cause__` and `.__context__`", "keep the first exception in a variable")
         }
@@ -109,15 +108,25 @@ fn attribute_problem(attribute: &ExprAttribute) -> Option<Missing> {
 const FILES: Missing =
     missing("access to files", "use a `nodes.file` node, or a tool of the host through `tools`");
 
-/// `type(x)` or the name of a class, whose `__name__` works.
+/// `type(x)`, `x.__class__` or the name of a class, whose `__name__` works.
 fn is_class(expr: &Expr) -> bool {
     match expr {
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "__class__",
         Expr::Call(call) => matches!(&*call.func, Expr::Name(name) if name.id == *"type"),
         Expr::Name(name) => {
             name.id.starts_with(char::is_uppercase)
                 || matches!(
                     name.id.as_str(),
-                    "int" | "str" | "float" | "bool" | "list" | "dict" | "set" | "tuple" | "bytes"
+                    "cls"
+                        | "int"
+                        | "str"
+                        | "float"
+                        | "bool"
+                        | "list"
+                        | "dict"
+                        | "set"
+                        | "tuple"
+                        | "bytes"
                 )
         }
         _ => false,
@@ -176,7 +185,7 @@ pub(crate) enum Super {
     /// Nothing.
     #[default]
     Nothing,
-    /// `__init__` of an exception.
+    /// `__init__` and `__str__` of an exception.
     Exception,
     /// Any method of a class that may be one of the file.
     Methods,
@@ -215,7 +224,7 @@ impl Super {
     pub fn runs(self, method: &str) -> bool {
         match self {
             Super::Nothing => false,
-            Super::Exception => method == "__init__",
+            Super::Exception => matches!(method, "__init__" | "__str__"),
             Super::Methods => true,
         }
     }

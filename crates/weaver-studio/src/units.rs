@@ -33,8 +33,23 @@ impl Unit<'_> {
 pub(crate) enum Known {
     /// A graph, by index.
     Graph(usize),
-    /// A class that the host makes; with methods or defaults that only its body gives.
-    Schema { has_body: bool },
+    /// A class whose instances the host may give to functions.
+    Schema {
+        /// It has methods, or defaults that only its body gives.
+        has_body: bool,
+        /// The host makes the class itself, not the interpreter.
+        is_made: bool,
+        /// Its instances are objects, not dicts.
+        is_object: bool,
+    },
+}
+
+/// A name to follow.
+struct Open<'s> {
+    name: &'s str,
+    scope: Option<u32>,
+    /// Only an annotation has it.
+    is_mention: bool,
 }
 
 /// All statements by the names they bind or change.
@@ -125,39 +140,51 @@ impl<'c> Units<'c> {
     /// What names used in a scope need.
     pub fn closure(&self, uses: &[Name], scope: Option<u32>) -> Closure {
         let mut closure = Closure::default();
-        let mut seen: FastSet<(Option<u32>, &str)> = FastSet::default();
-        let mut open: Vec<(&str, Option<u32>)> = Vec::new();
-        for name in uses {
-            open.push((name, scope));
-        }
-        while let Some((name, scope)) = open.pop() {
+        let open = uses.iter().map(|name| Open { name, scope, is_mention: false }).collect();
+        self.close(open, &mut closure);
+        closure
+    }
+
+    /// Adds what names in annotations of the module need.
+    pub fn mentioned(&self, names: &[Name], closure: &mut Closure) {
+        let open = names.iter().map(|name| Open { name, scope: None, is_mention: true });
+        self.close(open.collect(), closure);
+    }
+
+    fn close<'s>(&'s self, mut open: Vec<Open<'s>>, closure: &mut Closure) {
+        let mut seen: FastSet<(Option<u32>, &str, bool)> = FastSet::default();
+        while let Some(Open { name, scope, is_mention }) = open.pop() {
             let Some((home, ids)) = self.resolve(name, scope) else {
-                self.captured(name, scope, &mut closure);
+                if !is_mention {
+                    self.captured(name, scope, closure);
+                }
                 continue;
             };
-            if !seen.insert((home, name)) {
+            let known = self.known.get(name).filter(|_| home.is_none());
+            if !seen.insert((home, name, is_mention)) {
                 continue;
             }
-            if home.is_none() {
-                match self.known.get(name) {
-                    Some(Known::Graph(index)) => {
-                        closure.graphs.insert(name.to_string(), *index);
-                        continue;
-                    }
-                    Some(Known::Schema { has_body }) => {
+            let needs_body = match known {
+                Some(Known::Graph(index)) if !is_mention => {
+                    closure.graphs.insert(name.to_string(), *index);
+                    continue;
+                }
+                Some(Known::Schema { has_body, is_made, is_object }) => {
+                    if *is_made && (*is_object || !is_mention) {
                         closure.schemas.insert(name.to_string());
-                        if !has_body {
-                            continue;
-                        }
                     }
-                    None => {}
+                    *has_body || !is_mention && !is_made
+                }
+                _ => !is_mention,
+            };
+            for id in ids {
+                if needs_body {
+                    self.need(*id, name, closure, &mut open);
+                } else if matches!(known, Some(Known::Schema { .. })) {
+                    self.mentions(&self.all[*id as usize], &mut open);
                 }
             }
-            for id in ids {
-                self.need(*id, name, &mut closure, &mut |name, scope| open.push((name, scope)));
-            }
         }
-        closure
     }
 
     /// Violations in a scope, without the built-in names that the file defines itself.
@@ -173,13 +200,7 @@ impl<'c> Units<'c> {
     }
 
     /// Takes one unit into a closure.
-    fn need<'s>(
-        &'s self,
-        id: u32,
-        name: &str,
-        closure: &mut Closure,
-        push: &mut impl FnMut(&'s str, Option<u32>),
-    ) {
+    fn need<'s>(&'s self, id: u32, name: &str, closure: &mut Closure, open: &mut Vec<Open<'s>>) {
         let unit = &self.all[id as usize];
         if let Some(import) = unit.item.imports.iter().find(|import| import.local == *name)
             && unit.item.kind == ItemKind::Import
@@ -218,7 +239,15 @@ impl<'c> Units<'c> {
             });
         }
         for name in &unit.item.uses {
-            push(name, unit.parent);
+            open.push(Open { name, scope: unit.parent, is_mention: false });
+        }
+        self.mentions(unit, open);
+    }
+
+    /// The names in a unit's annotations.
+    fn mentions<'s>(&'s self, unit: &'s Unit<'_>, open: &mut Vec<Open<'s>>) {
+        for name in &unit.item.mentions {
+            open.push(Open { name, scope: unit.parent, is_mention: true });
         }
     }
 

@@ -271,8 +271,8 @@ def catches(wanted):
 
 def is_instance(x, classes):
     # `isinstance` that knows the exceptions which are none to the interpreter.
-    if type(x) is Member and type(classes) is not tuple and x._cls is classes:
-        return True
+    if type(x) is Member:
+        return member_is(x, classes)
     info = error_info(type(x))
     if info is None:
         if type(classes) is not tuple and error_info(classes) is None:

@@ -359,26 +359,74 @@ def schema_name(x):
     return name if name in schemas else None
 
 
+class Enum:
+    pass
+
+
+class StrEnum:
+    pass
+
+
+class IntEnum:
+    pass
+
+
+# What a member is beside its class, by what the class is mixed with.
+MIXINS = {"": (Enum,), "str": (Enum, str), "int": (Enum, int), "StrEnum": (Enum, StrEnum, str), "IntEnum": (Enum, IntEnum, int)}
+
+
+class auto:
+    # A value that the class counts.
+    pass
+
+
 class Member:
     # A member of an Enum.
-    def __init__(self, cls, name, value):
+    def __init__(self, cls, name, value, mixin=""):
         self.value = value
         self.name = name
         self._cls = cls
+        self._mixin = mixin
 
     def __eq__(self, other):
         if type(other) is Member:
             return self._cls is other._cls and self.name == other.name
+        # Also of a plain Enum: the state holds values, not members.
         return self.value == other
 
     def __hash__(self):
         return hash(self.value)
 
     def __str__(self):
-        return self.value if type(self.value) is str else function_name(self._cls) + "." + self.name
+        return str(self.value) if self._mixin.endswith("Enum") else function_name(self._cls) + "." + self.name
 
     def __repr__(self):
         return "<" + function_name(self._cls) + "." + self.name + ": " + repr(self.value) + ">"
+
+    def __add__(self, other):
+        return self.value + plain_value(other)
+
+    def __radd__(self, other):
+        return other + self.value
+
+    def __contains__(self, part):
+        return plain_value(part) in self.value
+
+    def __getitem__(self, index):
+        return self.value[index]
+
+    def __iter__(self):
+        return iter(self.value)
+
+
+def plain_value(x):
+    return x.value if type(x) is Member else x
+
+
+def member_is(member, cls):
+    if type(cls) is tuple:
+        return any([member_is(member, one) for one in cls])
+    return cls is member._cls or cls in MIXINS[member._mixin] or cls is object
 
 
 # `class Route(str, Enum)`: members have the methods of text.
@@ -397,11 +445,13 @@ def bound(method, member):
     return lambda *args, **kw: pair[0](pair[1], *args, **kw)
 
 
-def define_enum(cls, name, members, methods=()):
+def define_enum(cls, name, members, methods=(), mixin=""):
     made = []
     for key in members:
         value = getattr(cls, key)
-        member = Member(cls, key, value)
+        if type(value) is auto:
+            value = key.lower() if mixin == "StrEnum" else made[-1].value + 1 if made else 1
+        member = Member(cls, key, value, mixin)
         setattr(cls, key, member)
         for method in methods:
             if not method.startswith("_"):

@@ -447,6 +447,7 @@ FACES = {
     "AIMessagePromptTemplate": AIMessagePromptTemplate,
     "TYPE_CHECKING": False, "NodeError": NodeError, "tool": tool, "Tool": Tool, "BaseTool": Tool, "StructuredTool": StructuredTool, "ToolNode": ToolNode,
     "tools_condition": tools_condition, "Field": Field, "Document": Document,
+    "Enum": Enum, "StrEnum": StrEnum, "IntEnum": IntEnum, "auto": auto,
     "field_validator": field_validator, "model_validator": model_validator, "validator": validator,
 }
 

@@ -82,13 +82,18 @@ impl Lowering<'_> {
             let own: Vec<&str> = own.iter().map(|member| member.name.as_str()).collect();
             lines
                 .push(format!("_aw['define_error']({name}, {name:?}, {all:?}, {own:?}, {parent})"));
+            lines.extend(self.decorated(name, class));
+            lines.extend(inherited_lines(name, &inherited));
             ClassKind::Error(all)
         } else if bases.iter().any(|base| base.ends_with("Enum")) {
             let members = enum_members(class);
             let methods = own.iter().filter(|member| member.kind == MemberKind::Method);
             let methods: Vec<&str> = methods.map(|member| member.name.as_str()).collect();
             lines.extend(self.decorated(name, class));
-            lines.push(format!("_aw['define_enum']({name}, {name:?}, {members:?}, {methods:?})"));
+            let mixin = enum_mixin(&bases);
+            lines.push(format!(
+                "_aw['define_enum']({name}, {name:?}, {members:?}, {methods:?}, {mixin:?})"
+            ));
             ClassKind::Plain
         } else if is_own_dataclass(class) {
             lines.extend(self.decorated(name, class));
@@ -105,9 +110,7 @@ impl Lowering<'_> {
             ClassKind::Plain
         } else {
             lines.extend(self.decorated(name, class));
-            for (base, member) in &inherited {
-                lines.push(format!("_aw['inherit']({name}, {base}, {member:?})"));
-            }
+            lines.extend(inherited_lines(name, &inherited));
             if !known_names.is_empty() {
                 lines.push(format!("{name}._aw_bases = [{}]", known_names.join(", ")));
             }
@@ -191,13 +194,13 @@ impl Lowering<'_> {
             Some((base.name.clone(), member.kind))
         });
         let is_init = method == "__init__";
+        let is_error = bases.iter().any(|base| self.is_error(base));
         let (callee, passes_receiver) = match owner {
-            _ if is_init && bases.iter().any(|base| self.is_error(base)) => {
-                ("_aw_super".to_string(), true)
-            }
             Some((base, MemberKind::Static)) => (format!("{base}.{method}"), false),
             Some((base, MemberKind::OfClass)) => (format!("{base}.{method}.function"), true),
             Some((base, _)) => (format!("{base}.{method}"), true),
+            None if is_error && is_init => ("_aw_super".to_string(), true),
+            None if is_error && method == "__str__" => ("_aw_error_text".to_string(), true),
             None if is_init => ("_aw_nothing".to_string(), true),
             None => return,
         };
@@ -280,6 +283,44 @@ impl Lowering<'_> {
     }
 }
 
+/// Lines that give a class what it inherits: `(base, member)`.
+fn inherited_lines<'i>(
+    name: &'i str,
+    inherited: &'i [(String, String)],
+) -> impl Iterator<Item = String> + 'i {
+    inherited
+        .iter()
+        .map(move |(base, member)| format!("_aw['inherit']({name}, {base}, {member:?})"))
+}
+
+/// Whether a function goes over the items of what it is given.
+pub(super) fn takes_items(function: &Expr) -> bool {
+    let names: &[&str] = match function {
+        Expr::Name(_) => &[
+            "list",
+            "tuple",
+            "set",
+            "frozenset",
+            "len",
+            "sorted",
+            "reversed",
+            "enumerate",
+            "iter",
+            "zip",
+            "map",
+            "filter",
+            "any",
+            "all",
+            "max",
+            "min",
+            "sum",
+            "dict",
+        ],
+        _ => &["join", "extend", "update", "chain", "product", "fromkeys"],
+    };
+    names.contains(&last_name(function).as_str())
+}
+
 /// A dataclass without bases, which the interpreter makes itself.
 fn is_own_dataclass(class: &ast::StmtClassDef) -> bool {
     let no_bases = class.arguments.as_ref().is_none_or(|arguments| arguments.args.is_empty());
@@ -334,6 +375,12 @@ pub(super) fn properties(body: &[Stmt]) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// What an enum's members are besides: the key of `MIXINS` in schemas.py.
+fn enum_mixin(bases: &[String]) -> &str {
+    let is = |base: &&String| matches!(base.as_str(), "str" | "int" | "StrEnum" | "IntEnum");
+    bases.iter().find(is).map_or("", String::as_str)
 }
 
 /// Names that an enum assigns, in order.

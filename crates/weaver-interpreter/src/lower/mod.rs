@@ -15,7 +15,7 @@ use weaver_core::LineIndex;
 use weaver_core::embedded::{NATIVE_MODULES, is_host_module};
 
 use crate::names::{BUILTIN_ERRORS, LACKING};
-use class::{Class, Inside};
+use class::{Class, Inside, takes_items};
 
 /// A lowered source.
 #[derive(Clone, Debug, Default)]
@@ -179,6 +179,7 @@ impl<'s> Lowering<'s> {
                 format!("_aw_property_{name}(")
             }
             "text" => "_aw_text(".to_string(),
+            "__class__" => "type(".to_string(),
             _ => return,
         };
         let value = attribute.value.range();
@@ -371,7 +372,7 @@ impl<'a> Visitor<'a> for Lowering<'_> {
                     self.wrap(call.func.range(), "_aw_error");
                 }
                 self.enum_member(&call.func, call.arguments.range(), "_aw_member");
-                if !self.is_enum(&call.func) {
+                if takes_items(&call.func) {
                     call.arguments.args.iter().for_each(|argument| self.enum_members(argument));
                 }
                 if let Expr::Attribute(method) = &*call.func {

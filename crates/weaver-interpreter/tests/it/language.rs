@@ -160,6 +160,24 @@ async fn del_enums_and_inheritance() {
 }
 
 #[tokio::test]
+async fn exceptions_inherit_methods_and_pass_on_to_their_base() {
+    let source = "class AppError(Exception):\n    def __init__(self, text, code=1):\n        super().__init__(text)\n        self.code = code\n    def describe(self):\n        return f'{self.__class__.__name__} {self.code}'\n\
+        class Lost(AppError):\n    def __init__(self, what):\n        super().__init__(what + ' is lost', code=4)\n    def __str__(self):\n        return super().__str__() + '!'\n\
+        class Gone(Lost):\n    pass\n\
+        def f():\n    try:\n        raise Gone('tea')\n    except AppError as e:\n        return [str(e), e.code, e.describe(), e.args]\n";
+    let wanted = r#"["tea is lost!",4,"Gone 4",["tea is lost"]]"#;
+    assert_eq!(eval(source).await, wanted);
+}
+
+#[tokio::test]
+async fn members_of_enums_are_what_their_class_is_mixed_with() {
+    let source = "from enum import Enum, StrEnum, auto\nclass Color(str, Enum):\n    RED = 'red'\nclass Size(StrEnum):\n    BIG = auto()\nclass Plain(Enum):\n    A = 'a'\n\
+        def f():\n    kinds = [isinstance(m, (int, str)) for m in (Color.RED, Size.BIG, Plain.A)]\n    return [kinds, isinstance(Color.RED, Color), isinstance(Color.RED, Plain), str(Color.RED), str(Size.BIG), 'x' + Color.RED, 're' in Color.RED]\n";
+    let wanted = r#"[[true,true,false],true,false,"Color.RED","big","xred",true]"#;
+    assert_eq!(eval(source).await, wanted);
+}
+
+#[tokio::test]
 async fn names_the_interpreter_lacks_come_from_the_faces() {
     let source = "from typing import TypedDict, Optional, cast\nfrom functools import wraps, partial\nfrom dataclasses import dataclass, asdict, field\n\
         @dataclass\nclass P:\n    x: int\n    y: list = field(default_factory=list)\n\

@@ -70,6 +70,24 @@ fn classes_do_what_they_do_in_python() {
 }
 
 #[test]
+fn classes_of_the_state_have_their_methods_validators_and_defaults() {
+    let text = include_str!("../quick_starts/state_classes.py");
+    let input = json!({"items": [{"name": " Tea "}, {"name": "Cup", "count": 2}]});
+    let lines = [
+        "3: ['1 tea', '2 cup'] large [1, 2, 3]",
+        "good Mood.GOOD large say good [True, True, True, False]",
+        "SoldOut 404: no tea left (tea)",
+        "Gone 404: no cups left ever (cups)",
+        "ShopError 1: closed",
+    ];
+    assert_eq!(state_of("state_classes.py", text, input)["lines"], json!(lines));
+    let desk = Desk::with("state_classes.py", text);
+    let input = r#"{"items": [{"name": " "}]}"#;
+    let refused = desk.run(["run", "state_classes.py", "--input", input]).expect(1);
+    refused.says(&["ValidationError", "an item needs a name"]);
+}
+
+#[test]
 fn objects_fallbacks_and_streams_are_nodes_like_any_other() {
     let asked =
         json!({"messages": [{"role": "user", "content": "How many 'lamps' are in stock?"}]});

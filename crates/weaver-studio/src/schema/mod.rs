@@ -1,5 +1,6 @@
 //! Classes that describe data: fields, reducers, defaults, JSON Schema.
 
+mod enums;
 mod json_schema;
 mod reducer;
 
@@ -65,7 +66,8 @@ impl Schemas {
         for stmt in &class.class.body {
             let field = match (kind, stmt) {
                 (SchemaKind::Enum, Stmt::Assign(assign)) => {
-                    enum_member(assign, class, &scope, evaluator)
+                    let last = fields.last().and_then(|member| member.default.as_ref());
+                    enums::member(assign, last, class, &scope, evaluator)
                 }
                 (SchemaKind::Enum, _) => None,
                 (_, Stmt::AnnAssign(assign)) => {
@@ -360,33 +362,6 @@ fn literal_keyword(call: &ExprCall, name: &str) -> Option<String> {
         Expr::StringLiteral(text) => Some(text.value.to_str().to_string()),
         _ => None,
     }
-}
-
-fn enum_member<'a>(
-    assign: &'a ruff_python_ast::StmtAssign,
-    class: &ClassRef<'a>,
-    scope: &ScopeRef<'a>,
-    evaluator: &mut Evaluator<'a>,
-) -> Option<FieldSpec> {
-    let [Expr::Name(name)] = assign.targets.as_slice() else { return None };
-    let mut value = evaluator.expr_at(&assign.value, class.base, scope).to_value();
-    if let Expr::Call(call) = &*assign.value
-        && type_head(&call.func) == "auto"
-    {
-        value = Some(Value::str(name.id.to_lowercase()));
-    }
-    let place = class.base + assign.start().to_usize()..class.base + assign.end().to_usize();
-    Some(FieldSpec {
-        name: name.id.to_string(),
-        annotation: String::new(),
-        reducer: None,
-        initial: None,
-        default: value,
-        required: false,
-        description: None,
-        managed: None,
-        span: span(evaluator.text, evaluator.lines, &place),
-    })
 }
 
 /// The one field of `MessagesState`.

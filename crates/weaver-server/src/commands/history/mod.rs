@@ -319,6 +319,8 @@ fn run_args(args: &HistoryArgs, fork: &str) -> Result<RunArgs, CliError> {
     let travel = TravelArgs {
         fork: Some(fork.into()),
         update: args.update.clone(),
+        as_node: args.as_node.clone(),
+        to_thread: args.to_thread.clone(),
         namespace: args.namespace.clone(),
         ..TravelArgs::default()
     };
