@@ -20,14 +20,16 @@ use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use weaver_core::{Event, Failure, Value};
+use weaver_core::{Event, Failure, Timestamp, Value};
 use weaver_engine::{Graph, RunOptions};
 use weaver_store::{
     ClaimRequest, ExecutionId, ROUTE_DRIVE, Retention, Store, TenantId, WorkKey, WorkflowVersion,
 };
 
 use crate::order::Order;
+use crate::request::Clock;
 use crate::task::Handler;
+use job::Unsettled;
 use lease::Leases;
 
 /// Makes runnable what was submitted.
@@ -113,12 +115,15 @@ struct Shared {
     store: Store,
     workshop: Arc<dyn Workshop>,
     options: Options,
+    unsettled: Unsettled,
 }
 
 impl Scheduler {
     /// A scheduler of all tenants of a store.
     pub fn new(store: Store, workshop: Arc<dyn Workshop>, options: Options) -> Self {
-        Scheduler { shared: Arc::new(Shared { store, workshop, options }) }
+        Scheduler {
+            shared: Arc::new(Shared { store, workshop, options, unsettled: Unsettled::default() }),
+        }
     }
 
     /// Works until `drain` is cancelled, then lets supersteps end, hands back what
@@ -199,7 +204,11 @@ impl Floor {
         for claim in claims {
             let hold = self.leases.add(&claim, asked + self.shared.options.lease);
             let key = claim.key.clone();
-            let job = job::drive_claim(self.shared.clone(), claim, hold);
+            // What the database said then. Ahead of it by the way of the question at
+            // most, so that no timer that counts from it is early.
+            let time = Timestamp(claim.until.0 - self.shared.options.lease.as_micros() as i64);
+            let clock = Clock::Running { time, at: asked };
+            let job = job::drive_claim(self.shared.clone(), claim, clock, hold);
             let handle = self.running.spawn(job);
             self.keys.insert(handle.id(), key);
         }
@@ -262,6 +271,7 @@ impl Floor {
         let mut tick = tokio::time::interval(self.shared.options.poll);
         while !self.running.is_empty() {
             tokio::select! {
+                biased;
                 Some(ended) = self.running.join_next_with_id() => self.ended(ended),
                 _ = tick.tick() => self.renew().await,
                 () = tokio::time::sleep_until(deadline) => break,
