@@ -14,6 +14,7 @@ main() {
   install_build_tools
   if [ "${1:-all}" != rust ]; then
     install_postgresql
+    install_faketime
     install_python
     make_venv
   fi
@@ -44,6 +45,11 @@ install_build_tools() {
 # The store's tests start servers of their own, from the system's packages.
 install_postgresql() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_or_ask postgresql
+}
+
+# Servers are tested on hosts whose clocks differ.
+install_faketime() {
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || install_or_ask libfaketime
 }
 
 # Python runs the suite that compares with langgraph.

@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 use weaver_core::event::Usage;
 use weaver_core::{EventKind, Failure, FailureKind, Message, Value};
 use weaver_llm::{ChatEvent, ChatRequest, ChatResponse, Gateway, ModelRef, OutputSchema};
-use weaver_runtime::{EffectPolicy, EffectRequest, Fire, TaskContext};
+use weaver_runtime::{EffectPolicy, EffectRequest, Fire, Spending, TaskContext};
 
 use crate::cost;
 
@@ -46,6 +46,7 @@ async fn fire_call(
     let call = weaver_llm::Call {
         cancel: CancellationToken::new(),
         earlier_tries: fire.earlier_failures + context.task().attempt.saturating_sub(1),
+        budget_micros: spending.as_ref().map(Spending::amount_micros),
         ..weaver_llm::Call::default()
     };
     let answered = async {

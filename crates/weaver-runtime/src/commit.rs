@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::time::Instant;
 use weaver_core::{EventKind, Value};
 use weaver_engine::checkpoint::{Change, Stored};
 use weaver_engine::{
@@ -18,7 +19,7 @@ use weaver_store::{
 use crate::codec;
 use crate::error::Error;
 use crate::graft;
-use crate::journal::{Journal, now};
+use crate::journal::Journal;
 use crate::request::Durability;
 
 /// Writes what the engine commits, as early as the durability asks and never
@@ -182,7 +183,7 @@ impl Committer {
                         execution: self.execution,
                         value: codec::encode(&question.value),
                         snapshot: self.snapshots.remove(&record.task.id.to_string()),
-                        time: now(),
+                        time: self.journal.now(),
                         answer: None,
                     };
                     self.known_questions.insert(id.clone(), row.clone());
@@ -213,7 +214,7 @@ impl Committer {
             lane: question.lane.clone(),
             interrupt: question.id.clone(),
             answer: codec::encode(answer),
-            time: now(),
+            time: self.journal.now(),
         });
     }
 

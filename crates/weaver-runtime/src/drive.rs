@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use weaver_core::{Event, EventKind, Hash, Timestamp, Value};
+use weaver_core::{Event, EventKind, Hash, Value};
 use weaver_engine::effect::CacheKey;
 use weaver_engine::{
     Answer, Call, CallId, CallKind, Chunk, Effect, Happened, Invoked, Load, Outcome, Run,
@@ -20,7 +21,7 @@ use crate::commit::Committer;
 use crate::effects::TaskEffects;
 use crate::error::Error;
 use crate::graft::Grafts;
-use crate::journal::{Journal, now};
+use crate::journal::Journal;
 use crate::request::{Clock, Report, RunRequest};
 use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
 use crate::{codec, ending, open, shown, thread};
@@ -111,7 +112,9 @@ impl Driver {
             None => (ExecutionId::generate(), 0, Totals::default()),
         };
         let listener = request.listener.clone();
+        let clock = request.clock.started();
         let journal = Journal::new(store.clone(), execution, sequence, totals, listener);
+        journal.go_by(clock);
         let mut committer = Committer::new(
             Lane::new(request.thread.clone(), request.namespace.clone()),
             execution,
@@ -140,8 +143,7 @@ impl Driver {
         options.checkpoints = store.is_some();
         options.thread = open::thread_number(&request.thread);
         let (graph, input) = (request.graph.clone(), request.input.clone());
-        let clock = request.clock;
-        let run = Run::start(graph, origin, input, options, time(clock));
+        let run = Run::start(graph, origin, input, options, clock.now());
         let (request_sender, requests) = mpsc::unbounded_channel();
         Ok(Driver {
             run,
@@ -200,7 +202,7 @@ impl Driver {
             Effect::Load(load) => self.load(load).await?,
             Effect::CacheGet { id, key } => {
                 let writes = self.cached(&key).await?;
-                self.run.handle(time(self.clock), Happened::Cached { id, writes });
+                self.run.handle(self.clock.now(), Happened::Cached { id, writes });
             }
             Effect::CachePut { key, ttl, writes } => self.cache(&key, ttl, &writes),
             Effect::Invoked { call, ordinal, result, chunks } => {
@@ -315,7 +317,7 @@ impl Driver {
             self.resumed = true;
             saved
         });
-        self.run.handle(time(self.clock), Happened::Loaded { id: load.id, saved });
+        self.run.handle(self.clock.now(), Happened::Loaded { id: load.id, saved });
         Ok(())
     }
 
@@ -325,7 +327,7 @@ impl Driver {
         if self.request.ignore_cache {
             return Ok(None);
         }
-        let found = store.cached(cache_hash(key), time(self.clock)).await?;
+        let found = store.cached(cache_hash(key), self.clock.now()).await?;
         Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
@@ -333,7 +335,7 @@ impl Driver {
         self.context.journal.record(Record::Cache(CacheEntry {
             key: cache_hash(key),
             payload: codec::encode(&writes),
-            expires: ttl.map(|ttl| now().after(ttl)),
+            expires: ttl.map(|ttl| self.clock.now().after(ttl)),
         }));
     }
 
@@ -361,7 +363,7 @@ impl Driver {
                 false => timeout = None,
             }
         }
-        let since = time(self.clock).0;
+        let since = self.clock.now().0;
         let pause = timeout.map(|at| Duration::from_micros((at.0 - since).max(0) as u64));
         tokio::select! {
             biased;
@@ -376,7 +378,7 @@ impl Driver {
                 self.run.drain();
             }
             () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
-                self.run.handle(time(self.clock), Happened::Timeout);
+                self.run.handle(self.clock.now(), Happened::Timeout);
             }
             () = sleep_until(flush) => self.committer.flush()?,
         }
@@ -392,13 +394,13 @@ impl Driver {
         if matches!(call.kind, CallKind::Node | CallKind::ErrorHandler) {
             self.show_exit(&call, &answer);
         }
-        self.run.handle(time(self.clock), Happened::Returned { id, answer });
+        self.run.handle(self.clock.now(), Happened::Returned { id, answer });
     }
 
     fn take_request(&mut self, request: TaskRequest) {
         match request {
             TaskRequest::Progress(call) => {
-                self.run.handle(time(self.clock), Happened::Progress(call))
+                self.run.handle(self.clock.now(), Happened::Progress(call))
             }
             TaskRequest::Reused(call, cost) => {
                 if let Some(call) = self.calls.get_mut(&call) {
@@ -411,7 +413,7 @@ impl Driver {
             TaskRequest::Invoke { call, ordinal, graph, input, stream, reply } => {
                 self.invocations.insert((call, ordinal), reply);
                 let happened = Happened::Invoke { call, ordinal, graph, input, stream };
-                self.run.handle(time(self.clock), happened);
+                self.run.handle(self.clock.now(), happened);
             }
         }
     }
@@ -451,7 +453,7 @@ impl Driver {
         event.checkpoint = self.committer.last.map(|id| id.to_string());
         journal.emit(event);
         let id = self.committer.execution;
-        let ended = Some(now());
+        let ended = Some(journal.now());
         journal.record(Record::ExecutionChange(ExecutionChange {
             id,
             status,
@@ -475,17 +477,9 @@ impl Driver {
     }
 }
 
-/// The time by a run's clock.
-fn time(clock: Clock) -> Timestamp {
-    match clock {
-        Clock::Wall => now(),
-        Clock::Replayed(moment) => moment,
-    }
-}
-
 async fn sleep_until(moment: Option<Instant>) {
     match moment {
-        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

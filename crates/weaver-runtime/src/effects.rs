@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use weaver_core::{Failure, FailureKind, Hash, Value};
 use weaver_store::{Effect, EffectStatus, ExecutionId, Lane, Record, crash_point};
 
-use crate::journal::{Journal, now};
+use crate::journal::Journal;
 use crate::past::{Answered, Past};
 
 /// What kind of call it is, and what that means after a crash or a retry.
@@ -195,7 +195,7 @@ impl TaskEffects {
             key: slot.key.as_str().into(),
             status,
             result,
-            time: now(),
+            time: inner.journal.now(),
         };
         inner.recorded.retain(|old| old.ordinal != slot.ordinal);
         inner.recorded.push(effect.clone());

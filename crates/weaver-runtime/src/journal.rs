@@ -9,7 +9,7 @@ use weaver_core::event::Usage;
 use weaver_core::{Event, EventKind, Timestamp, Value};
 use weaver_store::{Batch, Entry, ExecutionId, LeaseChange, Record, Store, Ticket, Totals};
 
-use crate::request::Claimed;
+use crate::request::{Claimed, Clock};
 
 /// Is shown every event as it happens, live-only ones included.
 pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
@@ -32,6 +32,7 @@ struct Inner {
     fence: Option<u64>,
     totals: Totals,
     listener: Option<Listener>,
+    clock: Clock,
     /// What was asked of the thread may not be on disk yet.
     asked: bool,
 }
@@ -55,6 +56,7 @@ impl Journal {
             fence: None,
             totals,
             listener,
+            clock: Clock::Wall,
             asked: false,
         };
         Journal(Arc::new(Mutex::new(inner)))
@@ -73,13 +75,23 @@ impl Journal {
         inner.batch.fence = Some(fence);
     }
 
+    /// Times what happens from here on by a clock.
+    pub(crate) fn go_by(&self, clock: Clock) {
+        self.lock().clock = clock;
+    }
+
+    /// The time by which events are timed.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.lock().clock.now()
+    }
+
     /// Numbers and times an event, shows it, and keeps it unless it is live only.
     pub fn emit(&self, mut event: Event) {
         let inner = &mut *self.lock();
         if inner.store.is_none() && inner.listener.is_none() {
             return;
         }
-        event.time = now();
+        event.time = inner.clock.now();
         if !event.kind.is_live_only() {
             inner.sequence += 1;
         }

@@ -91,6 +91,11 @@ impl Purse {
 }
 
 impl Spending {
+    /// What is set aside, in millionths of a US dollar.
+    pub fn amount_micros(&self) -> u64 {
+        self.reservation.amount_micros
+    }
+
     /// Says what the call has really cost, in millionths of a US dollar.
     pub async fn settle(self, actual_micros: u64) -> std::result::Result<(), Failure> {
         let queue = self.store.queue();

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use weaver_core::{Hash, Timestamp, Value};
 use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
 use weaver_store::{ExecutionId, Lease, Totals, WorkflowVersion};
 
 use crate::children::Children;
-use crate::journal::Listener;
-use crate::recent::Recent;
+use crate::journal::{self, Listener};
 use crate::purse::Purse;
+use crate::recent::Recent;
 
 /// When checkpoints must be on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,12 +29,40 @@ pub enum Durability {
 /// What time it is in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Clock {
-    /// What the wall says.
+    /// What the wall says when the run starts, and from there on what passes: a host
+    /// whose clock jumps neither hurries nor holds what waits.
     #[default]
     Wall,
+    /// This time at this moment, and from there on what passes. Of an execution that
+    /// was claimed: hosts differ, the database's time is one.
+    Running {
+        /// The time then.
+        time: Timestamp,
+        /// Then.
+        at: Instant,
+    },
     /// This moment; pauses between attempts pass at once, and limits of attempts
     /// never run out: a recorded run is gone through again.
     Replayed(Timestamp),
+}
+
+impl Clock {
+    /// The clock of a run that starts now.
+    pub(crate) fn started(self) -> Self {
+        match self {
+            Clock::Wall => Clock::Running { time: journal::now(), at: Instant::now() },
+            started => started,
+        }
+    }
+
+    /// The time.
+    pub(crate) fn now(self) -> Timestamp {
+        match self {
+            Clock::Wall => journal::now(),
+            Clock::Running { time, at } => time.after(at.elapsed()),
+            Clock::Replayed(moment) => moment,
+        }
+    }
 }
 
 /// Is given the chunks of the stream modes that were asked for.

@@ -82,6 +82,23 @@ async fn a_deadline_of_days_passes_by_the_databases_clock() {
     scheduler.drain().await;
 }
 
+/// Hosts differ: what a deadline counts from is the database's time, as what it is
+/// compared with.
+#[tokio::test]
+async fn a_host_whose_clock_is_wrong_passes_no_deadline_early() {
+    let house = House::new();
+    house.clock.advance(Duration::from_secs(10 * 86_400));
+    let scheduler = house.start("a");
+    let id = house.submit("ask_until").await;
+    let waits = |view: &View| view.execution.status == ExecutionStatus::Waiting;
+    let view = house.until(id, waits).await;
+    let until = view.work.and_then(|work| work.run_at).expect("it waits for a time");
+    let asked = house.executions().questions(&view.execution).await.unwrap()[0].asked;
+    let now = house.store.queue().now().await.unwrap();
+    assert!(asked.0 <= now.0 && until.0 > now.after(Duration::from_secs(3 * 86_400 - 60)).0);
+    scheduler.drain().await;
+}
+
 #[tokio::test]
 async fn a_cancel_stops_what_runs_and_nothing_more_is_written() {
     let house = House::new();

@@ -78,6 +78,29 @@ struct Price {
     output: Usd,
     cached_read: Option<Usd>,
     cached_write: Option<Usd>,
+    cached_write_long: Option<Usd>,
+    reasoning: Option<Usd>,
+    audio_input: Option<Usd>,
+    audio_cached: Option<Usd>,
+    audio_output: Option<Usd>,
+}
+
+impl Price {
+    fn micros(self) -> weaver_llm::Price {
+        let micros = |price: Option<Usd>| price.map(|price| price.0);
+        weaver_llm::Price {
+            input: self.input.0,
+            output: self.output.0,
+            cached_read: micros(self.cached_read),
+            cached_write: micros(self.cached_write),
+            cached_write_long: micros(self.cached_write_long),
+            reasoning: micros(self.reasoning),
+            audio_input: micros(self.audio_input),
+            audio_cached: micros(self.audio_cached),
+            audio_output: micros(self.audio_output),
+            long: None,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -120,15 +143,8 @@ impl Settings {
             known.api_key = known.api_key.take().or(provider.api_key);
             known.headers.extend(provider.headers);
         }
-        for (model, Price { input, output, cached_read, cached_write }) in file.prices {
-            let price = weaver_llm::Price {
-                input: input.0,
-                output: output.0,
-                cached_read: cached_read.map(|price| price.0),
-                cached_write: cached_write.map(|price| price.0),
-            };
-            models.prices.insert(model, price);
-        }
+        let prices = file.prices.into_iter().map(|(model, price)| (model, price.micros()));
+        models.prices.extend(prices);
         let allow = variable("AGENTWEAVER_HTTP_ALLOW");
         let http_allow = match allow {
             Some(list) => list.split(',').map(|host| host.trim().to_string()).collect(),

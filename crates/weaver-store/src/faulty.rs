@@ -69,7 +69,7 @@ impl State {
 }
 
 fn injected() -> Error {
-    Error::Io { path: "faults".into(), reason: "a fault on purpose".into() }
+    Error::Unreachable { server: "the store".into(), reason: "a fault on purpose".into() }
 }
 
 /// Answers "not yet" a few times.

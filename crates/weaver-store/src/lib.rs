@@ -50,6 +50,7 @@ pub use error::Error;
 pub use faulty::Faults;
 pub use id::{CheckpointId, ExecutionId, Lane, TenantId};
 pub use item::{Condition, Filter, Item, ItemKey, ItemSearch, NamespaceSearch, Operator};
+pub use memory::SharedMemory;
 pub use meter::SnapshotMeter;
 pub use place::{Place, Schema};
 pub use postgres::PostgresOptions;

@@ -25,16 +25,43 @@ use crate::queue::{Operation, Transact};
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
     Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue,
-    Result, TenantId, Ticket, Wakeups,
+    Result, Store, TenantId, Ticket, Wakeups,
 };
 
 /// A store that is gone when dropped, as one tenant sees it.
 pub(crate) struct Memory {
     world: Arc<Mutex<World>>,
+    /// Executions that had a failed batch; later ones are refused.
+    failed: Arc<Mutex<Failed>>,
     /// Counts the changes of the queue that are worth a look.
     wakeups: Arc<watch::Sender<u64>>,
     clock: Clock,
     tenant: TenantId,
+}
+
+type Failed = HashMap<(TenantId, ExecutionId), Arc<Error>>;
+
+/// One store in memory that is opened several times, as by several processes: each
+/// has its own view of which executions had a failed batch.
+#[derive(Clone)]
+pub struct SharedMemory {
+    world: Arc<Mutex<World>>,
+    wakeups: Arc<watch::Sender<u64>>,
+    clock: Clock,
+}
+
+impl SharedMemory {
+    /// An empty store with a clock that a test moves.
+    pub fn new(clock: Clock) -> Self {
+        SharedMemory { world: Arc::default(), wakeups: Arc::new(watch::Sender::new(0)), clock }
+    }
+
+    /// The store as one more process sees it.
+    pub fn open(&self) -> Store {
+        let SharedMemory { world, wakeups, clock } = self.clone();
+        let tenant = TenantId::LOCAL;
+        Store::from_backend(Memory { world, failed: Arc::default(), wakeups, clock, tenant })
+    }
 }
 
 /// All that is kept. Behind one lock, because the queue is one for all tenants.
@@ -47,23 +74,16 @@ struct World {
 #[derive(Default)]
 struct Tenant {
     tables: Tables,
-    failed: HashMap<ExecutionId, Arc<Error>>,
     written: bool,
 }
 
 impl Memory {
-    /// An empty store.
-    pub(crate) fn open(clock: Clock) -> Arc<dyn Backend> {
-        Arc::new(Memory {
-            world: Arc::default(),
-            wakeups: Arc::new(watch::Sender::new(0)),
-            clock,
-            tenant: TenantId::LOCAL,
-        })
-    }
-
     fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Failed> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with_tenant<T>(&self, work: impl FnOnce(&mut Tenant) -> T) -> T {
@@ -82,16 +102,15 @@ impl Memory {
     }
 
     fn write(&self, batch: Batch) -> Result<()> {
-        let (execution, mut world) = (batch.execution, self.lock());
-        let tenant = world.tenants.entry(self.tenant).or_default();
-        if let Some(cause) = execution.and_then(|id| tenant.failed.get(&id)) {
+        let execution = batch.execution.map(|id| (self.tenant, id));
+        let (mut failed, mut world) = (self.failed(), self.lock());
+        if let Some(cause) = execution.and_then(|id| failed.get(&id)) {
             return Err(Error::Aborted { cause: cause.clone() });
         }
-        tenant.written = true;
+        world.tenants.entry(self.tenant).or_default().written = true;
         let result = world.apply(self.tenant, &self.clock, batch);
         if let (Err(error), Some(id)) = (&result, execution) {
-            let tenant = world.tenants.entry(self.tenant).or_default();
-            tenant.failed.insert(id, Arc::new(error.clone()));
+            failed.insert(id, Arc::new(error.clone()));
         }
         self.wake_if(&mut world);
         result
@@ -119,6 +138,7 @@ impl Backend for Memory {
     fn for_tenant(&self, tenant: TenantId) -> Arc<dyn Backend> {
         Arc::new(Memory {
             world: self.world.clone(),
+            failed: self.failed.clone(),
             wakeups: self.wakeups.clone(),
             clock: self.clock.clone(),
             tenant,
@@ -148,7 +168,7 @@ impl Backend for Memory {
     }
 
     fn recover(&self, execution: ExecutionId) -> Pending<'_, ()> {
-        self.with_tenant(|tenant| tenant.failed.remove(&execution));
+        self.failed().remove(&(self.tenant, execution));
         ready(Ok(()))
     }
 

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::memory::Memory;
+use crate::memory::SharedMemory;
 use crate::postgres::{Postgres, PostgresOptions};
 use crate::sqlite::Sqlite;
 use crate::{Backend, Clock, Result, TenantId};
@@ -68,7 +68,7 @@ impl Store {
 
     /// The same, with a clock that a test moves.
     pub fn in_memory_at(clock: Clock) -> Self {
-        Store(Memory::open(clock))
+        SharedMemory::new(clock).open()
     }
 
     /// The same store as another tenant sees it; a store is opened as

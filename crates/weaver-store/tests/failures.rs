@@ -401,7 +401,7 @@ fn a_faulty_store_keeps_the_contract() {
         while acknowledged < 30 {
             match store.append(step(id, &lane, acknowledged + 1)).wait() {
                 Ok(()) => acknowledged += 1,
-                Err(Error::UnknownCommit { .. } | Error::Io { .. }) => {
+                Err(Error::UnknownCommit { .. } | Error::Unreachable { .. }) => {
                     let next = store.append(step(id, &lane, acknowledged + 2)).wait();
                     assert!(matches!(next, Err(Error::Aborted { .. })));
                     get(store.recover(id));

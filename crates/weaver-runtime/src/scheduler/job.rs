@@ -1,44 +1,111 @@
 //! One claimed execution, from its claim to its end or its wait.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::FutureExt;
 use weaver_core::{Event, EventKind, Failure, Value};
 use weaver_engine::{Input, InputCommand, Resume};
 use weaver_store::{
-    Claim, Execution, ExecutionChange, ExecutionStatus, Lane, Lease, Record, Store,
+    Claim, Execution, ExecutionChange, ExecutionStatus, Lane, Lease, Record, Store, WorkKey,
 };
 
 use super::lease::Hold;
 use super::{Job, Prepared, Shared};
 use crate::children::Children;
 use crate::error::Error;
-use crate::journal::{Journal, now};
+use crate::journal::Journal;
 use crate::order::Order;
 use crate::purse::Purse;
-use crate::request::{Claimed, RunRequest};
+use crate::request::{Claimed, Clock, RunRequest};
 use crate::{codec, drive, ending, questions};
 
 /// Drives an execution until it ends, waits, or is somebody else's.
-pub(super) async fn drive_claim(shared: Arc<Shared>, claim: Claim, mut hold: Hold) {
+///
+/// `clock` is the database's time.
+pub(super) async fn drive_claim(shared: Arc<Shared>, claim: Claim, clock: Clock, mut hold: Hold) {
     let (execution, fence) = (claim.key.execution, claim.fence);
     let seen = hold.clone();
-    let mut work = std::pin::pin!(work(&shared, &claim, &seen).fuse());
-    let result = tokio::select! {
-        result = &mut work => result,
-        // Dropping the work stops its nodes; what it has on its way is refused.
-        () = hold.lost() => {
+    let result = {
+        let mut work = std::pin::pin!(work(&shared, &claim, clock, &seen).fuse());
+        tokio::select! {
+            biased;
+            // Dropping the work stops its nodes; what it has on its way is refused.
+            () = hold.lost() => None,
+            result = &mut work => Some(result),
+        }
+    };
+    let error = match result {
+        Some(Ok(())) => return,
+        Some(Err(error)) => error,
+        None => {
+            shared.unsettled.note(&claim.key);
             tracing::info!(%execution, fence, "the lease is lost");
             return;
         }
     };
-    match result {
-        Ok(()) => {}
-        Err(Error::Store(error)) if is_fenced(&error) => {
+    shared.unsettled.note(&claim.key);
+    match error {
+        Error::Store(error) if is_fenced(&error) => {
             tracing::info!(%execution, fence, "the execution is somebody else's");
         }
+        Error::Store(error) if is_passing(&error) => {
+            tracing::warn!(%execution, fence, %error, "the store failed: handed back");
+            tokio::select! {
+                biased;
+                () = hold.lost() => {}
+                () = hand_back(&shared, &claim) => {}
+            }
+        }
         // Its lease runs out; then it is delivered again, so many times at most.
-        Err(error) => tracing::error!(%execution, fence, %error, "cannot be driven now"),
+        error => tracing::error!(%execution, fence, %error, "cannot be driven now"),
+    }
+}
+
+/// Executions that this process has written to and did not see the end of: what is
+/// on its way to the store is awaited, and a failure there forgotten, before one of
+/// them is driven again.
+#[derive(Default)]
+pub(super) struct Unsettled(Mutex<HashSet<WorkKey>>);
+
+impl Unsettled {
+    fn note(&self, key: &WorkKey) {
+        self.lock().insert(key.clone());
+    }
+
+    async fn settle(&self, store: &Store, key: &WorkKey) -> Result<(), Error> {
+        let is_noted = self.lock().contains(key);
+        if is_noted {
+            store.recover(key.execution).await?;
+            self.lock().remove(key);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<WorkKey>> {
+        self.0.lock().expect("nobody panics while it is held")
+    }
+}
+
+/// Gives an execution back that the store's trouble kept from going on: it is not
+/// to blame, so this delivery does not count. Not at once, for the trouble may last.
+async fn hand_back(shared: &Shared, claim: &Claim) {
+    let held = || vec![(claim.key.clone(), claim.fence)];
+    loop {
+        tokio::time::sleep(shared.options.poll).await;
+        let owner = shared.options.owner.clone();
+        if shared.store.queue().release(owner, held()).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Whether an error is of the store's state and not of what was written.
+fn is_passing(error: &weaver_store::Error) -> bool {
+    match error {
+        weaver_store::Error::UnknownCommit { .. } => true,
+        weaver_store::Error::Aborted { cause } => is_passing(cause),
+        error => error.is_retryable(),
     }
 }
 
@@ -50,8 +117,9 @@ fn is_fenced(error: &weaver_store::Error) -> bool {
     }
 }
 
-async fn work(shared: &Shared, claim: &Claim, hold: &Hold) -> Result<(), Error> {
+async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Result<(), Error> {
     let store = shared.store.for_tenant(claim.key.tenant);
+    shared.unsettled.settle(&store, &claim.key).await?;
     let id = claim.key.execution;
     let Some(execution) = store.execution(id).await? else {
         return Err(Error::NotFound(format!("there is no execution {id}")));
@@ -73,7 +141,7 @@ async fn work(shared: &Shared, claim: &Claim, hold: &Hold) -> Result<(), Error> 
     );
     let prepared = match shared.workshop.prepare(job).await {
         Ok(prepared) => prepared,
-        Err(failure) => return fail(&store, &execution, claimed, failure).await,
+        Err(failure) => return fail(&store, &execution, claimed, clock, failure).await,
     };
     let mut request =
         RunRequest::new(execution.thread.clone(), prepared.graph.clone(), Input::Continue);
@@ -83,6 +151,7 @@ async fn work(shared: &Shared, claim: &Claim, hold: &Hold) -> Result<(), Error> 
     request.config = prepared.config;
     request.options = prepared.options;
     request.claimed = Some(claimed);
+    request.clock = clock;
     request.drain = hold.drain.clone();
     request.recent = Some(shared.recent.clone());
     request.purse.clone_from(&purse);
@@ -143,12 +212,14 @@ async fn fail(
     store: &Store,
     execution: &Execution,
     claimed: Claimed,
+    clock: Clock,
     failure: Failure,
 ) -> Result<(), Error> {
     let id = execution.id;
     let head = store.head(id).await?;
     let journal = Journal::new(Some(store.clone()), id, head.sequence, execution.totals, None);
     let end = ending::end(&claimed);
+    journal.go_by(clock);
     journal.take(claimed);
     let json = serde_json::to_value(&failure).expect("a failure has a JSON form");
     journal.emit(Event::new(EventKind::Error).with_data(Value::from(&json)));
@@ -157,7 +228,7 @@ async fn fail(
     journal.record(Record::ExecutionChange(ExecutionChange {
         id,
         status: ExecutionStatus::Failed,
-        ended: Some(now()),
+        ended: Some(journal.now()),
         error: Some(codec::encode(&failure)),
         totals: execution.totals,
     }));

@@ -84,6 +84,7 @@ impl Hold {
         loop {
             let deadline = *self.deadline.borrow_and_update();
             tokio::select! {
+                biased;
                 () = self.lost.cancelled() => return,
                 () = tokio::time::sleep_until(deadline) => return,
                 changed = self.deadline.changed() => {

@@ -20,7 +20,7 @@ use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use weaver_core::{Event, Failure, Value};
+use weaver_core::{Event, Failure, Timestamp, Value};
 use weaver_engine::{Graph, RunOptions};
 use weaver_store::{
     ClaimRequest, ExecutionId, ROUTE_DRIVE, Retention, Store, TenantId, WorkKey, WorkflowVersion,
@@ -28,7 +28,9 @@ use weaver_store::{
 
 use crate::order::Order;
 use crate::recent::Recent;
+use crate::request::Clock;
 use crate::task::Handler;
+use job::Unsettled;
 use lease::Leases;
 
 /// Makes runnable what was submitted.
@@ -115,13 +117,14 @@ struct Shared {
     workshop: Arc<dyn Workshop>,
     options: Options,
     recent: Arc<Recent>,
+    unsettled: Unsettled,
 }
 
 impl Scheduler {
     /// A scheduler of all tenants of a store.
     pub fn new(store: Store, workshop: Arc<dyn Workshop>, options: Options) -> Self {
-        let recent = Arc::default();
-        Scheduler { shared: Arc::new(Shared { store, workshop, options, recent }) }
+        let (recent, unsettled) = (Arc::default(), Unsettled::default());
+        Scheduler { shared: Arc::new(Shared { store, workshop, options, recent, unsettled }) }
     }
 
     /// Works until `drain` is cancelled, then lets supersteps end, hands back what
@@ -202,7 +205,11 @@ impl Floor {
         for claim in claims {
             let hold = self.leases.add(&claim, asked + self.shared.options.lease);
             let key = claim.key.clone();
-            let job = job::drive_claim(self.shared.clone(), claim, hold);
+            // What the database said then. Ahead of it by the way of the question at
+            // most, so that no timer that counts from it is early.
+            let time = Timestamp(claim.until.0 - self.shared.options.lease.as_micros() as i64);
+            let clock = Clock::Running { time, at: asked };
+            let job = job::drive_claim(self.shared.clone(), claim, clock, hold);
             let handle = self.running.spawn(job);
             self.keys.insert(handle.id(), key);
         }
@@ -265,6 +272,7 @@ impl Floor {
         let mut tick = tokio::time::interval(self.shared.options.poll);
         while !self.running.is_empty() {
             tokio::select! {
+                biased;
                 Some(ended) = self.running.join_next_with_id() => self.ended(ended),
                 _ = tick.tick() => self.renew().await,
                 () = tokio::time::sleep_until(deadline) => break,

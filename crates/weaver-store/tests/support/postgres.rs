@@ -69,6 +69,11 @@ impl Server {
         format!("postgres://{user}@{host}/{database}")
     }
 
+    /// Where its socket is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Runs statements as the superuser.
     pub fn psql(&self, database: &str, sql: &str) -> String {
         psql(&self.url("postgres", database), sql)

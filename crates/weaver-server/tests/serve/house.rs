@@ -1,0 +1,157 @@
+//! [`House`]: a data directory with a graph in it, servers on it, and the books outside.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::books::Books;
+
+/// Rounds of one execution: a call to the outside, then a note in the state.
+pub const ROUNDS: usize = 8;
+
+const GRAPH: &str = r#"
+from typing import Annotated, TypedDict
+import operator
+from langgraph.graph import END, START, StateGraph
+from agentweaver import nodes
+
+class State(TypedDict):
+    name: int
+    left: int
+    receipt: dict
+    receipts: Annotated[list, operator.add]
+
+def note(state: State) -> dict:
+    return {"receipts": [state["receipt"]["n"]], "left": state["left"] - 1}
+
+def more(state: State) -> str:
+    return "pay" if state["left"] > 0 else END
+
+builder = StateGraph(State)
+builder.add_node("pay", nodes.http(url="http://127.0.0.1:PORT/pay", method="POST", json={"name": "{{ name }}", "n": "{{ left }}"}, into="receipt"))
+builder.add_node("note", note)
+builder.add_edge(START, "pay")
+builder.add_edge("pay", "note")
+builder.add_conditional_edges("note", more, ["pay", END])
+app = builder.compile()
+"#;
+
+/// A directory with the graph, its log, and the books outside.
+pub struct House {
+    pub dir: tempfile::TempDir,
+    pub database: Option<String>,
+    pub books: Books,
+}
+
+impl House {
+    pub fn new(database: Option<String>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let books = Books::open();
+        let graph = GRAPH.replace("PORT", &books.port.to_string());
+        std::fs::write(dir.path().join("pay.py"), graph).unwrap();
+        House { dir, database, books }
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agentweaver"));
+        command.args(args).arg("--data").arg(self.dir.path().join("data"));
+        command.env("AGENTWEAVER_HTTP_ALLOW", "127.0.0.1");
+        if let Some(url) = &self.database {
+            command.env("AGENTWEAVER_DATABASE_URL", url);
+        }
+        command
+    }
+
+    /// A server with a lease of a second.
+    pub fn serve(&self) -> Served {
+        self.serve_with(|_| {})
+    }
+
+    /// A server that is started as changed.
+    pub fn serve_with(&self, change: impl FnOnce(&mut Command)) -> Served {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0", "--lease", "1"]);
+        let said = File::options().create(true).append(true).open(self.said()).unwrap();
+        command.stdout(Stdio::null()).stderr(said);
+        change(&mut command);
+        Served(command.spawn().unwrap())
+    }
+
+    /// What servers say.
+    fn said(&self) -> PathBuf {
+        self.dir.path().join("said")
+    }
+
+    pub fn submit(&self, name: usize) -> String {
+        let input = format!(r#"{{"name":{name},"left":{ROUNDS},"receipts":[]}}"#);
+        let file = self.dir.path().join("pay.py");
+        let key = format!("payment-{name}");
+        let mut command = self.command(&["submit", "--input", &input, "--idempotency-key", &key]);
+        // A server that is being killed answers nobody: the same request is sent again.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        command.arg(file);
+        loop {
+            let output = command.output().unwrap();
+            if output.status.success() {
+                return String::from_utf8(output.stdout).unwrap().trim().to_string();
+            }
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(Instant::now() < deadline, "it is never accepted: {said}");
+        }
+    }
+
+    /// Every execution that was accepted ends well, with every round in its state
+    /// once; there is no other; and the books agree.
+    pub fn check(&self, ids: &[String]) {
+        ids.iter().enumerate().for_each(|(name, id)| self.ends(name, id));
+        let listed = self.command(&["ps", "--limit", "200", "--json"]).output().unwrap();
+        let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+        let count = listed["items"].as_array().unwrap().len();
+        assert_eq!(count, ids.len(), "as many executions as were accepted");
+        self.books.check(ids.len(), ROUNDS);
+    }
+
+    fn ends(&self, name: usize, id: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let output = self.command(&["logs", id, "--json", "--follow"]).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let last = text.lines().last().unwrap_or("{}").to_string();
+            let event: serde_json::Value = serde_json::from_str(&last).unwrap_or_default();
+            if event["kind"] == "done" && event["data"]["status"] == "completed" {
+                let receipts = &event["data"]["values"]["receipts"];
+                let receipts: Vec<usize> = serde_json::from_value(receipts.clone()).unwrap();
+                let expected: Vec<usize> = (1..=ROUNDS).rev().collect();
+                assert_eq!(receipts, expected, "execution {name}");
+                return;
+            }
+            if Instant::now() > deadline {
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                let servers = std::fs::read_to_string(self.said()).unwrap_or_default();
+                panic!("execution {name} does not end: {last} {said}; servers said:\n{servers}");
+            }
+        }
+    }
+}
+
+/// A server process; killed when it is let go of.
+pub struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A small generator: the same kills in every run.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n as u64) as usize
+    }
+}
