@@ -19,7 +19,7 @@ use weaver_store::{
 use crate::codec;
 use crate::error::Error;
 use crate::graft;
-use crate::journal::Journal;
+use crate::journal::{DATA_BYTES_MAX, Journal};
 use crate::request::Durability;
 
 /// Writes what the engine commits, as early as the durability asks and never
@@ -232,6 +232,18 @@ impl Committer {
     pub fn root_state(&mut self) -> Option<(CheckpointState<Value>, SnapshotMeter)> {
         let root = self.lanes.remove("").filter(|_| self.store.is_some())?;
         Some((root.state, root.meter))
+    }
+
+    /// The keys of large values that are all in the last checkpoint of the root graph.
+    pub fn keys_of(&self, values: &Value) -> Option<Value> {
+        let state = &self.lanes.get("").filter(|_| self.store.is_some())?.state;
+        let stands = |(key, value): (&Arc<str>, &Value)| {
+            let stored = state.channels.get(key)?.stored.as_ref()?;
+            matches!(stored, Stored::Value(stored) if stored == value).then_some(())
+        };
+        let map = values.as_map().filter(|_| values.approximate_size() > DATA_BYTES_MAX)?;
+        map.iter().try_for_each(stands)?;
+        Some(Value::list(map.keys().cloned().map(Value::Str)))
     }
 
     /// Waits until what this run committed to a namespace can be read from the store.

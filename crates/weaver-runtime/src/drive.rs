@@ -21,7 +21,7 @@ use crate::commit::Committer;
 use crate::effects::TaskEffects;
 use crate::error::Error;
 use crate::graft::Grafts;
-use crate::journal::Journal;
+use crate::journal::{Journal, STAND_IN_STATE};
 use crate::request::{Clock, Report, RunRequest};
 use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
 use crate::{codec, ending, open, shown, thread};
@@ -444,7 +444,10 @@ impl Driver {
             }
             _ => Value::Null,
         };
-        let data = Value::map([("status", Value::str(word)), ("values", values)]);
+        let keys = self.committer.keys_of(&values);
+        let mut data = vec![("status", Value::str(word)), ("values", values)];
+        data.extend(keys.map(|keys| (STAND_IN_STATE, keys)));
+        let data = Value::map(data);
         let mut event = Event::new(EventKind::Done).with_data(data);
         event.duration_us = Some(took.as_micros() as u64);
         let totals = journal.totals();

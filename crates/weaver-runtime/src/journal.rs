@@ -16,7 +16,12 @@ pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Event data above this size is not repeated in the log: values stand in
 /// checkpoints, messages in the records of effects.
-const DATA_BYTES_MAX: usize = 512;
+pub(crate) const DATA_BYTES_MAX: usize = 512;
+
+/// In the data of a last event: the keys of its values, where these are what the
+/// checkpoint of the event has under them. A long conversation would stand in the log
+/// once for each of its turns otherwise.
+pub(crate) const STAND_IN_STATE: &str = "keys";
 
 /// Orders the events of one execution, shows them, and gathers what is to be
 /// written until the next [`Journal::flush`].
@@ -103,7 +108,9 @@ impl Journal {
         if inner.store.is_some() && !event.kind.is_live_only() {
             // Whoever submitted it asks for what came of it; a run in a terminal has said it.
             let entry = match (event.kind, inner.fence) {
-                (EventKind::Done, Some(_)) => whole_entry(inner.execution, &event),
+                (EventKind::Done, Some(_)) if event.data.get(STAND_IN_STATE).is_none() => {
+                    entry(inner.execution, &event, event.data.clone())
+                }
                 _ => to_entry(inner.execution, &event),
             };
             inner.batch.push(Record::Entry(entry));
@@ -191,10 +198,6 @@ pub(crate) fn to_entry(execution: ExecutionId, event: &Event) -> Entry {
     entry(execution, event, small(event.kind, &event.data))
 }
 
-fn whole_entry(execution: ExecutionId, event: &Event) -> Entry {
-    entry(execution, event, event.data.clone())
-}
-
 fn entry(execution: ExecutionId, event: &Event, data: Value) -> Entry {
     let payload = Payload {
         node: event.node.clone(),
@@ -255,7 +258,8 @@ fn small(kind: EventKind, data: &Value) -> Value {
             let size = value.approximate_size();
             // These stand nowhere else: of a beginning all but the input, and what a reused
             // result had cost.
-            let sole = (kind == EventKind::Start && &**key != "input") || &**key == "cost";
+            let sole = (kind == EventKind::Start && &**key != "input")
+                || matches!(&**key, "cost" | STAND_IN_STATE);
             let kept = match sole || size <= DATA_BYTES_MAX / 4 {
                 true => value.clone(),
                 false => elided(size),

@@ -31,6 +31,19 @@ async fn what_is_submitted_ends_once_beside_other_schedulers() {
 }
 
 #[tokio::test]
+async fn a_long_output_stands_in_the_log_once() {
+    let house = House::new();
+    let scheduler = house.start("a");
+    let view = house.ended(house.submit("tell").await).await;
+    let output = house.executions().output(&view.execution).await.unwrap();
+    assert_eq!(output.get("said").and_then(|said| said.as_str()).map(str::len), Some(13_000));
+    let events = house.executions().events(view.execution.id, 0, 0).await.unwrap();
+    let bytes: usize = events.iter().map(|event| event.data.approximate_size()).sum();
+    assert!(bytes < 5_000, "the events hold {bytes} bytes beside the state");
+    scheduler.drain().await;
+}
+
+#[tokio::test]
 async fn who_dies_is_succeeded_and_nothing_is_done_twice() {
     let house = House::new();
     let first = house.start("first");

@@ -8,16 +8,18 @@ mod submission;
 use std::sync::Arc;
 
 use weaver_core::{Event, EventKind, Timestamp, Value};
+use weaver_engine::checkpoint::Stored;
 use weaver_store::{
     Accepted, Batch, Budget, Cancel, Cancelled, Decision, Enqueue, Execution, ExecutionChange,
     ExecutionId, ExecutionQuery, ExecutionStatus, Interrupt, Store, TenantId, Work, WorkInfo,
     WorkKey, WorkState,
 };
 
-use crate::journal::{self, now};
+use crate::error::Error;
+use crate::journal::{self, STAND_IN_STATE, now};
 use crate::order::Order;
 use crate::questions::deadline_of;
-use crate::{children, codec, purse};
+use crate::{children, codec, purse, thread};
 pub use attention::{OpenCall, Verdict};
 pub use moving::AtRest;
 pub use submission::{INPUT_BYTES_MAX, Once, Submission};
@@ -173,8 +175,33 @@ impl Executions {
         }
         let head = self.store.head(execution.id).await?;
         let last = self.events(execution.id, head.sequence.saturating_sub(1), 1).await?;
-        let done = last.first().filter(|event| event.kind == EventKind::Done);
-        Ok(done.and_then(|event| event.data.get("values")).cloned().unwrap_or_default())
+        let Some(done) = last.first().filter(|event| event.kind == EventKind::Done) else {
+            return Ok(Value::Null);
+        };
+        match done.data.get(STAND_IN_STATE).and_then(Value::as_list) {
+            None => Ok(done.data.get("values").cloned().unwrap_or_default()),
+            Some(keys) => self.values_at(execution, done, keys).await,
+        }
+    }
+
+    /// What the checkpoint of an event has under some keys.
+    async fn values_at(
+        &self,
+        execution: &Execution,
+        event: &Event,
+        keys: &[Value],
+    ) -> Result<Value, Refused> {
+        let id = event.checkpoint.as_deref().and_then(|id| id.parse().ok());
+        let loaded = thread::load(&self.store, &execution.thread, "", id).await?;
+        let Some((saved, _)) = loaded.filter(|_| id.is_some()) else {
+            let message = format!("the last state of execution {} is gone", execution.id);
+            return Err(Error::NotFound(message).into());
+        };
+        let value = |key: &Value| match saved.state.channels.get(key.as_str()?)?.stored.as_ref()? {
+            Stored::Value(value) => Some((Arc::from(key.as_str()?), value.clone())),
+            _ => None,
+        };
+        Ok(Value::Map(Arc::new(keys.iter().filter_map(value).collect())))
     }
 
     /// What an execution waits for a person to say, oldest first.
