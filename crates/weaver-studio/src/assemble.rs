@@ -130,6 +130,7 @@ impl<'a> Assembly<'_, 'a> {
             nodes.push(spec);
             outcomes.push(outcome);
         }
+        self.open.extend(self.leaving(&nodes));
         self.edges.sort_by_key(|(edge, ..)| edge.span.start);
         for (edge, ..) in &mut self.edges {
             edge.line = edge.span.line;
@@ -367,6 +368,17 @@ impl<'a> Assembly<'_, 'a> {
             path_map: path_map.map(|routes| routes.into_iter().map(|(k, t, _)| (k, t)).collect()),
             span: self.span(&branch.span),
         }
+    }
+
+    /// Subgraphs, if the file leaves any: a node or tool in one may go to any node of
+    /// the graph around it.
+    fn leaving(&self, nodes: &[NodeSpec]) -> Vec<String> {
+        let text = self.evaluator.text;
+        if !text.contains("Command.PARENT") && !text.contains("__parent__") {
+            return Vec::new();
+        }
+        let subgraphs = nodes.iter().filter(|node| matches!(node.kind, NodeKind::Subgraph { .. }));
+        subgraphs.map(|node| node.name.clone()).collect()
     }
 
     fn any_target(&mut self, branch: &crate::eval::BranchDraft<'a>, reason: &str) {

@@ -71,7 +71,7 @@ pub(crate) enum ItemKind {
 pub(crate) struct Violation {
     /// Where.
     pub range: Range<usize>,
-    /// What, as the subject of "is not run by the embedded interpreter".
+    /// What, as the object of "the embedded interpreter does not support".
     pub what: &'static str,
     /// The way out.
     pub instead: &'static str,

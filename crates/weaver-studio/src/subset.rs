@@ -10,7 +10,7 @@ use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprContext, Stmt, StmtClas
 use crate::eval::outcome::type_head;
 use crate::syntax::range_of;
 
-/// Something missing, as the subject of a sentence, and the way out.
+/// Something missing, as the object of a sentence, and the way out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Missing {
     /// What.

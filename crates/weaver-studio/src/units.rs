@@ -87,7 +87,7 @@ impl Violation {
         Reason {
             code: "embedded_subset",
             range,
-            what: format!("{} does not run in the embedded interpreter", self.what),
+            what: format!("the embedded interpreter does not support {}", self.what),
             instead: self.instead.to_string(),
         }
     }
@@ -232,8 +232,7 @@ impl<'c> Units<'c> {
             closure.reasons.push(Reason {
                 code: "embedded_subset",
                 range: range.clone(),
-                what: "building a graph inside a node does not run in the embedded interpreter"
-                    .into(),
+                what: "the embedded interpreter does not build graphs inside a node".into(),
                 instead: "build and compile the graph in the module and call it from the node"
                     .into(),
             });

@@ -350,7 +350,7 @@ impl<'a> Exporter<'a> {
     fn refuse(&self, what: &str) -> ExportError {
         let place = match self.path.concat() {
             path if path.is_empty() => String::new(),
-            path if path.len() > 200 => " deep inside the value".into(),
+            path if path.len() > 200 => " somewhere inside the value".into(),
             path => format!(" at {path}"),
         };
         ExportError::NotData(format!("{what}{place} cannot leave the function: it is no data"))

@@ -220,7 +220,11 @@ fn name_of(event: &Event) -> String {
 fn error_text(error: &Value) -> String {
     let part = |key| error.get(key).and_then(Value::as_str);
     let message = part("message").unwrap_or_default();
-    part("exception").map_or_else(|| message.into(), |class| format!("{class}: {message}"))
+    match part("exception") {
+        None => message.into(),
+        Some(class) if message.is_empty() => class.into(),
+        Some(class) => format!("{class}: {message}"),
+    }
 }
 
 /// What a node wrote, in a few words.
@@ -270,8 +274,13 @@ fn brief(value: &Value, depth: u32) -> String {
                 None => format!("{} items", many.len()),
             },
         },
-        Value::Map(map) => match (value.get("content"), depth) {
-            (Some(content), _) if value.get("type").is_some() => brief(content, depth),
+        Value::Map(map) if map.get("$type").is_some() && map.get("value").is_some() => {
+            brief(&map["value"], depth)
+        }
+        Value::Map(map) => match (value.get("content").or_else(|| value.get("text")), depth) {
+            (Some(content), _) if value.get("type").or_else(|| value.get("role")).is_some() => {
+                brief(content, depth)
+            }
             (_, 0) => format!("{} fields", map.len()),
             _ => {
                 let parts =
@@ -279,6 +288,7 @@ fn brief(value: &Value, depth: u32) -> String {
                 parts.collect::<Vec<_>>().join(", ")
             }
         },
+        Value::Float(n) if !n.is_finite() => n.to_string().to_lowercase(),
         other => other.to_json(),
     }
 }
@@ -296,6 +306,13 @@ mod tests {
         assert_eq!(said(r#"{"plan":{"steps":[1,2],"who":"Ada"}}"#), "plan: steps [1,2], who Ada");
         assert_eq!(said(r#"{"messages":[{"type":"ai","content":"Hi"}]}"#), "messages: Hi");
         assert_eq!(said(r#"{"messages":[{"type":"ai","content":""}]}"#), "");
+        assert_eq!(said(r#"{"messages":{"role":"user","content":"Hi"}}"#), "messages: Hi");
+        assert_eq!(
+            said(r#"{"messages":[{"type":"ai","content":[{"type":"text","text":"Hi"}]}]}"#),
+            "messages: Hi"
+        );
+        assert_eq!(said(r#"{"last":{"$type":"overwrite","value":[9]}}"#), "last: 9");
+        assert_eq!(said(r#"{"n":{"$type":"float","value":"nan"}}"#), "n: nan");
         assert_eq!(said(r#"{"complaint":"","drafts":1,"found":[]}"#), "drafts: 1  found: nothing");
     }
 }

@@ -20,6 +20,10 @@ fn input_that_is_not_json() {
     desk.write("in.json", "{\n  \"question\": 'hi'\n}");
     let ended = desk.run(["run", "flow.py", "--input", "@in.json"]).expect(2);
     ended.says(&["in.json is not JSON", "\"question\": 'hi'", "line 2"]);
+    desk.write("in.json", format!("{{\"question\": \"{}\", hi}}", "é".repeat(5000)));
+    let ended = desk.run(["run", "flow.py", "--input", "@in.json"]).expect(2);
+    assert!(ended.err.chars().count() < 300, "a long line is cut: {}", ended.err);
+    ended.says(&["in.json is not JSON", "…é", "é\", hi}\n", "^"]);
     desk.run(["run", "flow.py", "--input", "@none.json"])
         .expect(2)
         .says(&["cannot read none.json"]);

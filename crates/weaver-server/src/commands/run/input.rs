@@ -89,9 +89,24 @@ pub fn json_argument(flag: &str, text: &str) -> Result<Value, CliError> {
     let text = text.trim_start_matches('\u{feff}');
     Value::from_json(text).map_err(|error| {
         let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
-        let caret = " ".repeat(error.column().saturating_sub(1).min(line.chars().count()));
-        CliError::usage(format!("{place} is not JSON: {error}\n  {line}\n  {caret}^"))
+        let excerpt = excerpt(line, error.column().saturating_sub(1));
+        CliError::usage(format!("{place} is not JSON: {error}\n{excerpt}"))
     })
+}
+
+/// The part of a line around a byte of it, and a caret below.
+fn excerpt(line: &str, at: usize) -> String {
+    const BEFORE: usize = 60;
+    const AFTER: usize = 20;
+    let count = |text: &str| text.chars().count();
+    let before = &line[..line.floor_char_boundary(at)];
+    let (cut, rest) = (count(before).saturating_sub(BEFORE), &line[before.len()..]);
+    let start: String = before.chars().skip(cut).collect();
+    let end: String = rest.chars().take(AFTER).collect();
+    let dots = |is_cut: bool| if is_cut { "…" } else { "" };
+    let (left, right) = (dots(cut > 0), dots(count(rest) > AFTER));
+    let caret = " ".repeat(count(left) + count(&start));
+    format!("  {left}{start}{end}{right}\n  {caret}^")
 }
 
 /// Where an argument's JSON comes from, as it is called in messages.
