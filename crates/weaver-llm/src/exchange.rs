@@ -189,8 +189,12 @@ impl Reader {
             "[DONE]" => self.decoder.done(),
             data => {
                 let model = &self.endpoint.model;
-                let value =
-                    parse(data).map_err(|problem| Error::protocol(&model.title, problem))?;
+                let value = match parse(data) {
+                    Ok(value) => value,
+                    // An error may be told in plain words.
+                    Err(_) if frame.name == "error" => Value::String(data.into()),
+                    Err(problem) => return Err(Error::protocol(&model.title, problem)),
+                };
                 let error = value.get("error").is_some_and(|error| !error.is_null());
                 if error || frame.name == "error" || value["type"] == "error" {
                     return Err(failure::of_object(model, &value));

@@ -38,6 +38,8 @@ pub(crate) fn of_object(model: &ModelRef, object: &Value) -> Error {
     let by_number = said.code.parse::<u16>().ok().filter(|code| (400..600).contains(code));
     let words = format!("{} {}", said.code, said.kind);
     let status = by_number.unwrap_or(match () {
+        // A provider's own number for a limit.
+        () if QUOTA_CODES.contains(&said.code.as_str()) => 429,
         () if words.contains("rate_limit") => 429,
         () if words.contains("overloaded") || words.contains("unavailable") => 503,
         () if words.contains("server_error") || words.contains("internal") => 500,
@@ -76,6 +78,9 @@ impl Said {
             _ => String::new(),
         };
         let message = match (inner, &inner["message"], &inner["detail"]) {
+            (Value::Object(members), Value::Null, Value::Null) if members.contains_key("msg") => {
+                text(&inner["msg"])
+            }
             (Value::String(text), ..) => text.clone(),
             (_, Value::String(text), _) | (_, _, Value::String(text)) => text.clone(),
             // A list of the fields that do not fit.
