@@ -130,7 +130,8 @@ fn classify(
     {
         return Error::ContentFiltered { provider, message };
     }
-    let key_words = ["invalid_api_key", "api key not valid", "invalid api key"];
+    let key_words =
+        ["invalid_api_key", "api key not valid", "invalid api key", "incorrect api key"];
     if status == 401
         || is(&["invalid_api_key", "invalidapikey"])
         || (status == 400 && any(&key_words))
@@ -141,7 +142,9 @@ fn classify(
         };
         return Error::Auth { provider, message, variable };
     }
-    if is(&["model_not_found", "1211"]) || (status == 404 && any(&["model"])) {
+    if is(&["model_not_found", "1211", "deploymentnotfound"])
+        || (status == 404 && any(&["model", "no endpoints found"]))
+    {
         let message = with_hint(message, model);
         return Error::ModelNotFound { provider, model: model.model.clone(), message };
     }
@@ -242,6 +245,12 @@ mod tests {
                 400,
                 r#"{"error":{"status":"INVALID_ARGUMENT","message":"The input token count (9) exceeds the maximum number of tokens allowed (8)."}}"#,
                 "model_context_too_long",
+            ),
+            (404, r#"{"error":{"code":"DeploymentNotFound","message":"x"}}"#, "model_not_found"),
+            (
+                404,
+                r#"{"error":{"code":404,"message":"No endpoints found for x."}}"#,
+                "model_not_found",
             ),
             (404, r#"{"detail":"Not Found"}"#, "model_bad_request"),
             (400, r#"{"error":{"code":"context_length_exceeded"}}"#, "model_context_too_long"),
