@@ -305,6 +305,7 @@ fn source(source: &Source) -> Value {
     match source {
         Source::Url(url) => json!({"type": "url", "url": url}),
         Source::Base64 { media_type, data } => {
+            let media_type = if media_type == "image/jpg" { "image/jpeg" } else { media_type };
             json!({"type": "base64", "media_type": media_type, "data": data})
         }
     }
