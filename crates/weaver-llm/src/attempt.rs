@@ -88,20 +88,20 @@ pub(crate) async fn first_piece(mut stream: ChatStream) -> Result<ChatStream, Er
 
 /// The stream, ended by the caller's cancel or deadline.
 pub(crate) fn guarded(stream: ChatStream, call: Call, model: ModelRef) -> ChatStream {
-    ChatStream::new(stream::unfold(Some(stream), move |state| {
-        let (call, model) = (call.clone(), model.clone());
-        async move {
-            let mut stream = state?;
-            let next = async { Ok::<_, Error>(stream.next().await) };
-            match within(&call, &model, next).await {
-                Ok(Some(item)) => {
-                    let goes_on = item.is_ok();
-                    Some((item, goes_on.then_some(stream)))
-                }
-                Ok(None) => None,
-                // The stream is dropped here, which closes the connection.
-                Err(error) => Some((Err(error), None)),
+    // In a box: it is moved for each event.
+    let state = Some(Box::new((stream, call, model)));
+    ChatStream::new(stream::unfold(state, |state| async move {
+        let mut state = state?;
+        let (stream, call, model) = &mut *state;
+        let next = async { Ok::<_, Error>(stream.next().await) };
+        match within(call, model, next).await {
+            Ok(Some(item)) => {
+                let goes_on = item.is_ok();
+                Some((item, goes_on.then_some(state)))
             }
+            Ok(None) => None,
+            // The stream is dropped here, which closes the connection.
+            Err(error) => Some((Err(error), None)),
         }
     }))
 }
@@ -114,10 +114,11 @@ pub(crate) fn watched(
     meter: Option<Meter>,
 ) -> ChatStream {
     admission.answers();
-    let state = Some((stream, admission, meter));
+    let state = Some(Box::new((stream, admission, meter)));
     ChatStream::new(stream::unfold(state, |state| async move {
-        let (mut stream, admission, mut meter) = state?;
-        let item = match (stream.next().await?, &mut meter) {
+        let mut state = state?;
+        let (stream, admission, meter) = &mut *state;
+        let item = match (stream.next().await?, meter) {
             (Ok(event), Some(meter)) => meter.count(&event).map(|()| event),
             (item, _) => item,
         };
@@ -128,7 +129,7 @@ pub(crate) fn watched(
         }
         // After an error the stream is dropped, which closes the connection.
         let goes_on = item.is_ok();
-        Some((item, goes_on.then_some((stream, admission, meter))))
+        Some((item, goes_on.then_some(state)))
     }))
 }
 

@@ -68,7 +68,7 @@ impl Limits {
             },
             Dialect::Gemini => Limits { all: 100 << 20, one: 100 << 20, ..any },
             _ if matches!(model.provider.as_str(), "openai" | "azure") => {
-                Limits { all: 50 << 20, one: 50 << 20, pictures: USUAL, ..any }
+                Limits { all: 50 << 20, one: 50 << 20, ..any }
             }
             _ => any,
         }
@@ -114,6 +114,8 @@ fn collect_media<'a>(place: usize, parts: &'a [Part], found: &mut Vec<(usize, &'
 
 fn picture(kind: &str, data: &str, count: usize, limits: &Limits) -> Result<(), String> {
     size("the picture", data, limits)?;
+    // A common slip, which is mended on the way.
+    let kind = if kind == "image/jpg" { "image/jpeg" } else { kind };
     if !limits.pictures.is_empty() && !limits.pictures.contains(&kind) {
         let kinds = limits.pictures.join(", ");
         return Err(format!("a picture of type `{kind}` is not taken; send one of {kinds}."));
@@ -336,6 +338,10 @@ mod tests {
         assert_eq!(said("image/png", wide, "gemini-2.5-flash"), Ok(()));
         let error = said("image/jpeg", wide, "claude-sonnet-4-5").unwrap_err();
         assert!(error.contains("called `image/jpeg` and is `image/png`"), "{error}");
-        assert!(said("image/tiff", b"II*", "gpt-4o").unwrap_err().contains("image/tiff"));
+        assert!(
+            said("image/tiff", b"II*", "claude-sonnet-4-5").unwrap_err().contains("image/tiff")
+        );
+        assert_eq!(said("image/jpeg", wide, "gpt-4o"), Ok(()), "it looks for itself");
+        assert_eq!(said("image/jpg", b"\xff\xd8\xff", "claude-sonnet-4-5"), Ok(()));
     }
 }

@@ -34,7 +34,8 @@ pub(crate) async fn stream(
     request: &ChatRequest,
     tries: u32,
 ) -> Result<ChatStream, Error> {
-    let reader = Reader::open(endpoint, request, tries, true).await?;
+    // In a box: it is moved for each event.
+    let reader = Box::new(Reader::open(endpoint, request, tries, true).await?);
     Ok(ChatStream::new(futures::stream::unfold(reader, |mut reader| async move {
         let item = reader.next().await?;
         Some((item, reader))
@@ -160,12 +161,13 @@ impl Reader {
 
     /// Reads more bytes, or what follows from their end.
     async fn read(&mut self) -> Result<(), Error> {
-        let title = self.endpoint.model.title.clone();
-        let idle = self.patience;
-        let late = |_| Error::Timeout { provider: title.clone(), phase: Phase::Idle, limit: idle };
-        let chunk = tokio::time::timeout(idle, self.response.chunk()).await.map_err(late)?;
+        let limit = self.patience;
+        let chunk = tokio::time::timeout(limit, self.response.chunk()).await;
+        let title = &self.endpoint.model.title;
+        let late = |_| Error::Timeout { provider: title.clone(), phase: Phase::Idle, limit };
         let chunk = chunk
-            .map_err(|error| Error::cut(&title, self.endpoint.scrub(&http::innermost(&error))))?;
+            .map_err(late)?
+            .map_err(|error| Error::cut(title, self.endpoint.scrub(&http::innermost(&error))))?;
         match chunk {
             Some(bytes) => {
                 let Some(frames) = &mut self.frames else { return Ok(()) };
@@ -189,8 +191,12 @@ impl Reader {
             "[DONE]" => self.decoder.done(),
             data => {
                 let model = &self.endpoint.model;
-                let value =
-                    parse(data).map_err(|problem| Error::protocol(&model.title, problem))?;
+                let value = match parse(data) {
+                    Ok(value) => value,
+                    // An error may be told in plain words.
+                    Err(_) if frame.name == "error" => Value::String(data.into()),
+                    Err(problem) => return Err(Error::protocol(&model.title, problem)),
+                };
                 let error = value.get("error").is_some_and(|error| !error.is_null());
                 if error || frame.name == "error" || value["type"] == "error" {
                     return Err(failure::of_object(model, &value));

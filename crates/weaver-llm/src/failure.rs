@@ -38,6 +38,8 @@ pub(crate) fn of_object(model: &ModelRef, object: &Value) -> Error {
     let by_number = said.code.parse::<u16>().ok().filter(|code| (400..600).contains(code));
     let words = format!("{} {}", said.code, said.kind);
     let status = by_number.unwrap_or(match () {
+        // A provider's own number for a limit.
+        () if QUOTA_CODES.contains(&said.code.as_str()) => 429,
         () if words.contains("rate_limit") => 429,
         () if words.contains("overloaded") || words.contains("unavailable") => 503,
         () if words.contains("server_error") || words.contains("internal") => 500,
@@ -76,6 +78,9 @@ impl Said {
             _ => String::new(),
         };
         let message = match (inner, &inner["message"], &inner["detail"]) {
+            (Value::Object(members), Value::Null, Value::Null) if members.contains_key("msg") => {
+                text(&inner["msg"])
+            }
             (Value::String(text), ..) => text.clone(),
             (_, Value::String(text), _) | (_, _, Value::String(text)) => text.clone(),
             // A list of the fields that do not fit.
@@ -125,7 +130,8 @@ fn classify(
     {
         return Error::ContentFiltered { provider, message };
     }
-    let key_words = ["invalid_api_key", "api key not valid", "invalid api key"];
+    let key_words =
+        ["invalid_api_key", "api key not valid", "invalid api key", "incorrect api key"];
     if status == 401
         || is(&["invalid_api_key", "invalidapikey"])
         || (status == 400 && any(&key_words))
@@ -136,7 +142,9 @@ fn classify(
         };
         return Error::Auth { provider, message, variable };
     }
-    if is(&["model_not_found", "1211"]) || (status == 404 && any(&["model"])) {
+    if is(&["model_not_found", "1211", "deploymentnotfound"])
+        || (status == 404 && any(&["model", "no endpoints found"]))
+    {
         let message = with_hint(message, model);
         return Error::ModelNotFound { provider, model: model.model.clone(), message };
     }
@@ -237,6 +245,12 @@ mod tests {
                 400,
                 r#"{"error":{"status":"INVALID_ARGUMENT","message":"The input token count (9) exceeds the maximum number of tokens allowed (8)."}}"#,
                 "model_context_too_long",
+            ),
+            (404, r#"{"error":{"code":"DeploymentNotFound","message":"x"}}"#, "model_not_found"),
+            (
+                404,
+                r#"{"error":{"code":404,"message":"No endpoints found for x."}}"#,
+                "model_not_found",
             ),
             (404, r#"{"detail":"Not Found"}"#, "model_bad_request"),
             (400, r#"{"error":{"code":"context_length_exceeded"}}"#, "model_context_too_long"),

@@ -154,7 +154,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::from_millis(ms));
     }
     if let Some(value) = text("retry-after") {
-        return seconds(value).or_else(|| until(value, text("date")?));
+        return seconds(value).or_else(|| until(value, text("date")));
     }
     ["requests", "tokens"]
         .iter()
@@ -167,9 +167,13 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .max()
 }
 
-/// From one HTTP date to another, by the provider's own clock.
-fn until(date: &str, now: &str) -> Option<Duration> {
-    let (date, now) = (http_date(date)?, http_date(now)?);
+/// From now to an HTTP date, by the provider's own clock where it says its time.
+fn until(date: &str, now: Option<&str>) -> Option<Duration> {
+    let ours = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok()
+    };
+    let (date, now) = (http_date(date)?, now.and_then(http_date).or_else(ours)?);
     Some(Duration::from_secs(u64::try_from(date - now).unwrap_or(0)))
 }
 
@@ -253,6 +257,8 @@ mod tests {
             ("retry-after", "Sun, 01 Jan 2034 00:00:10 GMT"),
         ];
         assert_eq!(ms(&date), Some(20_000));
+        let past = [("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")];
+        assert_eq!(ms(&past), Some(0), "by our own clock");
         let openai = [
             ("x-ratelimit-remaining-requests", "0"),
             ("x-ratelimit-reset-requests", "1m2.5s"),

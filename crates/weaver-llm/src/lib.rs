@@ -2,8 +2,10 @@
 //!
 //! [`Gateway`] takes a [`ChatRequest`], finds the model that its name means and
 //! answers with a [`ChatStream`] or a whole [`ChatResponse`]. Three things are
-//! kept apart: a *dialect* is how bytes look, a *provider* is an address with
-//! credentials ([`provider::TABLE`]), a *profile* is what a model can do.
+//! kept apart: a *dialect* is how bytes look ([`Dialect`]), a *provider* is an
+//! address with credentials ([`provider::TABLE`]), a *profile* is what a model can
+//! do. A dialect turns requests and answers into JSON and back and knows nothing
+//! else; keys, limits, retries, other models and money are the gateway's.
 //!
 //! Invariants:
 //! - An answer is whole or an error. A stream that breaks off never looks like a
@@ -13,8 +15,10 @@
 //! - Only the address of the resolved provider is contacted.
 //! - The `scripted` model is a function of the request: the same request gets the
 //!   same answer, in any process.
-//! - Retries happen only inside one call, before anything of the answer was
-//!   shown; whether a node runs again is not decided here.
+//! - Retries, other keys and other models happen only inside one call, before
+//!   anything of the answer was shown; whether a node runs again is not decided here.
+//! - What a provider sealed goes back unchanged, and to no other dialect.
+//! - Money is counted in whole millionths of a dollar.
 
 mod admission;
 mod answer;

@@ -216,6 +216,45 @@ async fn what_a_model_takes_follows_its_name() {
 }
 
 #[tokio::test]
+async fn thinking_leaves_room_and_makes_way_for_a_call_that_must_be() {
+    let done =
+        r#"{"type":"message","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn"}"#;
+    let provider = Provider::start(vec![Reply::json(200, done)]).await;
+    let ask = async |model: &str, limit: Option<u32>, effort: &str, choice: ToolChoice| {
+        let request = ChatRequest {
+            max_tokens: limit,
+            reasoning_effort: Some(effort.into()),
+            tool_choice: choice,
+            ..tools_request(&format!("anthropic/{model}"))
+        };
+        asked(&provider, request, false).await.unwrap();
+        provider.last_body()
+    };
+    // The limit of a request holds, reasoning included.
+    let body = ask("claude-sonnet-4-5", Some(4000), "high", ToolChoice::Auto).await;
+    assert_eq!(
+        (&body["max_tokens"], &body["thinking"]["budget_tokens"]),
+        (&json!(4000), &json!(2000))
+    );
+    let body = ask("claude-sonnet-4-5", Some(500), "high", ToolChoice::Auto).await;
+    assert_eq!((&body["max_tokens"], body.get("thinking")), (&json!(500), None));
+    let body = ask("claude-opus-5", None, "high", ToolChoice::Required).await;
+    assert_eq!(
+        (&body["thinking"]["type"], &body["tool_choice"]["type"]),
+        (&json!("disabled"), &json!("any"))
+    );
+    assert_eq!(body.get("output_config"), None);
+    let body = ask("claude-opus-5", None, "none", ToolChoice::Auto).await;
+    assert_eq!(body["thinking"]["type"], "disabled");
+    // It always thinks, and then it cannot be forced.
+    let body = ask("claude-opus-5-5", None, "low", ToolChoice::Required).await;
+    assert_eq!(
+        (&body["thinking"]["type"], body["tool_choice"]["type"].as_str()),
+        (&json!("adaptive"), Some("auto"))
+    );
+}
+
+#[tokio::test]
 async fn errors_have_its_types() {
     for (status, kind, message, code) in [
         (401, "authentication_error", "invalid x-api-key", "model_auth"),

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -19,6 +20,8 @@ async fn recorded_answers_read_as_expected() {
     let Some(player) = Player::start() else { return };
     let (mut wrong, mut count) = (Vec::new(), 0);
     let mut known = Vec::new();
+    // Making one takes longer than a call.
+    let mut gateways = HashMap::new();
     for case in player.cases() {
         let Some(asked) = Asked::of(&case) else { continue };
         // Two recordings of the same question cannot be told apart by it.
@@ -37,7 +40,7 @@ async fn recorded_answers_read_as_expected() {
                 false => format!("{}/{}", player.url, asked.folder),
             };
             count += 1;
-            let outcome = asked.play(&base, request).await;
+            let outcome = asked.play(&base, &mut gateways, request).await;
             if let Err(problem) = check(&outcome, &case["expect"]) {
                 wrong.push(format!(
                     "{} ({}): {problem}",
@@ -289,8 +292,15 @@ impl Asked {
         options
     }
 
-    async fn play(&self, base: &str, request: ChatRequest) -> Result<ChatResponse, Error> {
-        let gateway = Gateway::new(self.options(base)).unwrap();
+    async fn play(
+        &self,
+        base: &str,
+        gateways: &mut HashMap<String, Gateway>,
+        request: ChatRequest,
+    ) -> Result<ChatResponse, Error> {
+        let options = self.options(base);
+        let kind = format!("{base} {} {}", self.key, options.retry.attempts);
+        let gateway = gateways.entry(kind).or_insert_with(|| Gateway::new(options).unwrap());
         match self.stream {
             true => gateway.chat(request, Call::default()).await?.collect(|_| {}).await,
             false => gateway.complete(request, Call::default()).await,

@@ -122,14 +122,26 @@ async fn byte_by_byte_dressed_up_and_with_a_wrong_content_type() {
 #[tokio::test]
 async fn a_stream_that_ends_before_its_end_is_never_an_answer() {
     for (request, body) in streams() {
-        // Everything up to the piece that holds the call.
-        let cut = body.find("Brest").unwrap();
-        let head = &body[..cut];
-        for reply in [Reply::stream(head), Reply::stream(head).end(End::Cut)] {
-            let error = read(&request, reply).await.unwrap_err();
-            let codes = ["model_cut", "model_protocol"];
-            assert!(codes.contains(&error.code()), "{}: {error}", request.model);
-            assert!(error.retry_is_safe());
+        // In the middle of a call, and between all that was said and the word that it is over.
+        let marks = [
+            "finish_reason",
+            "message_delta",
+            "response.completed",
+            "finishReason",
+            "\"done\":true",
+        ];
+        let over = marks.iter().find_map(|mark| body.find(mark)).unwrap();
+        let line = body[..over].rfind('\n').unwrap();
+        for (cut, codes) in [
+            (body.find("Brest").unwrap(), &["model_cut", "model_protocol"][..]),
+            (line, &["model_cut"][..]),
+        ] {
+            let head = &body[..cut];
+            for reply in [Reply::stream(head), Reply::stream(head).end(End::Cut)] {
+                let error = read(&request, reply).await.unwrap_err();
+                assert!(codes.contains(&error.code()), "{}: {error}", request.model);
+                assert!(error.retry_is_safe());
+            }
         }
     }
 }

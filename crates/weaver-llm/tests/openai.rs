@@ -162,6 +162,21 @@ async fn answers_that_are_none_are_protocol_errors() {
 }
 
 #[tokio::test]
+async fn refusals_with_a_good_status_are_errors() {
+    for (body, code) in [
+        (r#"{"code":"1113","msg":"no money"}"#, "model_quota"),
+        (r#"{"code":"Arrearage","message":"no money"}"#, "model_quota"),
+        (r#"{"code":429,"message":"slow down"}"#, "model_rate_limited"),
+    ] {
+        let error = whole(vec![Reply::json(200, body)]).await.unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+    }
+    let plain = Reply::stream("event: error\ndata: upstream went away\n\n");
+    let error = streamed(vec![plain]).await.unwrap_err();
+    assert!(error.to_string().contains("upstream went away"), "{error}");
+}
+
+#[tokio::test]
 async fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
     let good = Reply::stream(&format!("{}data: [DONE]\n\n", chunks(TEXT)));
     let busy = Reply::json(503, r#"{"error":{"message":"busy"}}"#);

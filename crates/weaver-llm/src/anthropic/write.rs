@@ -44,6 +44,8 @@ struct Claude {
     schemas: bool,
     /// Whether it can be made to call a tool: not where it always thinks first.
     forced_calls: bool,
+    /// Whether it thinks unless it is told not to.
+    thinks_unasked: bool,
 }
 
 #[derive(PartialEq)]
@@ -65,6 +67,7 @@ impl Claude {
             samples: true,
             schemas: false,
             forced_calls: true,
+            thinks_unasked: false,
         };
         match (major, minor) {
             (3, 7) => Claude { max_tokens: 16_384, thinking: Thinking::Budget, ..old },
@@ -74,25 +77,24 @@ impl Claude {
             (4, ..=5) => Claude {
                 max_tokens: 16_384,
                 thinking: Thinking::Budget,
-                samples: true,
                 schemas: minor >= 5 || (minor == 1 && bare.contains("opus")),
-                forced_calls: true,
+                ..old
             },
-            (4, 6) => Claude {
-                max_tokens: 16_384,
-                thinking: Thinking::Adaptive,
-                samples: true,
-                schemas: true,
-                forced_calls: true,
-            },
-            _ => Claude {
-                max_tokens: 32_000,
-                thinking: Thinking::Adaptive,
-                samples: false,
-                schemas: true,
-                forced_calls: !(bare.contains("fable")
-                    || (bare.contains("opus") && (major, minor) >= (5, 5))),
-            },
+            (4, 6) => {
+                Claude { max_tokens: 16_384, thinking: Thinking::Adaptive, schemas: true, ..old }
+            }
+            _ => {
+                let always =
+                    bare.contains("fable") || (bare.contains("opus") && (major, minor) >= (5, 5));
+                Claude {
+                    max_tokens: 32_000,
+                    thinking: Thinking::Adaptive,
+                    samples: false,
+                    schemas: true,
+                    forced_calls: !always,
+                    thinks_unasked: major >= 5 && major != u32::MAX && !always,
+                }
+            }
         }
     }
 }
@@ -138,11 +140,13 @@ fn body(request: &ChatRequest, claude: &Claude, model: &ModelRef, stream: bool) 
         put("system", Value::Array(system));
     }
     put("messages", Value::Array(messages));
-    let thinks = thinking.is_some();
+    let thinks = thinking.as_ref().is_some_and(|thinking| thinking["type"] != "disabled");
+    let told_not_to = thinking.is_some() && !thinks;
     if let Some(thinking) = thinking {
         put("thinking", thinking);
     }
     if claude.thinking == Thinking::Adaptive
+        && !told_not_to
         && let Some(effort) = request.reasoning_effort.as_deref().filter(|e| *e != "none")
     {
         let effort = if effort == "minimal" { "low" } else { effort };
@@ -173,28 +177,35 @@ fn body(request: &ChatRequest, claude: &Claude, model: &ModelRef, stream: bool) 
 
 /// The limit of the answer and how thinking is asked for, which counts against it.
 fn limits(request: &ChatRequest, claude: &Claude, messages: &[Value]) -> (u32, Option<Value>) {
-    let asked = request.max_tokens.unwrap_or(claude.max_tokens);
+    let limit = request.max_tokens.unwrap_or(claude.max_tokens);
+    let off = claude.thinks_unasked.then(|| json!({"type": "disabled"}));
+    // A call that was forced may not be thought about.
+    let forced = matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Tool(_));
+    let forced = forced && !request.tools.is_empty() && claude.forced_calls;
     let effort = match request.reasoning_effort.as_deref() {
-        None | Some("none") => return (asked, None),
+        Some("none") => return (limit, off),
+        _ if forced => return (limit, off),
+        None => return (limit, None),
         Some(effort) => effort,
     };
-    // A call that was forced may not be thought about, and a conversation in the
-    // middle of its calls must have its thinking in it.
-    let forced = matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Tool(_));
-    if (forced && !request.tools.is_empty()) || calls_without_thinking(messages) {
-        return (asked, None);
-    }
     match claude.thinking {
-        Thinking::None => (asked, None),
-        Thinking::Adaptive => (asked, Some(json!({"type": "adaptive"}))),
+        Thinking::None => (limit, None),
+        Thinking::Adaptive => (limit, Some(json!({"type": "adaptive"}))),
+        // The middle of its calls must have its thinking in it.
+        Thinking::Budget if calls_without_thinking(messages) => (limit, None),
         Thinking::Budget => {
             let budget = match effort {
                 "minimal" | "low" => 2048,
                 "medium" => 8192,
                 _ => 16_384,
             };
-            let thinking = json!({"type": "enabled", "budget_tokens": budget});
-            (asked.max(1).saturating_add(budget), Some(thinking))
+            let enabled = |budget: u32| Some(json!({"type": "enabled", "budget_tokens": budget}));
+            match request.max_tokens {
+                None => (limit + budget, enabled(budget)),
+                // Less than 1024 is refused, and the answer needs its part.
+                Some(asked) if asked > 2048 => (asked, enabled(budget.min(asked / 2))),
+                Some(asked) => (asked, None),
+            }
         }
     }
 }
@@ -294,6 +305,7 @@ fn source(source: &Source) -> Value {
     match source {
         Source::Url(url) => json!({"type": "url", "url": url}),
         Source::Base64 { media_type, data } => {
+            let media_type = if media_type == "image/jpg" { "image/jpeg" } else { media_type };
             json!({"type": "base64", "media_type": media_type, "data": data})
         }
     }

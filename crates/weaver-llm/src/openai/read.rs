@@ -39,6 +39,11 @@ impl Decode for Decoder {
     fn value(&mut self, chunk: &Value) -> Result<(), Error> {
         let choices = chunk["choices"].as_array();
         if choices.is_none() && chunk["usage"].is_null() {
+            let is_refused = !self.answer.is_started() && !chunk["code"].is_null();
+            if is_refused && (chunk["message"].is_string() || chunk["msg"].is_string()) {
+                // Some servers refuse with a good status and no `error` around their words.
+                return Err(failure::of_object(&self.answer.model, chunk));
+            }
             // An event of a kind that we do not know, or a body that is something else.
             return match self.answer.is_started() || chunk.get("object").is_some() {
                 true => Ok(()),
