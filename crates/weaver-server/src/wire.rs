@@ -44,6 +44,7 @@ pub fn submission(request: &SubmitRequest) -> Result<Submission, Refused> {
         script: workflow.script.clone(),
         context: Value::from(&request.context),
         recursion_limit: request.recursion_limit,
+        has_budget: request.budget.is_some(),
         labels: request.labels.clone(),
     };
     let mut submission = Submission::new(version(workflow), order);

@@ -350,6 +350,11 @@ impl Executions {
         budget_micros: Option<u64>,
     ) -> Result<View, Refused> {
         let view = self.get(id).await?;
+        if budget_micros.is_some() && !view.order.has_budget {
+            let message =
+                "the execution was submitted without a budget, so there is none to change";
+            return Err(Refused::Conflict(message.into()));
+        }
         let set_budget = async || match budget_micros {
             Some(limit) => purse::set(&self.store, &view.execution, limit).await,
             None => Ok(()),
