@@ -71,7 +71,7 @@ impl Client {
         let version = WorkflowVersion {
             hash: Hash::of(source.as_bytes()),
             file: "sim.py".into(),
-            source: source.into(),
+            source,
             created: Timestamp::default(),
         };
         let input = Value::map([("n", Value::Int(0))]);
