@@ -13,6 +13,7 @@ use crate::execution::{
     Status, SubmitRequest, Submitted,
 };
 use crate::health::Health;
+use crate::limit::{Limit, LimitRequest};
 use crate::schedule::{Schedule, SchedulePatch, ScheduleRequest};
 use crate::{Error, PROBLEM_TYPE, Page, Problem};
 
@@ -128,6 +129,16 @@ impl Client {
     ) -> Result<Execution, Error> {
         let call = self.request(Method::POST, &format!("/executions/{id}/reconcile"));
         self.json(call.header("Idempotency-Key", key).json(request)).await
+    }
+
+    /// Limits, with how much of each is used.
+    pub async fn limits(&self) -> Result<Page<Limit>, Error> {
+        self.get("/limits", &[]).await
+    }
+
+    /// Sets or takes away a limit; gives all.
+    pub async fn set_limit(&self, request: &LimitRequest) -> Result<Page<Limit>, Error> {
+        self.json(self.request(Method::PUT, "/limits").json(request)).await
     }
 
     /// Schedules, by name.

@@ -161,6 +161,9 @@ pub struct Execution {
     pub priority: u8,
     /// When it was accepted.
     pub created_at: Time,
+    /// When a process first took it up; in lists it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,

@@ -15,6 +15,7 @@ mod error;
 mod events;
 pub mod execution;
 pub mod health;
+pub mod limit;
 mod money;
 mod page;
 mod problem;

@@ -60,7 +60,8 @@ pub struct Place {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail)?;
-        for error in &self.errors {
+        // What is said once of the whole is not said again of its one part.
+        for error in self.errors.iter().filter(|error| error.detail != self.detail) {
             match &error.place {
                 Some(place) => write!(f, "\n{}", place.excerpt)?,
                 None => write!(f, "\n  {}: {}", error.pointer, error.detail)?,

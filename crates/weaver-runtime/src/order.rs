@@ -29,6 +29,9 @@ pub struct Order {
     /// Superstep limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recursion_limit: Option<u32>,
+    /// Whether the tree that it is of has a budget.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_budget: bool,
     /// Names of the submitter.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

@@ -9,6 +9,7 @@ use weaver_store::{
 };
 
 use crate::error::store_failure;
+use crate::order::Order;
 
 /// What an execution may spend. Money is set aside before a call and settled after it,
 /// so that what is settled and set aside is never above the limit of the whole tree.
@@ -39,12 +40,13 @@ impl Purse {
     pub(crate) async fn open(
         store: &Store,
         execution: &Execution,
+        order: &Order,
         fence: u64,
     ) -> Result<Option<Self>> {
-        let budget = BudgetKey { tenant: store.tenant(), root: root(store, execution).await? };
-        if store.queue().budget(budget).await?.is_none() {
+        if !order.has_budget {
             return Ok(None);
         }
+        let budget = BudgetKey { tenant: store.tenant(), root: root(store, execution).await? };
         let purse = Purse { store: store.clone(), budget, execution: execution.id, fence };
         purse.give_up(fence).await?;
         Ok(Some(purse))

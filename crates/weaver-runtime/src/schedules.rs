@@ -67,6 +67,10 @@ pub struct Template {
 /// The longest name.
 pub const NAME_CHARS_MAX: usize = 64;
 
+/// The most that each slot may submit, source and input together: slots that were missed
+/// are submitted in one batch.
+pub const PAYLOAD_BYTES_MAX: usize = 256 << 10;
+
 impl Schedules {
     /// The schedules of a store's tenant.
     pub fn new(store: Store) -> Self {
@@ -143,7 +147,17 @@ impl Schedules {
             .map_err(|error| field("/cron", error))?;
         schedule.missed = draft.missed;
         schedule.payload = serde_json::to_vec(&template).expect("a template has a JSON form");
-        Ok(schedule)
+        match schedule.payload.len() {
+            0..=PAYLOAD_BYTES_MAX => Ok(schedule),
+            bytes => Err(Refused::Field {
+                pointer: "/execution",
+                message: format!(
+                    "what a schedule submits has at most {} KiB, this has {}",
+                    PAYLOAD_BYTES_MAX >> 10,
+                    bytes.div_ceil(1 << 10)
+                ),
+            }),
+        }
     }
 
     fn key(&self, name: &str) -> ScheduleKey {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use support::*;
 use weaver_core::Failure;
-use weaver_runtime::executions::{Submission, View};
+use weaver_runtime::executions::{Refused, Submission, View};
 use weaver_store::{Budget, ExecutionId, ExecutionStatus};
 
 async fn submit(house: &House, node: &str, budget_micros: u64) -> ExecutionId {
@@ -40,6 +40,10 @@ async fn a_call_that_may_go_over_the_budget_is_not_made() {
     assert_eq!(view.execution.status, ExecutionStatus::Completed);
     let stands = budget(&house, &view).await;
     assert_eq!((stands.limit_micros, stands.settled_micros), (200, 150));
+    let without = house.submit("fail").await;
+    house.ended(without).await;
+    let refused = house.executions().retry(without, Some(200)).await;
+    assert!(matches!(refused, Err(Refused::Conflict(_))), "{refused:?}");
     scheduler.drain().await;
 }
 

@@ -70,6 +70,10 @@ async fn a_question_waits_and_its_answer_counts_once() {
     let questions = executions.questions(&view.execution).await.unwrap();
     assert_eq!(questions.len(), 1);
     let name = questions[0].id.to_string();
+    match executions.unpause(id).await {
+        Err(Refused::Conflict(message)) => assert!(message.contains("waits for an answer")),
+        other => panic!("there is no pause to end: {other:?}"),
+    }
     executions.answer(id, None, &"yes".into()).await.unwrap();
     house.ended(id).await;
     // The same again is harmless, even when all is over; another is refused.

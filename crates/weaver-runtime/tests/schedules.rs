@@ -150,6 +150,9 @@ async fn what_cannot_be_kept_is_refused_with_its_place() {
     for name in ["", "a b", "a/b", "..", "ä"] {
         assert_eq!(refused(draft(name, "* * * * *")).await.0, "/name", "{name}");
     }
+    let mut large = draft("s", "* * * * *");
+    large.submission.order.script = Some("x".repeat(300 << 10));
+    assert_eq!(refused(large).await.0, "/execution");
     schedules.create(draft("s", "0 9 * * *")).await.unwrap();
     schedules.create(draft("s", "0 9 * * *")).await.expect("the same again is harmless");
     let other = schedules.create(draft("s", "0 8 * * *")).await;

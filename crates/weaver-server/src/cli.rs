@@ -1,6 +1,7 @@
 //! The command line, as data.
 
 mod executions;
+mod limit;
 mod schedule;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ pub use executions::{
     CancelArgs, ExecutionArgs, LogsArgs, MoveArgs, OrderArgs, PsArgs, ReconcileArgs, ResumeArgs,
     RetryArgs, Role, ServeArgs, SubmitArgs, Target,
 };
+pub use limit::{LimitArgs, LimitCommand, ScopeArgs};
 pub use schedule::{CreateArgs, MissedArg, ScheduleArgs, ScheduleCommand};
 
 /// What the first help ends with.
@@ -134,6 +136,8 @@ pub enum Command {
     /// Submit a workflow file by a cron line
     #[command(after_help = SCHEDULE)]
     Schedule(ScheduleArgs),
+    /// Limit how many executions are under way at once, and how fast they start
+    Limit(LimitArgs),
     /// Look at this machine, the settings and the data directory
     Doctor(DoctorArgs),
     /// Bring a store's schema up to date, or move everything into another store

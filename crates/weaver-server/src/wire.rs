@@ -1,12 +1,14 @@
 //! Between the API's types and the runtime's: the one place that converts.
 
+mod limits;
+
 use weaver_api::Usd;
 use weaver_api::execution::{
     Budget, CallOutcome, Execution, OpenCall, Question, ReconcileRequest, Status, SubmitRequest,
     WorkflowSource,
 };
 use weaver_api::schedule::{Missed, Schedule, ScheduleRequest};
-use weaver_core::{Hash, Value};
+use weaver_core::{EventKind, Hash, Value};
 use weaver_runtime::executions::{self, Once, Refused, Submission, Verdict, View};
 use weaver_runtime::schedules::{self, Scheduled};
 use weaver_runtime::{Executions, Order, now};
@@ -14,6 +16,8 @@ use weaver_store::{
     ConcurrencyKey, ExecutionId, ExecutionStatus, IdempotencyKey, Priority, WorkInfo, WorkState,
     WorkflowVersion,
 };
+
+pub use limits::{limit_list, set_limit};
 
 /// The version of a workflow that was sent.
 pub fn version(workflow: &WorkflowSource) -> WorkflowVersion {
@@ -40,6 +44,7 @@ pub fn submission(request: &SubmitRequest) -> Result<Submission, Refused> {
         script: workflow.script.clone(),
         context: Value::from(&request.context),
         recursion_limit: request.recursion_limit,
+        has_budget: request.budget.is_some(),
         labels: request.labels.clone(),
     };
     let mut submission = Submission::new(version(workflow), order);
@@ -132,8 +137,12 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
     let output = serde_json::Value::from(&output.plain());
     let open_calls = open_calls.iter().map(open_call).collect();
     let budget = executions.budget(&view.execution).await?.map(budget);
+    let first = executions.events(id, 0, 1).await?.into_iter().next();
+    let started_at = first.filter(|event| event.kind == EventKind::Start);
+    let started_at = started_at.map(|event| event.time.into());
     let waits_for = waits_for.iter().map(ToString::to_string).collect();
-    Ok(Execution { output, open_calls, waits_for, budget, ..execution(&view, &questions) })
+    let shown = execution(&view, &questions);
+    Ok(Execution { output, open_calls, waits_for, budget, started_at, ..shown })
 }
 
 /// An execution as it is shown.
@@ -150,6 +159,7 @@ pub fn execution(view: &View, questions: &[executions::Question]) -> Execution {
         status: status(execution, work.as_ref()),
         priority: work.as_ref().map_or(Priority::NORMAL, |work| work.priority).level(),
         created_at: execution.started.into(),
+        started_at: None,
         completed_at: execution.ended.filter(|_| is_over).map(Into::into),
         run_at: work.as_ref().and_then(|work| work.run_at).map(Into::into),
         questions: questions.iter().map(question).collect(),

@@ -300,11 +300,35 @@ impl Executions {
         self.get(id).await
     }
 
-    /// Ends a pause.
+    /// Ends a pause. One that waits for something else is refused: nothing would come
+    /// of it.
     pub async fn unpause(&self, id: ExecutionId) -> Result<View, Refused> {
-        self.open(id).await?;
+        let View { execution, work, .. } = self.open(id).await?;
+        let is_paused = work.as_ref().is_none_or(|work| work.paused);
+        if execution.status == ExecutionStatus::Waiting && !is_paused {
+            return Err(Refused::Conflict(self.what_it_waits_for(&execution, work).await?));
+        }
         self.store.unpause(id).await?;
         self.get(id).await
+    }
+
+    async fn what_it_waits_for(
+        &self,
+        execution: &Execution,
+        work: Option<WorkInfo>,
+    ) -> Result<String, Refused> {
+        let waits = match () {
+            () if work.is_some_and(|work| work.state == WorkState::Dead) => {
+                "was given up after too many deliveries: try it again"
+            }
+            () if execution.error.is_some() => "waits for a verdict on a call: reconcile it",
+            () if !self.questions(execution).await?.is_empty() => "waits for an answer: give one",
+            () if !self.waits_for(execution).await?.is_empty() => {
+                "waits for an execution that it has started"
+            }
+            () => "waits for its time",
+        };
+        Ok(format!("the execution is not paused, it {waits}"))
     }
 
     /// One execution that has not ended.
@@ -350,6 +374,11 @@ impl Executions {
         budget_micros: Option<u64>,
     ) -> Result<View, Refused> {
         let view = self.get(id).await?;
+        if budget_micros.is_some() && !view.order.has_budget {
+            let message =
+                "the execution was submitted without a budget, so there is none to change";
+            return Err(Refused::Conflict(message.into()));
+        }
         let set_budget = async || match budget_micros {
             Some(limit) => purse::set(&self.store, &view.execution, limit).await,
             None => Ok(()),

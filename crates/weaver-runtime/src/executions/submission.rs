@@ -65,7 +65,8 @@ impl Submission {
     }
 
     /// What becomes of it in the log and in the queue.
-    pub(crate) fn queued(self) -> Result<weaver_store::Submission, Refused> {
+    pub(crate) fn queued(mut self) -> Result<weaver_store::Submission, Refused> {
+        self.order.has_budget |= self.budget_micros.is_some();
         let input = self.order.encode();
         if input.len() > INPUT_BYTES_MAX {
             return Err(Refused::Field {

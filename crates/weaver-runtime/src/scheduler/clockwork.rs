@@ -20,13 +20,14 @@ pub async fn turn(store: &Store) -> Result<Option<Duration>> {
             break;
         }
     }
-    fire_due(store).await?;
     let next = loop {
         let promoted = store.queue().promote_due(ROWS_MAX).await?;
         if promoted.count < ROWS_MAX {
             break promoted.next;
         }
     };
+    // Last: what is wrong with a schedule keeps nobody else waiting.
+    fire_due(store).await?;
     let Some(next) = next else { return Ok(None) };
     let now = store.queue().now().await?;
     Ok(Some(Duration::from_micros(u64::try_from(next.0 - now.0).unwrap_or(0))))
@@ -57,12 +58,7 @@ async fn fire(store: &Store, schedule: &Schedule) -> Result<bool> {
     let (plan, batch) = match schedules::firing(schedule, now) {
         Ok(Some(firing)) => firing,
         Ok(None) => return Ok(false),
-        Err(error) => {
-            // It would fail again each second.
-            tracing::error!(%tenant, %name, %error, "a schedule cannot be fired and is stopped");
-            store.queue().enable_schedule(schedule.key.clone(), false).await?;
-            return Ok(true);
-        }
+        Err(error) => return stop(store, schedule, &error.to_string()).await,
     };
     match store.for_tenant(*tenant).append(batch).await {
         Ok(()) => {
@@ -71,8 +67,17 @@ async fn fire(store: &Store, schedule: &Schedule) -> Result<bool> {
         }
         // Another process did, or somebody changed the schedule.
         Err(Error::Conflict(_)) => Ok(false),
+        Err(error @ Error::Invalid(_)) => stop(store, schedule, &error.to_string()).await,
         Err(error) => Err(error),
     }
+}
+
+/// Stops a schedule that would fail again each second.
+async fn stop(store: &Store, schedule: &Schedule, error: &str) -> Result<bool> {
+    let ScheduleKey { tenant, name } = &schedule.key;
+    tracing::error!(%tenant, %name, error, "a schedule cannot be fired and is stopped");
+    store.queue().enable_schedule(schedule.key.clone(), false).await?;
+    Ok(true)
 }
 
 /// Forgets what is over, of every tenant, and makes room for what comes.

@@ -130,8 +130,8 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
         fence: claim.fence,
     };
     let claimed = Claimed { execution: id, lease, parent: execution.parent };
-    let purse = Purse::open(&store, &execution, claim.fence).await?;
     let job = job_of(&store, claim, &execution).await?;
+    let purse = Purse::open(&store, &execution, &job.order, claim.fence).await?;
     let children = Children::new(
         store.clone(),
         execution.clone(),

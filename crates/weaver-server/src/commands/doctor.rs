@@ -4,6 +4,7 @@ use console::style;
 use serde::Serialize;
 use weaver_core::Program;
 use weaver_interpreter::{Binding, CallRequest, Pool, PoolOptions, Step};
+use weaver_store::Schema;
 
 use crate::cli::DoctorArgs;
 use crate::error::{CliError, exit};
@@ -45,7 +46,12 @@ impl Finding {
 pub async fn run(args: &DoctorArgs, settings: Settings) -> Result<(), CliError> {
     let mut findings = vec![program(), settings_file(&settings), models(&settings)];
     findings.push(interpreter().await);
-    findings.extend(data(&settings).await);
+    let schema = schema(&settings);
+    let is_ready = schema.iter().all(|finding| finding.health == Health::Good);
+    findings.extend(schema);
+    if is_ready {
+        findings.extend(data(&settings).await);
+    }
     if args.json {
         term::json(&findings);
     } else {
@@ -135,6 +141,37 @@ async fn interpreter() -> Finding {
     }
 }
 
+/// How a database stands, before anything is asked of it: looking changes nothing.
+fn schema(settings: &Settings) -> Option<Finding> {
+    const WHAT: &str = "database";
+    settings.database_url.as_ref()?;
+    let place = settings.place();
+    let schema = match place.schema() {
+        Ok(schema) => schema,
+        Err(error) => {
+            let help = error.help().map(String::from);
+            return Some(Finding { help, ..Finding::new(WHAT, Health::Bad, error.to_string()) });
+        }
+    };
+    let Schema { version, needed, server, warning } = schema;
+    let server = server.map(|server| format!(", PostgreSQL {server}")).unwrap_or_default();
+    Some(match (version, warning) {
+        (0, _) => Finding::new(WHAT, Health::Warning, format!("{place}{server}: no store yet"))
+            .with_help("`agentweaver migrate` or the first run makes it"),
+        (version, _) if version < needed => {
+            let message = format!("{place}{server}: schema {version}, {needed} is needed");
+            Finding::new(WHAT, Health::Warning, message)
+                .with_help("`agentweaver migrate` or the next run brings it up to date")
+        }
+        (_, Some(warning)) => {
+            Finding::new(WHAT, Health::Warning, format!("{place}{server}")).with_help(warning)
+        }
+        (version, None) => {
+            Finding::new(WHAT, Health::Good, format!("{place}{server}, schema {version}"))
+        }
+    })
+}
+
 async fn data(settings: &Settings) -> Vec<Finding> {
     let store = match look_into_store(settings) {
         Ok(Some(store)) => store,
@@ -155,7 +192,7 @@ async fn data(settings: &Settings) -> Vec<Finding> {
             Health::Good,
             format!(
                 "{}: {} runs, {} log entries, {} checkpoints, every hash is right",
-                settings.data.display(),
+                settings.place(),
                 verified.executions,
                 verified.entries,
                 verified.checkpoints

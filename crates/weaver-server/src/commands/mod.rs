@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod executions;
 pub mod graph;
 pub mod history;
+pub mod limit;
 pub mod migrate;
 pub mod run;
 pub mod scenario;

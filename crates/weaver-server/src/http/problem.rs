@@ -113,7 +113,7 @@ impl From<Refused> for Refusal {
             Refused::NotFound(_) => Refusal::not_found(detail),
             Refused::Invalid(_) => Refusal::invalid(detail),
             Refused::Field { pointer, message } => {
-                Refusal::invalid("the body says something that cannot be").at(pointer, message)
+                Refusal::invalid(message.clone()).at(pointer, message)
             }
             Refused::Conflict(_) => Refusal::new(StatusCode::CONFLICT, "state_conflict", detail),
             Refused::KeyReused => {

@@ -30,6 +30,7 @@ on_each_store! {
     a_person_says_what_came_of_a_call,
     money_is_not_spent_beyond_the_budget,
     an_execution_starts_another_and_waits_for_it,
+    limits_hold_and_are_shown,
 }
 
 const STEPS: &str = r#"
@@ -147,7 +148,10 @@ fn an_execution_moves_to_a_file_that_fits(place: &Place) {
     let moved = place.ask(&["move", &id, &file]);
     assert_ne!(moved["version"], before["version"]);
     place.say(&["resume", &id, "this"]).expect(0);
-    assert_eq!(place.ended(&id)["output"]["text"], "new this");
+    let ended = place.ended(&id);
+    assert_eq!(ended["output"]["text"], "new this");
+    assert!(ended["created_at"].as_str() <= ended["started_at"].as_str(), "{ended}");
+    assert!(ended["started_at"].as_str() < ended["completed_at"].as_str(), "{ended}");
     place.say(&["move", &id, &file]).expect(2).says(&["the execution is completed already"]);
 }
 
@@ -291,4 +295,29 @@ fn an_execution_starts_another_and_waits_for_it(place: &Place) {
         "it has: ",
         "wrong.py:27:41",
     ]);
+}
+
+fn limits_hold_and_are_shown(place: &Place) {
+    let file = place.write("asks.py", ASKS);
+    place.say(&["limit", "set", "--workflow", &file, "--at-once", "1", "--rate", "1/h"]).expect(0);
+    let first = place.submit(&[&file, "--input", r#"{"text":""}"#]);
+    let second = place.submit(&[&file, "--input", r#"{"text":""}"#]);
+    let _server = place.serve(&[]);
+    place.has_status(&first, "waiting");
+    // The second of an hour: it is put off.
+    let (_, queued) = place.http("GET", &format!("/executions/{second}"), None);
+    assert_eq!((&queued["status"], queued.get("started_at")), (&json!("queued"), None));
+    assert!(queued["run_at"].is_string(), "{queued}");
+    let limits = place.ask(&["limit", "list"]);
+    let limit = json!({
+        "scope": "workflow", "name": file, "at_once": 1, "in_use": 0,
+        "rate": {"every_seconds": 3600.0, "burst": 1},
+    });
+    assert_eq!(limits["items"], json!([limit]));
+    place.say(&["limit", "remove", "--workflow", &file]).expect(0);
+    assert_eq!(place.ask(&["limit", "list"])["items"], json!([]));
+    place.say(&["limit", "set", "--all", "--rate", "fast"]).expect(2).says(&["`fast` is no rate"]);
+    let wrong = json!({"scope": "workflow", "at_once": 1});
+    let (status, problem) = place.http("PUT", "/limits", Some(&wrong));
+    assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/name")));
 }

@@ -37,6 +37,45 @@ builder.add_conditional_edges("note", more, ["pay", END])
 app = builder.compile()
 "#;
 
+/// The same, with each payment made by an execution that is started for it.
+pub const FAMILY: &str = r#"
+from typing import Annotated, TypedDict
+import operator
+from langgraph.graph import END, START, StateGraph
+from agentweaver import nodes
+
+class Payment(TypedDict):
+    name: int
+    n: int
+    receipt: dict
+
+class State(TypedDict):
+    name: int
+    left: int
+    paid: dict
+    receipts: Annotated[list, operator.add]
+
+payment = StateGraph(Payment)
+payment.add_node("pay", nodes.http(url="http://127.0.0.1:PORT/pay", method="POST", json={"name": "{{ name }}", "n": "{{ n }}"}, into="receipt"))
+payment.add_edge(START, "pay")
+payment.add_edge("pay", END)
+pay = payment.compile()
+
+def note(state: State) -> dict:
+    return {"receipts": [state["paid"]["receipt"]["n"]], "left": state["left"] - 1}
+
+def more(state: State) -> str:
+    return "child" if state["left"] > 0 else END
+
+builder = StateGraph(State)
+builder.add_node("child", nodes.workflow(graph="pay", input={"name": "{{ name }}", "n": "{{ left }}"}, into="paid"))
+builder.add_node("note", note)
+builder.add_edge(START, "child")
+builder.add_edge("child", "note")
+builder.add_conditional_edges("note", more, ["child", END])
+app = builder.compile()
+"#;
+
 /// A directory with the graph, its log, and the books outside.
 pub struct House {
     pub dir: tempfile::TempDir,
@@ -46,9 +85,13 @@ pub struct House {
 
 impl House {
     pub fn new(database: Option<String>) -> Self {
+        House::of(GRAPH, database)
+    }
+
+    pub fn of(graph: &str, database: Option<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let books = Books::open();
-        let graph = GRAPH.replace("PORT", &books.port.to_string());
+        let graph = graph.replace("PORT", &books.port.to_string());
         std::fs::write(dir.path().join("pay.py"), graph).unwrap();
         House { dir, database, books }
     }

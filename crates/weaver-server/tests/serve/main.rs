@@ -14,7 +14,7 @@ mod postgres;
 
 use std::time::Duration;
 
-use house::{House, Random, Served};
+use house::{FAMILY, House, ROUNDS, Random, Served};
 
 const EXECUTIONS: usize = 12;
 /// Kills while the executions of one house are under way.
@@ -39,6 +39,18 @@ fn two_servers_on_postgresql_are_killed_and_all_that_was_accepted_ends() {
         survive(&House::new(Some(url)), 2, random);
     });
     println!("{kills} kills on PostgreSQL");
+}
+
+#[test]
+fn servers_are_killed_and_each_child_is_started_once() {
+    let kills = soak("AGENTWEAVER_KILLS", KILLS, |random| {
+        let house = House::of(FAMILY, None);
+        survive(&house, 1, random);
+        let output = house.command(&["ps", "--limit", "1000", "--json"]).output().unwrap();
+        let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(page["items"].as_array().unwrap().len(), EXECUTIONS * (1 + ROUNDS));
+    });
+    println!("{kills} kills while executions start others");
 }
 
 /// Has as many houses as it takes to come to a number of blows: `each` of one house,

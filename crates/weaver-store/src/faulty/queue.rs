@@ -61,6 +61,7 @@ faulty! {
     act reap_expired(limit: usize) -> Reaped;
     act set_limit(tenant: TenantId, scope: Scope, limit: Option<u32>) -> ();
     read limits(tenant: TenantId) -> Vec<Limit>;
+    read rates(tenant: TenantId) -> Vec<(Scope, Rate)>;
     act set_rate(tenant: TenantId, scope: Scope, rate: Option<Rate>) -> ();
     act set_weight(tenant: TenantId, weight: u32) -> ();
     read work(key: WorkKey) -> Option<WorkInfo>;

@@ -89,6 +89,9 @@ pub trait Queue: Send + Sync {
     /// The limits of a tenant and how much of each is used.
     fn limits(&self, tenant: TenantId) -> Pending<'_, Vec<Limit>>;
 
+    /// How fast executions of a tenant may start, by scope.
+    fn rates(&self, tenant: TenantId) -> Pending<'_, Vec<(Scope, Rate)>>;
+
     /// Sets how fast executions of a scope may start; `None` for as fast as they come.
     /// Counts from the next enqueue on.
     fn set_rate(&self, tenant: TenantId, scope: Scope, rate: Option<Rate>) -> Pending<'_, ()>;

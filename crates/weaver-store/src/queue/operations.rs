@@ -68,6 +68,7 @@ operations! {
     ReapExpired false (limit: usize) -> Reaped = reap_expired;
     SetLimit false (tenant: TenantId, scope: Scope, limit: Option<u32>) -> bool = set_limit;
     Limits true (tenant: TenantId) -> Vec<Limit> = limits;
+    Rates false (tenant: TenantId) -> Vec<(Scope, Rate)> = rates;
     SetRate false (tenant: TenantId, scope: Scope, rate: Option<Rate>) -> () = set_rate;
     SetWeight false (tenant: TenantId, weight: u32) -> () = set_weight;
     WorkOf true (key: WorkKey) -> Option<WorkInfo> = work;
@@ -131,6 +132,10 @@ impl<S: Transact> Queue for S {
 
     fn limits(&self, tenant: TenantId) -> Pending<'_, Vec<Limit>> {
         self.transact(Limits { tenant })
+    }
+
+    fn rates(&self, tenant: TenantId) -> Pending<'_, Vec<(Scope, Rate)>> {
+        self.transact(Rates { tenant })
     }
 
     fn set_rate(&self, tenant: TenantId, scope: Scope, rate: Option<Rate>) -> Pending<'_, ()> {
@@ -367,6 +372,11 @@ async fn set_limit<R: Rows>(
 
 async fn limits<R: Rows>(rows: &mut R, tenant: &TenantId) -> Answer<Vec<Limit>, R::Error> {
     rows.limits(*tenant).await
+}
+
+async fn rates<R: Rows>(rows: &mut R, tenant: &TenantId) -> Answer<Vec<(Scope, Rate)>, R::Error> {
+    let rates = rows.rates(*tenant).await?;
+    Ok(rates.into_iter().map(|(scope, rate, _)| (scope, rate)).collect())
 }
 
 async fn set_rate<R: Rows>(

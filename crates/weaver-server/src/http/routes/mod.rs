@@ -3,6 +3,7 @@
 mod events;
 mod executions;
 mod health;
+mod limits;
 mod schedules;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/executions/{id}/retry", post(executions::retry))
         .route("/executions/{id}/migrate", post(executions::migrate))
         .route("/executions/{id}/reconcile", post(executions::reconcile))
+        .route("/limits", get(limits::list).put(limits::set))
         .route("/schedules", get(schedules::list).post(schedules::create))
         .route(
             "/schedules/{name}",
