@@ -1,12 +1,14 @@
 //! [`Settings`]: `agentweaver.toml`, then `AGENTWEAVER_*` variables, then flags.
 
+mod models;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use weaver_api::Usd;
 use weaver_store::Place;
 
+use self::models::{Price, Provider};
 use crate::cli::Global;
 use crate::error::CliError;
 use crate::render::term;
@@ -50,6 +52,8 @@ struct File {
     model: Option<String>,
     /// `[providers.NAME]`.
     providers: BTreeMap<String, Provider>,
+    /// `[fallbacks]`: models to ask instead of one, in order.
+    fallbacks: BTreeMap<String, Vec<String>>,
     /// `[prices."PROVIDER/MODEL"]`.
     prices: BTreeMap<String, Price>,
     /// `[http]`.
@@ -60,47 +64,6 @@ struct File {
     database: Database,
     /// `[environment]`: what `os.getenv` answers in nodes.
     environment: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Provider {
-    base_url: Option<String>,
-    api_key: Option<String>,
-    headers: BTreeMap<String, String>,
-}
-
-/// What a million tokens of a model cost, in US dollars: `"2.50"`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Price {
-    input: Usd,
-    output: Usd,
-    cached_read: Option<Usd>,
-    cached_write: Option<Usd>,
-    cached_write_long: Option<Usd>,
-    reasoning: Option<Usd>,
-    audio_input: Option<Usd>,
-    audio_cached: Option<Usd>,
-    audio_output: Option<Usd>,
-}
-
-impl Price {
-    fn micros(self) -> weaver_llm::Price {
-        let micros = |price: Option<Usd>| price.map(|price| price.0);
-        weaver_llm::Price {
-            input: self.input.0,
-            output: self.output.0,
-            cached_read: micros(self.cached_read),
-            cached_write: micros(self.cached_write),
-            cached_write_long: micros(self.cached_write_long),
-            reasoning: micros(self.reasoning),
-            audio_input: micros(self.audio_input),
-            audio_cached: micros(self.audio_cached),
-            audio_output: micros(self.audio_output),
-            long: None,
-        }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -137,12 +100,9 @@ impl Settings {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let mut models = weaver_llm::Options::from_vars(variable);
         for (name, provider) in file.providers {
-            let known = models.providers.entry(name).or_default();
-            // A variable wins over the file.
-            known.base_url = known.base_url.take().or(provider.base_url);
-            known.api_key = known.api_key.take().or(provider.api_key);
-            known.headers.extend(provider.headers);
+            provider.join(models.providers.entry(name).or_default());
         }
+        models.fallbacks.extend(file.fallbacks);
         let prices = file.prices.into_iter().map(|(model, price)| (model, price.micros()));
         models.prices.extend(prices);
         let allow = variable("AGENTWEAVER_HTTP_ALLOW");

@@ -50,6 +50,25 @@ fn the_model_comes_from_file_variable_or_flag() {
 }
 
 #[test]
+fn the_settings_of_the_reference_are_taken_and_a_fallback_answers() {
+    let body = "def work(state: State):\n    return {\"question\": llm(\"house/m\", state[\"question\"]).text}\n";
+    let desk = Desk::with("flow.py", &one_node("question: str", body, "work"));
+    let page = include_str!("../../../../docs/reference/models.md");
+    let shown = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
+    let shown = shown.expect("the reference shows a settings file");
+    desk.write("agentweaver.toml", shown);
+    desk.run(["doctor"]).expect(0);
+    // Nobody listens there.
+    let settings = shown
+        .replace("127.0.0.1:8000", "127.0.0.1:9")
+        .replace("[fallbacks]", "[fallbacks]\n\"house/m\" = [\"scripted:there.yaml\"]");
+    desk.write("agentweaver.toml", settings);
+    desk.write("there.yaml", "rules:\n  - say: by the fallback\n");
+    let ended = desk.run(["run", "flow.py", "--input", INPUT]).expect(0);
+    assert_eq!(ended.json()["question"], "by the fallback");
+}
+
+#[test]
 fn an_unknown_model_is_refused_before_anything_runs() {
     let desk = Desk::with("flow.py", &two_steps());
     let ended = desk.run(["run", "flow.py", "--input", INPUT, "--model", "nonsense"]).expect(2);
