@@ -1,7 +1,7 @@
 # The commands of the project; `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench
+.PHONY: help demo test check bench soak
 
 CARGO_FLAGS := --ignore-rust-version --locked
 
@@ -20,6 +20,10 @@ test: ## Run every check, as continuous integration does
 
 check: ## Run the fast checks: format, tidy, clippy
 	@ci/test.sh format tidy clippy
+
+soak: ## Prove the promises at large sizes, for hours, and print what was counted
+	@ci/setup.sh
+	@ci/soak.sh
 
 bench: ## Measure against LangGraph and print the ratios
 	@ci/setup.sh

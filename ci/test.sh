@@ -23,6 +23,8 @@ main() {
   section setup one ci/setup.sh
   section format one cargo fmt --all --check
   section tidy one cargo xtask tidy
+  # Planting them takes long (ci/soak.sh); that each has its place is seen at once.
+  section defects one cargo xtask defects --check
   # clippy and rustdoc share the metadata of the dependencies; build, tests and
   # examples share the code. Always the whole workspace: another choice of
   # packages is another choice of features, and builds dependencies again.

@@ -99,6 +99,24 @@ fn the_host_may_decide_what_is_retried() {
 }
 
 #[test]
+fn a_node_is_tried_as_often_as_its_policy_says() {
+    for max_attempts in 1..=3 {
+        let mut build = Build::new();
+        let policy = RetryPolicy {
+            max_attempts,
+            retry_on: RetryOn::Classes(vec!["ValueError".into()]),
+            ..RetryPolicy::default()
+        };
+        let spec = NodeSpec { retry: vec![policy], ..NodeSpec::function("a") };
+        build.node_spec(spec, |_| raise("ValueError", "never"));
+        build.edge("__start__", "a");
+        let mut world = build.world();
+        assert!(matches!(world.input("{}"), Outcome::Failed(_)));
+        assert_eq!(world.calls.len(), max_attempts as usize, "{:?}", world.calls);
+    }
+}
+
+#[test]
 fn a_send_may_bring_its_own_limit() {
     let mut build = Build::new();
     build.logs("w");

@@ -39,6 +39,7 @@ fn trouble_changes_nothing() {
             }
         }
     }
+    println!("count: {} simulated schedules of the engine", seeds().count());
     // The harness must be rough enough to mean something.
     let count = seeds().count();
     assert!(

@@ -71,13 +71,14 @@ impl Journal {
     /// its fence is still the execution's.
     pub(crate) fn take(&self, claimed: Claimed) {
         let Claimed { execution, lease, .. } = claimed;
-        let fence = lease.fence;
+        let fence = Some(lease.fence);
+        {
+            let inner = &mut *self.lock();
+            (inner.fence, inner.batch.fence) = (fence, fence);
+        }
+        // The claim has raised the execution's fence; who holds it is known with the
+        // first batch, which needs no commit of its own for that.
         self.record(Record::Lease(LeaseChange { execution, lease }));
-        // On its way before the first batch that proves it.
-        drop(self.flush());
-        let inner = &mut *self.lock();
-        inner.fence = Some(fence);
-        inner.batch.fence = Some(fence);
     }
 
     /// Times what happens from here on by a clock.

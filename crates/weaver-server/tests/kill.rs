@@ -56,7 +56,7 @@ fn killed_anywhere_it_goes_on_and_fires_no_completed_effect_again() {
         run += 1;
         done += one_run(&format!("run-{run}"), kills - done, &mut random);
     }
-    println!("{done} kills over {run} runs");
+    println!("count: {done} kills of runs");
 }
 
 /// Every named place of the store and the runtime that a run passes.

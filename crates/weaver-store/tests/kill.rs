@@ -42,17 +42,19 @@ fn main() {
     }
     let dir = tempfile::tempdir().unwrap();
     let in_directories = |n: u64| format!("sqlite:{}/{n}", dir.path().display());
-    kill_at_random(RANDOM_KILLS, in_directories);
+    // More in a soak: `AGENTWEAVER_KILLS=4000`.
+    let wanted = std::env::var("AGENTWEAVER_KILLS").ok().and_then(|kills| kills.parse().ok());
+    let (kills, kills_postgres) =
+        (wanted.unwrap_or(RANDOM_KILLS), wanted.unwrap_or(RANDOM_KILLS_POSTGRES));
+    kill_at_random(kills, in_directories);
     kill_at_crash_points(|n| in_directories(1000 + n));
     let url = server::shared_url();
     let separator = if url.contains('?') { '&' } else { '?' };
     let in_schemas = |n: u64| format!("{url}{separator}schema=kill_{n}");
-    kill_at_random(RANDOM_KILLS_POSTGRES, in_schemas);
+    kill_at_random(kills_postgres, in_schemas);
     kill_at_crash_points(|n| in_schemas(1000 + n));
-    println!(
-        "killed at random: {RANDOM_KILLS} times on SQLite, {RANDOM_KILLS_POSTGRES} on PostgreSQL, \
-         and at each crash point of both: all is well"
-    );
+    println!("count: {kills} kills of writers on SQLite");
+    println!("count: {kills_postgres} kills of writers on PostgreSQL");
 }
 
 fn kill_at_random(kills: u64, place: impl Fn(u64) -> String) {

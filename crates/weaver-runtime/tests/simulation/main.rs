@@ -62,10 +62,10 @@ fn whatever_happens_the_promises_hold() {
         }
     });
     let counts = total.into_inner().expect("as above");
-    println!("{} schedules: {counts:?}", seeds.end - seeds.start);
+    let count = seeds.end - seeds.start;
+    println!("count: {count} simulated schedules\n{counts}");
     // The schedules must be rough enough to mean something.
-    if seeds.end - seeds.start >= 1000 {
-        let count = seeds.end - seeds.start;
+    if count >= 1000 {
         let rough = [counts.crashes, counts.stops, counts.executions, counts.takeovers];
         assert!(rough.iter().all(|n| *n > count), "{counts:?}");
         let rare = [counts.cancelled, counts.attention, counts.drains, counts.expired];

@@ -27,6 +27,21 @@ pub struct Counts {
     pub fired: u64,
 }
 
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (count, what) in [
+            (self.executions, "simulated executions"),
+            (self.crashes, "simulated crashes"),
+            (self.stops, "simulated stops"),
+            (self.takeovers, "simulated claims beyond the first"),
+            (self.fired, "simulated effects"),
+        ] {
+            writeln!(f, "count: {count} {what}")?;
+        }
+        Ok(())
+    }
+}
+
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, more: Self) {
         self.executions += more.executions;

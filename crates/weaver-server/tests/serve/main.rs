@@ -25,7 +25,7 @@ fn one_server_on_sqlite_is_killed_and_all_that_was_accepted_ends() {
     let kills = soak("AGENTWEAVER_KILLS", KILLS, |random| {
         survive(&House::new(None), 1, random);
     });
-    println!("{kills} kills on SQLite");
+    println!("count: {kills} kills of servers on SQLite");
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn two_servers_on_postgresql_are_killed_and_all_that_was_accepted_ends() {
         let url = server.url("postgres", &format!("house{houses}"));
         survive(&House::new(Some(url)), 2, random);
     });
-    println!("{kills} kills on PostgreSQL");
+    println!("count: {kills} kills of servers on PostgreSQL");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn postgresql_is_restarted() {
             ground.server.start_again();
         });
     });
-    println!("{restarts} restarts of PostgreSQL");
+    println!("count: {restarts} crashes of PostgreSQL");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn sessions_of_postgresql_are_ended() {
             ended += ground.server.psql(&database, sessions).parse::<usize>().unwrap();
         });
     });
-    println!("{ended} sessions of PostgreSQL ended");
+    println!("count: {ended} sessions of PostgreSQL ended");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn nobody_hears_what_became_of_commits() {
         cuts += cutter.cuts();
     });
     assert!(cuts > 0);
-    println!("{cuts} commits cut");
+    println!("count: {cuts} commits cut");
 }
 
 /// Every table refuses rows, in the server's words, while `disk` says that it is full.
@@ -141,7 +141,7 @@ fn postgresql_is_full_for_a_while() {
             fill(false);
         });
     });
-    println!("PostgreSQL was full {outages} times");
+    println!("count: {outages} times PostgreSQL was full");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn postgresql_takes_no_writes_for_a_while() {
             read_only("off");
         });
     });
-    println!("PostgreSQL took no writes {outages} times");
+    println!("count: {outages} times PostgreSQL took no writes");
 }
 
 /// On a file system of its own, which is filled to its last byte.
@@ -189,7 +189,7 @@ fn the_disk_is_full_for_a_while() {
         }
         run(Command::new("umount").arg(&data));
     });
-    println!("the disk was full {outages} times");
+    println!("count: {outages} times the disk was full");
 }
 
 /// Writes until nothing more fits.
@@ -209,15 +209,18 @@ fn has_own_mounts(test: &str) -> bool {
     }
     let mut inside = Command::new("unshare");
     inside.args(["--user", "--map-root-user", "--mount"]).arg(std::env::current_exe().unwrap());
-    run(inside.args(["--exact", test, "--nocapture"]).env(INSIDE, "1"));
+    let said = run(inside.args(["--exact", test, "--nocapture"]).env(INSIDE, "1"));
+    said.lines().filter(|line| line.starts_with("count: ")).for_each(|line| println!("{line}"));
     false
 }
 
 /// Runs a command, which must succeed; what it says is of interest only if it does not.
-fn run(command: &mut Command) {
+fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success(), "{command:?}: {said}");
+    said
 }
 
 fn pause(millis: usize) {
@@ -251,7 +254,7 @@ fn clocks_differ_and_jump() {
             set(&clocks[random.below(2)], random.below(96) as i64 - 48);
         });
     });
-    println!("{jumps} jumps of clocks");
+    println!("count: {jumps} jumps of clocks");
 }
 
 /// The library that tells a program another time.
