@@ -321,3 +321,10 @@ fn limits_hold_and_are_shown(place: &Place) {
     let (status, problem) = place.http("PUT", "/limits", Some(&wrong));
     assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/name")));
 }
+
+#[test]
+fn a_database_that_cannot_be_reached_is_named_and_the_server_ends() {
+    let place = Place::new(Some("postgres://nobody@127.0.0.1:9/none".into()));
+    let said = place.say(&["serve", "--listen", "127.0.0.1:0"]).expect(2);
+    said.says(&["error[store_unreachable]", "127.0.0.1:9"]);
+}

@@ -127,11 +127,15 @@ impl Postgres {
         let (opening, migrate) = (dsn.clone(), options.migrate);
         let found = on(&runtime, async move {
             if migrate { schema::migrate(&opening).await } else { schema::look(&opening).await }
-        })?;
-        if found.version < schema::SUPPORTED {
-            let (found, supported) = (found.version, schema::SUPPORTED);
-            return Err(Error::OlderSchema { server: dsn.server(), found, supported });
-        }
+        });
+        let found = match found.and_then(|found| check_version(found, &dsn)) {
+            Ok(found) => found,
+            Err(error) => {
+                // A runtime that is dropped waits, which a thread of another one must not.
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
         if let Some(warning) = found.warning {
             tracing::warn!(server = dsn.name, version = found.server, "{warning}");
         }
@@ -167,6 +171,14 @@ impl Postgres {
     {
         Box::pin(self.database.pool.with_tx(self.tenant, Mode::Read, arguments, work))
     }
+}
+
+fn check_version(found: schema::Found, dsn: &Dsn) -> Result<schema::Found> {
+    if found.version < schema::SUPPORTED {
+        let (found, supported) = (found.version, schema::SUPPORTED);
+        return Err(Error::OlderSchema { server: dsn.server(), found, supported });
+    }
+    Ok(found)
 }
 
 /// Reads a URL; gives it without the password.
