@@ -129,6 +129,9 @@ impl Committer {
         let row =
             settling(codec::checkpoint_row(&self.thread, self.execution, &commit, state), told);
         self.journal.record(Record::Checkpoint(row));
+        if commit.source == Source::Loop {
+            self.journal.got_on();
+        }
         // All later ids, and so the keys of calls to the outside, go back to what was
         // asked of the thread: it is on disk before the first of those calls.
         if commit.source != Source::Loop && commit.namespace == self.root {

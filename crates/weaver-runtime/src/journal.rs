@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use weaver_core::event::Usage;
 use weaver_core::{Event, EventKind, Timestamp, Value};
-use weaver_store::{Batch, Entry, ExecutionId, LeaseChange, Record, Store, Ticket, Totals};
+use weaver_store::{Batch, Entry, ExecutionId, LeaseChange, Record, Store, Ticket, Totals, Work};
 
 use crate::request::{Claimed, Clock};
 
@@ -38,6 +38,8 @@ struct Inner {
     totals: Totals,
     listener: Option<Listener>,
     clock: Clock,
+    /// It was claimed before, and no superstep has ended since.
+    redelivered: bool,
     /// What was asked of the thread may not be on disk yet.
     asked: bool,
 }
@@ -62,6 +64,7 @@ impl Journal {
             totals,
             listener,
             clock: Clock::Wall,
+            redelivered: false,
             asked: false,
         };
         Journal(Arc::new(Mutex::new(inner)))
@@ -70,15 +73,26 @@ impl Journal {
     /// Takes the lease of a claimed execution: from here on nothing is kept unless
     /// its fence is still the execution's.
     pub(crate) fn take(&self, claimed: Claimed) {
-        let Claimed { execution, lease, .. } = claimed;
+        let Claimed { execution, lease, deliveries, .. } = claimed;
         let fence = Some(lease.fence);
         {
             let inner = &mut *self.lock();
             (inner.fence, inner.batch.fence) = (fence, fence);
+            inner.redelivered = deliveries > 1;
         }
         // The claim has raised the execution's fence; who holds it is known with the
         // first batch, which needs no commit of its own for that.
         self.record(Record::Lease(LeaseChange { execution, lease }));
+    }
+
+    /// A superstep is done: what the process died of before, if it did, is behind.
+    pub(crate) fn got_on(&self) {
+        let inner = &mut *self.lock();
+        if let Some(fence) = inner.fence.filter(|_| inner.redelivered) {
+            inner.redelivered = false;
+            let execution = inner.execution;
+            inner.batch.push(Record::Work(Work::GotOn { execution, fence }));
+        }
     }
 
     /// Times what happens from here on by a clock.

@@ -140,6 +140,8 @@ pub struct Claimed {
     pub lease: Lease,
     /// The execution that started it and is woken when it ends.
     pub parent: Option<ExecutionId>,
+    /// Claims without a superstep between them, this one included.
+    pub deliveries: u32,
 }
 
 impl RunRequest {

@@ -129,7 +129,8 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
         until: Some(claim.until),
         fence: claim.fence,
     };
-    let claimed = Claimed { execution: id, lease, parent: execution.parent };
+    let claimed =
+        Claimed { execution: id, lease, parent: execution.parent, deliveries: claim.deliveries };
     let job = job_of(&store, claim, &execution).await?;
     let purse = Purse::open(&store, &execution, &job.order, claim.fence).await?;
     let children = Children::new(

@@ -42,9 +42,11 @@ impl Leases {
         hold
     }
 
-    /// Its work is over.
-    pub fn remove(&mut self, key: &WorkKey) {
-        self.0.remove(key);
+    /// Its work under a fence is over. What was handed back may be held anew by now.
+    pub fn remove(&mut self, key: &WorkKey, fence: u64) {
+        if self.0.get(key).is_some_and(|lease| lease.fence == fence) {
+            self.0.remove(key);
+        }
     }
 
     /// Everything that is held.

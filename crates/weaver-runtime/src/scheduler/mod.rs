@@ -133,7 +133,7 @@ impl Scheduler {
         let mut floor = Floor {
             shared: self.shared.clone(),
             running: JoinSet::new(),
-            keys: HashMap::new(),
+            held: HashMap::new(),
             leases: Leases::default(),
             next_due: None,
             renewed_at: Instant::now(),
@@ -163,7 +163,7 @@ impl Scheduler {
 struct Floor {
     shared: Arc<Shared>,
     running: JoinSet<()>,
-    keys: HashMap<tokio::task::Id, WorkKey>,
+    held: HashMap<tokio::task::Id, (WorkKey, u64)>,
     leases: Leases,
     /// When the next timer fires.
     next_due: Option<Instant>,
@@ -204,14 +204,14 @@ impl Floor {
         let Some(claims) = self.noted(claims) else { return };
         for claim in claims {
             let hold = self.leases.add(&claim, asked + self.shared.options.lease);
-            let key = claim.key.clone();
+            let held = (claim.key.clone(), claim.fence);
             // What the database said then. Ahead of it by the way of the question at
             // most, so that no timer that counts from it is early.
             let time = Timestamp(claim.until.0 - self.shared.options.lease.as_micros() as i64);
             let clock = Clock::Running { time, at: asked };
             let job = job::drive_claim(self.shared.clone(), claim, clock, hold);
             let handle = self.running.spawn(job);
-            self.keys.insert(handle.id(), key);
+            self.held.insert(handle.id(), held);
         }
     }
 
@@ -220,12 +220,12 @@ impl Floor {
             Ok((id, ())) => *id,
             Err(error) => error.id(),
         };
-        let Some(key) = self.keys.remove(&id) else { return };
+        let Some((key, fence)) = self.held.remove(&id) else { return };
         // After a panic the lease runs out, and the next delivery is counted.
         if let Err(error) = ended {
             tracing::error!(execution = %key.execution, %error, "an execution's driver panicked");
         }
-        self.leases.remove(&key);
+        self.leases.remove(&key, fence);
     }
 
     /// Timers, schedules, lost leases of others, our own leases.

@@ -106,7 +106,7 @@ impl House {
         command
     }
 
-    /// A server with a lease of a second.
+    /// A server with a lease of a second, which may not answer yet.
     pub fn serve(&self) -> Served {
         self.serve_with(|_| {})
     }
@@ -118,6 +118,20 @@ impl House {
         command.stdout(Stdio::null()).stderr(said);
         change(&mut command);
         Served(command.spawn().unwrap())
+    }
+
+    /// Waits until so many servers have begun to work: one that cannot reach its store
+    /// when it starts does not.
+    pub fn wait_for(&self, servers: usize) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let begun = || {
+            let said = std::fs::read_to_string(self.said()).unwrap_or_default();
+            said.lines().filter(|line| line.starts_with("log: ")).count()
+        };
+        while begun() < servers {
+            assert!(Instant::now() < deadline, "the servers do not begin");
+            std::thread::yield_now();
+        }
     }
 
     /// What servers say.
@@ -159,7 +173,8 @@ impl House {
     fn ends(&self, name: usize, id: &str) {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let output = self.command(&["logs", id, "--json", "--follow"]).output().unwrap();
+            self.books.wait(0, Duration::from_millis(50));
+            let output = self.command(&["logs", id, "--json"]).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let last = text.lines().last().unwrap_or("{}").to_string();
             let event: serde_json::Value = serde_json::from_str(&last).unwrap_or_default();

@@ -44,7 +44,10 @@ impl Ground {
 }
 
 /// Lets a house work while blow after blow falls; executions are submitted meanwhile.
-fn weather(house: &House, random: &mut Random, mut blow: impl FnMut(&mut Random)) {
+///
+/// `servers` are to be at work before the first.
+fn weather(house: &House, servers: usize, random: &mut Random, mut blow: impl FnMut(&mut Random)) {
+    house.wait_for(servers);
     let ids = std::thread::scope(|scope| {
         let submitting =
             scope.spawn(|| (0..EXECUTIONS).map(|name| house.submit(name)).collect::<Vec<_>>());
@@ -63,7 +66,7 @@ fn postgresql_is_restarted() {
     let restarts = soak(VARIABLE, BLOWS, |random| {
         let (house, _) = ground.house();
         let _server = house.serve();
-        weather(&house, random, |_| {
+        weather(&house, 1, random, |_| {
             ground.server.stop();
             ground.server.start_again();
         });
@@ -78,7 +81,7 @@ fn sessions_of_postgresql_are_ended() {
     soak(VARIABLE, BLOWS, |random| {
         let (house, database) = ground.house();
         let _servers = [house.serve(), house.serve()];
-        weather(&house, random, |_| {
+        weather(&house, 2, random, |_| {
             let sessions = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                 WHERE pid <> pg_backend_pid() AND datname = current_database()";
             ended += ground.server.psql(&database, sessions).parse::<usize>().unwrap();
@@ -95,7 +98,7 @@ fn nobody_hears_what_became_of_commits() {
         let cutter = Cutter::before(ground.server.dir());
         let house = House::new(Some(cutter.url("postgres", &ground.database())));
         let _server = house.serve();
-        weather(&house, random, |_| cutter.cut_next());
+        weather(&house, 1, random, |_| cutter.cut_next());
         cuts += cutter.cuts();
     });
     assert!(cuts > 0);
@@ -135,7 +138,7 @@ fn postgresql_is_full_for_a_while() {
         let fill = |is_full| {
             ground.server.psql(&database, &format!("UPDATE public.disk SET is_full = {is_full}"))
         };
-        weather(&house, random, |random| {
+        weather(&house, 1, random, |random| {
             fill(true);
             pause(200 + random.below(300));
             fill(false);
@@ -158,7 +161,7 @@ fn postgresql_takes_no_writes_for_a_while() {
             ground.server.psql("postgres", &setting);
             ground.server.psql("postgres", &format!("{sessions}'{database}'"));
         };
-        weather(&house, random, |random| {
+        weather(&house, 1, random, |random| {
             read_only("on");
             pause(200 + random.below(300));
             read_only("off");
@@ -181,7 +184,7 @@ fn the_disk_is_full_for_a_while() {
         {
             let _server = house.serve();
             let ballast = data.join("ballast");
-            weather(&house, random, |random| {
+            weather(&house, 1, random, |random| {
                 fill(&ballast);
                 pause(300 + random.below(300));
                 fs::remove_file(&ballast).unwrap();
@@ -250,7 +253,7 @@ fn clocks_differ_and_jump() {
                 command.env("DONT_FAKE_MONOTONIC", "1");
             })
         });
-        weather(&house, random, |random| {
+        weather(&house, 2, random, |random| {
             set(&clocks[random.below(2)], random.below(96) as i64 - 48);
         });
     });

@@ -23,6 +23,7 @@ pub(crate) async fn apply<R: Rows>(
             let row = leased(rows, &key, *fence).await?;
             drop_row(rows, row).await
         }
+        Work::GotOn { execution, fence } => got_on(rows, tenant, *execution, *fence).await,
         Work::Idle { execution, fence } => idle(rows, tenant, *execution, *fence).await,
         Work::Wake(execution) => wake(rows, tenant, *execution).await,
         Work::Cancel(cancel) => self::cancel(rows, tenant, cancel).await,
@@ -141,6 +142,20 @@ async fn park<R: Rows>(
             delay(rows, row, run_at).await
         }
     }
+}
+
+async fn got_on<R: Rows>(
+    rows: &mut R,
+    tenant: TenantId,
+    execution: ExecutionId,
+    fence: u64,
+) -> Answer<(), R::Error> {
+    let found = rows.row(&WorkKey::execution(tenant, execution)).await?;
+    if let Some(mut row) = found.filter(|row| row.is_leased(fence)) {
+        row.deliveries = 1;
+        rows.put(&row).await?;
+    }
+    Ok(())
 }
 
 /// Queues a row of an execution that is known to people under another status.

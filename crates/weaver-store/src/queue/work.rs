@@ -140,6 +140,14 @@ pub enum Work {
         /// Its fence as it was read; 0 when nobody ever had it.
         fence: u64,
     },
+    /// An execution that was delivered more than once has got on: the deliveries
+    /// before this one do not count. Nothing without the lease of this fence.
+    GotOn {
+        /// Which.
+        execution: ExecutionId,
+        /// From its claim.
+        fence: u64,
+    },
     /// Something came that a waiting execution waits for. One that is leased does
     /// not miss it: its next park becomes ready at once.
     Wake(ExecutionId),
@@ -185,6 +193,7 @@ impl Work {
             Work::Park { .. }
             | Work::Done(_)
             | Work::Idle { .. }
+            | Work::GotOn { .. }
             | Work::Restore(_)
             | Work::Budget { .. }
             | Work::Wake(_)
@@ -212,7 +221,7 @@ pub struct Enqueue {
     pub key: Option<ConcurrencyKey>,
     /// Not before this time; `None` for at once.
     pub run_at: Option<Timestamp>,
-    /// After so many deliveries without an end it is a dead letter.
+    /// After so many deliveries without getting on it is a dead letter.
     pub deliveries_max: u32,
 }
 
