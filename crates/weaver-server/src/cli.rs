@@ -2,6 +2,7 @@
 
 mod executions;
 mod limit;
+mod models;
 mod schedule;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub use executions::{
     RetryArgs, Role, ServeArgs, SubmitArgs, Target,
 };
 pub use limit::{LimitArgs, LimitCommand, ScopeArgs};
+pub use models::{ChatArgs, ModelsArgs};
 pub use schedule::{CreateArgs, MissedArg, ScheduleArgs, ScheduleCommand};
 
 /// What the first help ends with.
@@ -138,6 +140,12 @@ pub enum Command {
     Schedule(ScheduleArgs),
     /// Limit how many executions are under way at once, and how fast they start
     Limit(LimitArgs),
+    /// List the models that can be asked, with their prices
+    #[command(after_help = models::MODELS)]
+    Models(ModelsArgs),
+    /// Talk to a model
+    #[command(after_help = models::CHAT)]
+    Chat(ChatArgs),
     /// Look at this machine, the settings and the data directory
     Doctor(DoctorArgs),
     /// Bring a store's schema up to date, or move everything into another store

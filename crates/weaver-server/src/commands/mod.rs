@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod bench;
+pub mod chat;
 pub mod check;
 pub mod completions;
 pub mod demo;
@@ -10,6 +11,7 @@ pub mod graph;
 pub mod history;
 pub mod limit;
 pub mod migrate;
+pub mod models;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
