@@ -95,7 +95,7 @@ fn print(shown: &[Shown], all: bool) {
         let limit = if all { count } else { SHOWN };
         for model in provider.models.iter().take(limit) {
             let name = term::harmless(&model.name);
-            term::out(&format!("    {name:<40} {}", price(model.price)).trim_end());
+            term::out(format!("    {name:<40} {}", price(model.price)).trim_end());
         }
         if count > limit {
             let more = format!("… and {}: agentweaver models {}", count - limit, provider.provider);

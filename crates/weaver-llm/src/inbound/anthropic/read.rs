@@ -211,12 +211,9 @@ fn tool_choice(choice: Fields) -> Result<ToolChoice, Fault> {
 
 /// How long to think, in the words that other providers have for it.
 fn effort(body: Fields) -> Result<Option<String>, Fault> {
-    if let Some(effort) =
-        body.object("output_config")?.map(|config| config.text("effort")).transpose()?
-    {
-        if let Some(effort) = effort {
-            return Ok(Some(effort.into()));
-        }
+    let config = body.object("output_config")?;
+    if let Some(effort) = config.map(|config| config.text("effort")).transpose()?.flatten() {
+        return Ok(Some(effort.into()));
     }
     let Some(thinking) = body.object("thinking")? else { return Ok(None) };
     let read = || match (thinking.need("type")?, thinking.count("budget_tokens")?) {
