@@ -57,6 +57,9 @@ pub struct ChatRequest {
     /// Further members of the request body, in the provider's own words; they win over ours.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub extra: Map,
+    /// The dialect whose words those are; models of others get the request without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_for: Option<Dialect>,
 }
 
 /// Who speaks.
@@ -217,6 +220,12 @@ impl ChatRequest {
     /// A request with messages and nothing else.
     pub fn new(model: impl Into<String>, messages: Vec<ChatMessage>) -> Self {
         ChatRequest { model: model.into(), messages, ..Default::default() }
+    }
+
+    /// The further members that a model of a dialect is sent.
+    pub(crate) fn extra_in(&self, dialect: Dialect) -> impl Iterator<Item = (&str, &Value)> {
+        let meant = self.extra_for.is_none_or(|wanted| wanted == dialect);
+        self.extra.iter().filter(move |_| meant).map(|(key, value)| (&**key, value))
     }
 
     /// The text of the last user message, or nothing.

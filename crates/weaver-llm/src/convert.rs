@@ -192,7 +192,7 @@ fn source_of(block: &Value) -> Result<Source, String> {
     }
 }
 
-fn source_of_url(url: &str) -> Source {
+pub(crate) fn source_of_url(url: &str) -> Source {
     let base64 = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
     match base64 {
         Some((media_type, data)) => {

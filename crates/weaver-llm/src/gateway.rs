@@ -221,7 +221,8 @@ impl Gateway {
         names.into_iter().map(status).collect()
     }
 
-    fn price(&self, model: &ModelRef) -> Option<Price> {
+    /// What a model costs: as the options say, or as the built-in table does.
+    pub fn price(&self, model: &ModelRef) -> Option<Price> {
         let own = self.shared.options.prices.get(&model.to_string());
         own.copied().or_else(|| price::lookup(&model.provider, &model.model))
     }

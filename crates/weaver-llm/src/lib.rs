@@ -37,6 +37,7 @@ mod frames;
 mod gateway;
 mod gemini;
 mod http;
+pub mod inbound;
 mod model;
 mod near;
 mod ollama;
@@ -61,6 +62,7 @@ pub use embed::{EmbedRequest, EmbedResponse, RerankRequest, RerankResponse};
 pub use error::{Error, Phase};
 pub use gateway::{Call, Gateway, ProviderStatus};
 pub use model::ModelRef;
+pub use near::nearest;
 pub use options::{Breaker, Options, ProviderOptions, Retry, Timeouts};
 pub use price::{BillLine, LongPrompt, Price};
 pub use stream::{

@@ -6,7 +6,7 @@ use weaver_core::event::Usage;
 
 use crate::answer::Answer;
 use crate::chat::{ChatMessage, ChatRequest, Part, Role, Source, ToolChoice};
-use crate::dialect::{Decode, Sent};
+use crate::dialect::{Decode, Dialect, Sent};
 use crate::error::Error;
 use crate::model::ModelRef;
 use crate::stream::{StopReason, TokenUsage};
@@ -49,8 +49,8 @@ pub(crate) fn write(request: &ChatRequest, model: &ModelRef, stream: bool) -> Re
             options.insert(key.into(), value);
         }
     }
-    for (key, value) in &request.extra {
-        match (&**key, Value::from(value)) {
+    for (key, value) in request.extra_in(Dialect::Ollama) {
+        match (key, Value::from(value)) {
             ("options", Value::Object(own)) => options.extend(own),
             (key, value) => put(key, value),
         }

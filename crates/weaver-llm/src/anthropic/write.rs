@@ -169,7 +169,7 @@ fn body(request: &ChatRequest, claude: &Claude, model: &ModelRef, stream: bool) 
         put("stop_sequences", json!(stops));
     }
     put("stream", json!(stream));
-    for (key, value) in &request.extra {
+    for (key, value) in request.extra_in(Dialect::Anthropic) {
         put(key, Value::from(value));
     }
     Value::Object(body)

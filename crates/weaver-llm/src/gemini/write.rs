@@ -89,8 +89,8 @@ fn body(request: &ChatRequest, model: &ModelRef) -> Value {
         }
     }
     // What callers say of the configuration joins ours.
-    for (key, value) in &request.extra {
-        match (&**key, Value::from(value)) {
+    for (key, value) in request.extra_in(Dialect::Gemini) {
+        match (key, Value::from(value)) {
             ("generationConfig" | "generation_config", Value::Object(own)) => config.extend(own),
             (key, value) => {
                 body.insert(key.into(), value);

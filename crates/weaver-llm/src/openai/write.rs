@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use crate::chat::{ChatMessage, ChatRequest, OutputSchema, Part, Role, Source, ToolChoice};
-use crate::dialect::Sent;
+use crate::dialect::{Dialect, Sent};
 use crate::model::{ModelRef, Profile};
 use crate::provider::{Effort, OutputSupport, ReasoningBack};
 
@@ -81,7 +81,7 @@ fn body(request: &ChatRequest, model: &ModelRef, stream: bool) -> Value {
             OutputSupport::Instructions => {}
         }
     }
-    for (key, value) in &request.extra {
+    for (key, value) in request.extra_in(Dialect::Chat) {
         put(key, Value::from(value));
     }
     Value::Object(body)

@@ -88,7 +88,7 @@ fn body(request: &ChatRequest, model: &ModelRef, stream: bool) -> Value {
             put("parallel_tool_calls", json!(parallel));
         }
     }
-    for (key, value) in &request.extra {
+    for (key, value) in request.extra_in(Dialect::Responses) {
         put(key, Value::from(value));
     }
     Value::Object(body)
