@@ -217,6 +217,14 @@ pub fn gateway(
     Ok((gateway, Some(note)))
 }
 
+/// The models that clients ask by name. A model of the settings answers those who
+/// name none.
+pub fn models(settings: &Settings) -> Result<Gateway, CliError> {
+    let mut options = settings.models.clone();
+    options.default_model = settings.model.clone().or(options.default_model);
+    Gateway::new(options).map_err(|error| CliError::usage(error.to_string()))
+}
+
 fn tools(settings: &Settings) -> Result<Registry, CliError> {
     let workspace = std::env::current_dir()
         .map_err(|error| CliError::usage(format!("the current directory is gone: {error}")))?;

@@ -16,7 +16,8 @@ use weaver_store::{ExecutionId, TenantId};
 
 use crate::cli::{Role, ServeArgs};
 use crate::error::CliError;
-use crate::house::{open_store, snapshot_key};
+use crate::house::{models, open_store, snapshot_key};
+use crate::http::gateway::Models;
 use crate::http::{self, Access, App, Live, Sources};
 use crate::render::term;
 use crate::settings::Settings;
@@ -58,6 +59,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
         live: Live::default(),
         sources: Sources::default(),
         access: Access { token, address },
+        models: Models::new(models(&settings)?, drain.clone()),
         role: args.role.word(),
         drain: drain.clone(),
     });

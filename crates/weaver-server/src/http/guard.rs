@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use weaver_store::TenantId;
 
-use super::{App, Refusal};
+use super::{App, Refusal, gateway};
 
 /// How those who ask prove who they are.
 pub struct Access {
@@ -29,6 +29,8 @@ pub struct Caller {
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where Anthropic's clients put what others send as a bearer token.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Lets a request pass, or refuses it.
 pub async fn guard(
@@ -37,14 +39,22 @@ pub async fn guard(
     next: Next,
 ) -> Response {
     let id = request_id(request.headers());
-    let mut response = match app.access.check(request.method(), request.headers()) {
+    let api = gateway::api_of(request.uri(), request.headers());
+    // Lists of models are asked for at their providers, with the owner's keys.
+    let open = request.method().is_safe() && api.is_none();
+    let mut response = match app.access.check(open, request.headers()) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
+            if let Some(api) = api {
+                request.extensions_mut().insert(api);
+            }
             next.run(request).await
         }
         Err(refusal) => refusal.into_response(),
     };
-    if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+    if let Some(api) = api {
+        response = gateway::in_its_words(api, response, &id);
+    } else if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         response = refusal.of_request(&id).into_response();
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -54,17 +64,18 @@ pub async fn guard(
 }
 
 impl Access {
-    fn check(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    /// `open`: it changes nothing and costs nothing.
+    fn check(&self, open: bool, headers: &HeaderMap) -> Result<Caller, Refusal> {
         self.check_host(headers)?;
         self.check_origin(headers)?;
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = given.and_then(|value| value.strip_prefix("Bearer "));
-        match token {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        match bearer.or_else(|| text(API_KEY)) {
             Some(token) if same(token, &self.token) => {}
             Some(_) => return Err(unauthenticated("the token is not that of this start")),
             // A page of another origin cannot read an answer; it must not cause one.
-            None if method.is_safe() => {}
-            None => return Err(unauthenticated("a change needs the token of this start")),
+            None if open => {}
+            None => return Err(unauthenticated("this needs the token of this start")),
         }
         Ok(Caller { tenant: TenantId::LOCAL })
     }
@@ -130,6 +141,8 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Method;
+
     use super::*;
 
     fn access() -> Access {
@@ -145,7 +158,7 @@ mod tests {
 
     fn status(method: Method, pairs: &[(&'static str, &'static str)]) -> u16 {
         access()
-            .check(&method, &headers(pairs))
+            .check(method.is_safe(), &headers(pairs))
             .map_or_else(|refusal| refusal.problem().status, |_| 200)
     }
 
@@ -173,6 +186,8 @@ mod tests {
         assert_eq!(status(Method::POST, &[host, ("authorization", "Bearer secreT")]), 401);
         assert_eq!(status(Method::POST, &[host, ("authorization", "Bearer secre")]), 401);
         assert_eq!(status(Method::POST, &[host, token]), 200);
+        assert_eq!(status(Method::POST, &[host, ("x-api-key", "secret")]), 200);
+        assert_eq!(status(Method::POST, &[host, ("x-api-key", "secreT")]), 401);
         assert_eq!(status(Method::POST, &[host, token, ("origin", "http://localhost:8123")]), 200);
         for origin in
             ["http://evil.example", "https://localhost:8123", "null", "http://localhost:1"]

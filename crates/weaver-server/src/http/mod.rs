@@ -2,6 +2,7 @@
 //! ask, `problem` turns what went wrong into answers.
 
 mod body;
+pub mod gateway;
 mod guard;
 mod live;
 mod problem;
@@ -33,6 +34,8 @@ pub struct App {
     pub sources: Sources,
     /// Who may ask.
     pub access: Access,
+    /// The models that clients may ask.
+    pub models: gateway::Models,
     /// What this process does: `all`, `api`, `scheduler`.
     pub role: &'static str,
     /// Cancelled when the process is to end: streams close, health says so.
@@ -50,6 +53,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> std::io::Result<()> 
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/api/v1", routes::router())
+        .merge(gateway::router())
         .fallback(routes::unknown)
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)

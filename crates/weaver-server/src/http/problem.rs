@@ -80,7 +80,6 @@ impl Refusal {
     }
 
     /// What is answered.
-    #[cfg(test)]
     pub fn problem(&self) -> &Problem {
         &self.0
     }

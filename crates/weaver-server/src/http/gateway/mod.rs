@@ -1,0 +1,141 @@
+//! The model gateway for clients of OpenAI's and Anthropic's interfaces: any model
+//! of any provider, in either's words. The words themselves are `weaver_llm::inbound`.
+
+mod anthropic;
+mod body;
+mod embeddings;
+mod lists;
+mod models;
+mod openai_chat;
+mod openai_responses;
+mod refused;
+mod sse;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio_util::sync::CancellationToken;
+use weaver_llm::inbound::{Api, Asked, Fault, Writer};
+use weaver_llm::{Call, ChatRequest, ChatResponse, Gateway};
+
+use super::App;
+pub use lists::{Listed, Lists};
+use refused::Refused;
+pub use refused::in_its_words;
+
+/// Every route.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/chat/completions", post(openai_chat::create))
+        .route("/v1/responses", post(openai_responses::create))
+        .route("/v1/embeddings", post(embeddings::create))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*id}", get(models::get))
+        .route("/v1/messages", post(anthropic::create))
+        .route("/v1/messages/count_tokens", post(anthropic::count))
+        .method_not_allowed_fallback(not_allowed)
+}
+
+/// The interface that a request is made in, if it is one of these routes.
+pub fn api_of(uri: &Uri, headers: &HeaderMap) -> Option<Api> {
+    let path = uri.path().strip_prefix("/v1")?;
+    if !(path.is_empty() || path.starts_with('/')) {
+        return None;
+    }
+    // Both have lists of models at one place; only Anthropic's clients say a version.
+    let anthropic = path.starts_with("/messages") || headers.contains_key("anthropic-version");
+    Some(if anthropic { Api::Anthropic } else { Api::OpenAi })
+}
+
+/// The models that clients may ask.
+pub struct Models {
+    gateway: Gateway,
+    lists: Lists,
+    /// Calls off what is still under way some time after the server began to drain.
+    stop: CancellationToken,
+}
+
+/// Answers that are under way when the server drains have so long to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+impl Models {
+    /// Models of a gateway, until the server drains. Needs a tokio runtime.
+    pub fn new(gateway: Gateway, drain: CancellationToken) -> Self {
+        let stop = CancellationToken::new();
+        let stopping = stop.clone();
+        tokio::spawn(async move {
+            drain.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+            stopping.cancel();
+        });
+        Models { lists: Lists::new(gateway.clone()), gateway, stop }
+    }
+
+    /// The whole answer. When the client goes away this is dropped, and with it the
+    /// connection to the provider.
+    async fn whole(&self, asked: Asked) -> Result<ChatResponse, Refused> {
+        let request = self.request(asked)?;
+        Ok(self.gateway.complete(request, self.call()).await?)
+    }
+
+    /// The answer in pieces.
+    async fn pieces(
+        &self,
+        asked: Asked,
+        writer: impl Writer + 'static,
+    ) -> Result<Response, Refused> {
+        let request = self.request(asked)?;
+        let stream = self.gateway.chat(request, self.call()).await?;
+        Ok(sse::answer(stream, Box::new(writer)))
+    }
+
+    fn request(&self, asked: Asked) -> Result<ChatRequest, Refused> {
+        let model = self.gateway.resolve(&asked.request.model)?;
+        Ok(asked.for_model(&model)?)
+    }
+
+    fn call(&self) -> Call {
+        Call { cancel: self.stop.clone(), ..Call::default() }
+    }
+}
+
+/// A name for an answer whose provider gives none.
+fn answer_id(prefix: &str) -> String {
+    format!("{prefix}{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+async fn not_allowed(method: Method, uri: Uri) -> Refused {
+    let said = format!("{} does not take {method}.", uri.path());
+    Refused(Fault::new(405, "method_not_allowed", said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_is_told_by_its_path_and_headers() {
+        let api = |path: &'static str, anthropic: bool| {
+            let mut headers = HeaderMap::new();
+            if anthropic {
+                headers.insert("anthropic-version", "2023-06-01".parse().unwrap());
+            }
+            api_of(&Uri::from_static(path), &headers)
+        };
+        assert_eq!(api("/v1/messages", false), Some(Api::Anthropic));
+        assert_eq!(api("/v1/models", true), Some(Api::Anthropic));
+        assert_eq!(api("/v1/models", false), Some(Api::OpenAi));
+        assert_eq!(api("/v1/nothing", false), Some(Api::OpenAi));
+        assert_eq!(api("/v10/models", false), None);
+        assert_eq!(api("/api/v1/executions", true), None);
+    }
+}
