@@ -1,6 +1,7 @@
 //! The command line, as data.
 
 mod executions;
+mod models;
 mod schedule;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ pub use executions::{
     CancelArgs, ExecutionArgs, LogsArgs, MoveArgs, OrderArgs, PsArgs, ReconcileArgs, ResumeArgs,
     RetryArgs, Role, ServeArgs, SubmitArgs, Target,
 };
+pub use models::{ChatArgs, ModelsArgs};
 pub use schedule::{CreateArgs, MissedArg, ScheduleArgs, ScheduleCommand};
 
 /// What the first help ends with.
@@ -134,6 +136,12 @@ pub enum Command {
     /// Submit a workflow file by a cron line
     #[command(after_help = SCHEDULE)]
     Schedule(ScheduleArgs),
+    /// List the models that can be asked, with their prices
+    #[command(after_help = models::MODELS)]
+    Models(ModelsArgs),
+    /// Talk to a model
+    #[command(after_help = models::CHAT)]
+    Chat(ChatArgs),
     /// Look at this machine, the settings and the data directory
     Doctor(DoctorArgs),
     /// Bring a store's schema up to date, or move everything into another store

@@ -70,6 +70,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Move(args) => block_on(commands::executions::migrate(args, settings()?)),
         Command::Reconcile(args) => block_on(commands::executions::reconcile(args, settings()?)),
         Command::Schedule(args) => block_on(commands::schedule::run(args, settings()?)),
+        Command::Models(args) => block_on(commands::models::run(args, settings()?)),
+        Command::Chat(args) => block_on(commands::chat::run(args, settings()?)),
         Command::Doctor(args) => block_on(commands::doctor::run(args, settings()?)),
         Command::Migrate(args) => block_on(commands::migrate::run(args, settings()?)),
         Command::Demo(args) => block_on(commands::demo::run(args, settings()?)),

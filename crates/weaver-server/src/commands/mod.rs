@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod bench;
+pub mod chat;
 pub mod check;
 pub mod completions;
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod executions;
 pub mod graph;
 pub mod history;
 pub mod migrate;
+pub mod models;
 pub mod run;
 pub mod scenario;
 pub mod schedule;

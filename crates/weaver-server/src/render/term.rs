@@ -31,6 +31,13 @@ pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
+/// What stands before a person's line, on standard error.
+pub fn prompt(text: &str) {
+    let mut err = anstream::stderr().lock();
+    let _ = write!(err, "{}", style(text).bold().for_stderr());
+    let _ = err.flush();
+}
+
 /// `error[word]: …` and the way out.
 pub fn error(error: &CliError) {
     let word = error.word.map(|word| format!("[{word}]")).unwrap_or_default();
