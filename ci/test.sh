@@ -39,6 +39,8 @@ main() {
   section recordings one "$python" tests/differential/record.py --check
   section differential counted "$python" tests/differential/compare.py
   section sqlite counted "$python" tests/differential/compare.py --sqlite
+  # The official clients against the server, before providers on loopback.
+  section clients counted "$python" -m pytest -q tests/sdk
   section examples counted ci/examples.sh
   section wasm one ci/wasm.sh
   summary
