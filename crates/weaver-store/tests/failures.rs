@@ -247,8 +247,8 @@ fn tampering_is_found() {
     let changes = [
         "UPDATE entries SET packed = x'00' WHERE first_sequence = 3",
         "UPDATE entries SET packed = x'0003000000' WHERE first_sequence = 3",
-        "UPDATE entries SET packed = CAST(replace(CAST(packed AS TEXT), 'custom', 'cursed')
-            AS BLOB) WHERE first_sequence = 3",
+        "UPDATE entries SET packed = (SELECT packed FROM entries WHERE first_sequence = 4)
+            WHERE first_sequence = 3",
         "UPDATE entries SET packed = (SELECT packed FROM entries WHERE first_sequence = 2)
             WHERE first_sequence = 3",
         "DELETE FROM entries WHERE first_sequence = 3",

@@ -74,8 +74,8 @@ impl Fault {
 
     /// The HTTP status in an interface.
     pub fn status(&self, api: Api) -> u16 {
-        match (api, &*self.code) {
-            (Api::Anthropic, "model_overloaded" | "model_circuit_open") => 529,
+        match (api, self.status, &*self.code) {
+            (Api::Anthropic, 503, "model_overloaded" | "model_circuit_open") => 529,
             _ => self.status,
         }
     }
@@ -135,6 +135,8 @@ impl From<&Error> for Fault {
             Error::Forbidden { .. } => (403, error.code()),
             Error::Quota { .. } => (429, "insufficient_quota"),
             Error::RateLimited { .. } => (429, "rate_limit_exceeded"),
+            // A failure of the provider's own is no overload.
+            Error::Overloaded { status: 500, .. } => (500, error.code()),
             Error::Overloaded { .. } | Error::CircuitOpen { .. } => (503, error.code()),
             Error::OverBudget { .. } => (402, error.code()),
             Error::ContextTooLong { .. } => (400, "context_length_exceeded"),
@@ -179,6 +181,8 @@ mod tests {
         let fault = Fault::from(&busy);
         assert!(fault.retry && fault.retry_after == Some(Duration::from_secs(3)));
         assert_eq!((fault.status(Api::OpenAi), fault.status(Api::Anthropic)), (503, 529));
+        let broken = Fault { status: 500, ..fault.clone() };
+        assert_eq!(broken.body(Api::Anthropic, None)["error"]["type"], "api_error");
         assert_eq!(fault.body(Api::OpenAi, None)["error"]["type"], "server_error");
         let anthropic = fault.body(Api::Anthropic, Some("r1"));
         assert_eq!(anthropic["error"]["type"], "overloaded_error");

@@ -37,25 +37,31 @@ struct Model {
 /// Asks every provider that can be asked for its models.
 pub async fn run(args: &ModelsArgs, settings: Settings) -> Result<(), CliError> {
     let gateway = models(&settings)?;
-    let mut listed = Lists::new(gateway.clone()).all().await;
     if let Some(wanted) = &args.provider {
-        let known: Vec<_> = listed.iter().map(|listed| listed.provider.clone()).collect();
-        listed.retain(|listed| listed.provider == *wanted);
-        if listed.is_empty() {
-            let near = weaver_llm::nearest(wanted, known.iter().map(String::as_str));
-            let error = CliError::usage(format!("`{wanted}` is no provider"));
-            return Err(match near {
-                Some(near) => error.with_help(format!("did you mean `{near}`?")),
-                None => error.with_help(format!("one of: {}", known.join(", "))),
-            });
-        }
+        check(&gateway, wanted)?;
     }
+    let wanted = |name: &str| args.provider.as_deref().is_none_or(|wanted| wanted == name);
+    let listed = Lists::new(gateway.clone()).ask(wanted).await;
     let shown: Vec<_> = listed.into_iter().map(|listed| shown(&gateway, listed)).collect();
     match args.json {
         true => term::json(&shown),
         false => print(&shown, args.provider.is_some()),
     }
     Ok(())
+}
+
+/// That there is such a provider.
+fn check(gateway: &Gateway, wanted: &str) -> Result<(), CliError> {
+    let known: Vec<_> = gateway.providers().into_iter().map(|status| status.name).collect();
+    if known.iter().any(|name| name == wanted) {
+        return Ok(());
+    }
+    let near = weaver_llm::nearest(wanted, known.iter().map(String::as_str));
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("one of: {}", known.join(", ")),
+    };
+    Err(CliError::usage(format!("`{wanted}` is no provider")).with_help(help))
 }
 
 fn shown(gateway: &Gateway, listed: Listed) -> Shown {
@@ -108,12 +114,14 @@ fn print(shown: &[Shown], all: bool) {
         let line = format!("{} {:<12} {}", style("·").dim(), provider.provider, problem);
         term::out(&line);
     }
-    term::out(&format!(
-        "{} {} {}",
-        style("✔").green(),
-        style("scripted").bold(),
-        style("offline, no real model: answers by a script or simple rules").dim()
-    ));
+    if !all {
+        term::out(&format!(
+            "{} {} {}",
+            style("✔").green(),
+            style("scripted").bold(),
+            style("offline, no real model: answers by a script or simple rules").dim()
+        ));
+    }
 }
 
 /// `$2.50 in · $10 out` for a million tokens.

@@ -12,6 +12,7 @@ mod desk;
 mod guide;
 mod history;
 mod limits;
+mod models;
 mod nodes_agent;
 mod nodes_logic;
 mod nodes_tool;

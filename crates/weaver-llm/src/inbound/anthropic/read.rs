@@ -212,8 +212,9 @@ fn tool_choice(choice: Fields) -> Result<ToolChoice, Fault> {
 /// How long to think, in the words that other providers have for it.
 fn effort(body: Fields) -> Result<Option<String>, Fault> {
     let config = body.object("output_config")?;
-    if let Some(effort) = config.map(|config| config.text("effort")).transpose()?.flatten() {
-        return Ok(Some(effort.into()));
+    let effort = config.map(|config| config.text("effort")).transpose()?.flatten();
+    if effort.is_some() {
+        return Ok(effort.map(str::to_string));
     }
     let Some(thinking) = body.object("thinking")? else { return Ok(None) };
     let read = || match (thinking.need("type")?, thinking.count("budget_tokens")?) {
@@ -287,9 +288,7 @@ mod tests {
         let sent = |body: &Value, name: &str| {
             let model = resolved(name);
             let request = read(body).unwrap().for_model(&model).unwrap();
-            Value::from(serde_json::Value::from(&CoreValue::from(
-                &model.dialect.write(&request, &model, false).unwrap().body,
-            )))
+            model.dialect.write(&request, &model, false).unwrap().body
         };
         let own = sent(&body(), "claude-sonnet-4-5");
         for key in ["system", "messages", "thinking", "tools", "top_k", "max_tokens"] {

@@ -42,9 +42,10 @@ impl Lists {
         Lists { gateway, kept: Mutex::default() }
     }
 
-    /// Every provider; those that cannot be asked with the reason.
-    pub async fn all(&self) -> Vec<Listed> {
-        let asked = self.gateway.providers().into_iter().map(|status| async move {
+    /// Every provider whose name is wanted; those that cannot be asked with the reason.
+    pub async fn ask(&self, wanted: impl Fn(&str) -> bool) -> Vec<Listed> {
+        let providers = self.gateway.providers().into_iter();
+        let asked = providers.filter(|status| wanted(&status.name)).map(|status| async move {
             let names = match status.problem {
                 Some(problem) => Err(problem),
                 None => self.of(&status.name).await,

@@ -14,7 +14,7 @@ use crate::http::App;
 /// All models of all providers that answer, as `provider/model`.
 pub async fn list(State(app): State<Arc<App>>, Extension(api): Extension<Api>) -> Json<Value> {
     let mut models = vec![model(api, "scripted", "agentweaver")];
-    for listed in app.models.lists.all().await {
+    for listed in app.models.lists.ask(|_| true).await {
         let Ok(names) = listed.names else { continue };
         let provider = &listed.provider;
         models.extend(names.iter().map(|name| model(api, &format!("{provider}/{name}"), provider)));
