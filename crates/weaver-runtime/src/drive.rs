@@ -141,7 +141,12 @@ impl Driver {
         });
         let mut options = request.options.clone();
         options.checkpoints = store.is_some();
-        options.thread = open::thread_number(&request.thread);
+        // Without a log each run is a thread of its own: a conversation that the caller
+        // carries along must not get the same ids for its messages again.
+        options.thread = match &store {
+            Some(_) => open::thread_number(&request.thread),
+            None => uuid::Uuid::now_v7().as_u128(),
+        };
         let (graph, input) = (request.graph.clone(), request.input.clone());
         let run = Run::start(graph, origin, input, options, clock.now());
         let (request_sender, requests) = mpsc::unbounded_channel();

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use weaver_core::Value;
 use weaver_engine::{
-    Answer, Call, ChannelKind, Graph, GraphBuilder, Input, NodeOutput, NodeSpec, Outcome,
+    Answer, Call, ChannelKind, Graph, GraphBuilder, Input, NodeOutput, NodeSpec, Outcome, Reducer,
 };
 use weaver_runtime::{Durability, Handler, Recent, RunRequest, TaskContext, drive, thread};
 use weaver_store::{OpenOptions, Store};
@@ -65,4 +65,33 @@ async fn what_is_remembered_gives_way_to_what_another_process_added() {
     let history = thread::history(&store, "t", "", 0).await.expect("a history");
     let state = thread::load(&store, "t", "", Some(history[0].id)).await.expect("a state");
     assert!(state.is_some());
+}
+
+/// Answers each question.
+struct Answerer;
+
+impl Handler for Answerer {
+    fn call(&self, _: Call<Value>, _: TaskContext) -> BoxFuture<'static, Answer<Value>> {
+        let reply = Value::list(["ai".into(), "an answer".into()]);
+        async { Answer::Node(NodeOutput::Update(Value::map([("messages", reply)]))) }.boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_that_the_caller_carries_along_grows_by_each_turn() {
+    let mut graph = GraphBuilder::new();
+    let messages = ChannelKind::Reduced { reducer: Reducer::AddMessages, initial: None };
+    graph.channel("messages", messages).node(NodeSpec::function("reply"));
+    graph.edge("__start__", "reply").edge("reply", "__end__");
+    let graph = graph.compile().expect("the graph is sound");
+    let mut said: Vec<Value> = Vec::new();
+    for turn in 1..=3 {
+        said.push("a question".into());
+        let input = Value::map([("messages", Value::list(said.iter().cloned()))]);
+        let request = RunRequest::new("t", graph.clone(), Input::Value(input));
+        let report = drive(None, Arc::new(Answerer), request).await.expect("nothing is kept");
+        let Outcome::Done { output } = report.outcome else { panic!("it ends well") };
+        said = output.get("messages").and_then(Value::as_list).expect("messages").to_vec();
+        assert_eq!(said.len(), 2 * turn);
+    }
 }
