@@ -67,5 +67,6 @@ fn is_unbilled(failure: &Failure) -> bool {
             | "model_not_found"
             | "model_bad_request"
             | "model_script"
+            | "model_circuit_open"
     )
 }

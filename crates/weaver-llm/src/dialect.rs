@@ -51,7 +51,9 @@ pub(crate) trait Decode: Send {
     fn is_done(&self) -> bool;
 
     /// At the end of the bytes: the last events, or why the answer is not whole.
-    fn end(&mut self) -> Result<(), Error>;
+    fn end(&mut self) -> Result<(), Error> {
+        self.answer().end()
+    }
 
     /// The events so far.
     fn answer(&mut self) -> &mut Answer;

@@ -192,10 +192,6 @@ impl Decode for Decoder {
         self.done
     }
 
-    fn end(&mut self) -> Result<(), Error> {
-        self.answer.end()
-    }
-
     fn answer(&mut self) -> &mut Answer {
         &mut self.answer
     }

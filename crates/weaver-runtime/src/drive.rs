@@ -9,13 +9,11 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use weaver_core::{Event, EventKind, Hash, Value};
-use weaver_engine::effect::CacheKey;
+use weaver_core::{Event, EventKind, Value};
 use weaver_engine::{
-    Answer, Call, CallId, CallKind, Chunk, Effect, Happened, Invoked, Load, Outcome, Run,
-    SavedWrite, TaskInfo,
+    Answer, Call, CallId, CallKind, Chunk, Effect, Happened, Invoked, Load, Outcome, Run, TaskInfo,
 };
-use weaver_store::{CacheEntry, ExecutionChange, ExecutionId, Lane, Record, Store, Totals};
+use weaver_store::{ExecutionChange, ExecutionId, Lane, Record, Store, Totals};
 
 use crate::commit::Committer;
 use crate::effects::TaskEffects;
@@ -24,7 +22,7 @@ use crate::graft::Grafts;
 use crate::journal::{Journal, STAND_IN_STATE};
 use crate::request::{Clock, Report, RunRequest};
 use crate::task::{Handler, RunContext, TaskContext, TaskRequest, task_event};
-use crate::{codec, ending, open, shown, thread};
+use crate::{codec, ending, node_cache, open, shown, thread};
 
 /// Takes a run to its end, its wait or its failure. Without a store nothing is
 /// kept and nothing can be resumed.
@@ -206,10 +204,18 @@ impl Driver {
             Effect::SaveWrites(writes) => self.committer.save_writes(&writes),
             Effect::Load(load) => self.load(load).await?,
             Effect::CacheGet { id, key } => {
-                let writes = self.cached(&key).await?;
+                let writes = match &self.context.store {
+                    Some(store) if !self.request.ignore_cache => {
+                        node_cache::get(store, &key, self.clock.now()).await?
+                    }
+                    _ => None,
+                };
                 self.run.handle(self.clock.now(), Happened::Cached { id, writes });
             }
-            Effect::CachePut { key, ttl, writes } => self.cache(&key, ttl, &writes),
+            Effect::CachePut { key, ttl, writes } => {
+                let expires = ttl.map(|ttl| self.clock.now().after(ttl));
+                self.context.journal.record(node_cache::entry(&key, &writes, expires));
+            }
             Effect::Invoked { call, ordinal, result, chunks } => {
                 if let Some(reply) = self.invocations.remove(&(call, ordinal)) {
                     let _ = reply.send((result, chunks));
@@ -326,24 +332,6 @@ impl Driver {
         Ok(())
     }
 
-    /// Exclusive only so that the run may move between threads while it waits.
-    async fn cached(&mut self, key: &CacheKey) -> Result<Option<Vec<SavedWrite<Value>>>, Error> {
-        let Some(store) = &self.context.store else { return Ok(None) };
-        if self.request.ignore_cache {
-            return Ok(None);
-        }
-        let found = store.cached(cache_hash(key), self.clock.now()).await?;
-        Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
-    }
-
-    fn cache(&self, key: &CacheKey, ttl: Option<Duration>, writes: &[SavedWrite<Value>]) {
-        self.context.journal.record(Record::Cache(CacheEntry {
-            key: cache_hash(key),
-            payload: codec::encode(&writes),
-            expires: ttl.map(|ttl| self.clock.now().after(ttl)),
-        }));
-    }
-
     /// Waits for the next thing to happen, and takes it in.
     async fn wait(&mut self) -> Result<(), Error> {
         let mut timeout = self.run.poll_timeout();
@@ -449,7 +437,9 @@ impl Driver {
             }
             _ => Value::Null,
         };
-        let keys = self.committer.keys_of(&values);
+        let claimed = self.request.claimed.as_ref();
+        // Only readers of the log must put the values together again.
+        let keys = claimed.and_then(|_| self.committer.keys_of(&values));
         let mut data = vec![("status", Value::str(word)), ("values", values)];
         data.extend(keys.map(|keys| (STAND_IN_STATE, keys)));
         let data = Value::map(data);
@@ -469,7 +459,7 @@ impl Driver {
             error,
             totals,
         }));
-        if let Some(claimed) = &self.request.claimed {
+        if let Some(claimed) = claimed {
             let questions = self.committer.known_questions.values();
             for work in ending::work_after(claimed, outcome, questions) {
                 journal.record(Record::Work(work));
@@ -498,8 +488,4 @@ async fn cancelled(token: Option<&CancellationToken>) {
         Some(token) => token.cancelled().await,
         None => std::future::pending().await,
     }
-}
-
-fn cache_hash(key: &CacheKey) -> Hash {
-    Hash::of_parts([key.node.as_bytes(), key.key.as_bytes()])
 }

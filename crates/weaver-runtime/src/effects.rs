@@ -30,7 +30,8 @@ pub enum EffectPolicy {
 pub struct EffectRequest {
     /// `model`, `tool`, `http`, `clock` …
     pub kind: &'static str,
-    /// What is asked; only its hash is kept.
+    /// What is asked. The log keeps its hash; of a call that is made at most once it keeps
+    /// the request too, until the outcome is known.
     pub request: Value,
     /// See [`EffectPolicy`].
     pub policy: EffectPolicy,
@@ -268,6 +269,9 @@ impl Inner {
         slot
     }
 
+    /// A task's id follows from the id of an input, which no other tenant, thread or
+    /// execution shares. A thread that goes on after a crash is another execution with the
+    /// same tasks, so the execution must not be part of the key.
     fn key(&self, kind: &str, position: u32) -> String {
         let position = position.to_string();
         let parts = [&*self.lane.thread, &*self.lane.namespace, &*self.task, kind, &*position];

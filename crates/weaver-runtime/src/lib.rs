@@ -21,6 +21,7 @@ pub mod executions;
 mod graft;
 mod journal;
 pub mod limits;
+mod node_cache;
 mod open;
 mod order;
 mod past;

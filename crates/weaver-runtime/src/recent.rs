@@ -21,9 +21,9 @@ use crate::error::Error;
 pub struct Recent(Mutex<Inner>);
 
 /// Together at most, in bytes as [`Value::approximate_size`] counts them.
-const BYTES_MAX: usize = 64 << 20;
-/// One larger than this is read again: measuring it costs as much.
-const THREAD_BYTES_MAX: usize = 8 << 20;
+const BYTES_MAX: usize = 16 << 20;
+/// One larger than this is read again, so that it does not push out all others.
+const THREAD_BYTES_MAX: usize = 4 << 20;
 
 #[derive(Debug, Default)]
 struct Inner {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Fault;
+use crate::chat::Part;
 
 /// An object of a request. `null` counts as absent everywhere.
 #[derive(Clone, Copy)]
@@ -72,6 +73,20 @@ impl<'a> Fields<'a> {
     ) -> Result<Vec<T>, Fault> {
         let items = self.list(key)?.iter().enumerate();
         items.map(|(i, item)| read(item).map_err(|fault| fault.within(key, i))).collect()
+    }
+
+    /// Content: a text, or a list of parts.
+    pub fn parts(
+        self,
+        key: &str,
+        read: impl FnMut(&'a Value) -> Result<Part, Fault>,
+    ) -> Result<Vec<Part>, Fault> {
+        match self.get(key) {
+            None => Ok(Vec::new()),
+            Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
+            Some(Value::String(text)) => Ok(vec![Part::text(text)]),
+            Some(_) => self.each(key, read),
+        }
     }
 
     fn typed<T>(

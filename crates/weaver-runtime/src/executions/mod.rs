@@ -191,12 +191,11 @@ impl Executions {
         event: &Event,
         keys: &[Value],
     ) -> Result<Value, Refused> {
-        let id = event.checkpoint.as_deref().and_then(|id| id.parse().ok());
-        let loaded = thread::load(&self.store, &execution.thread, "", id).await?;
-        let Some((saved, _)) = loaded.filter(|_| id.is_some()) else {
-            let message = format!("the last state of execution {} is gone", execution.id);
-            return Err(Error::NotFound(message).into());
-        };
+        let gone =
+            || Error::NotFound(format!("the last state of execution {} is gone", execution.id));
+        let id = event.checkpoint.as_deref().and_then(|id| id.parse().ok()).ok_or_else(gone)?;
+        let loaded = thread::load(&self.store, &execution.thread, "", Some(id)).await?;
+        let (saved, _) = loaded.ok_or_else(gone)?;
         let value = |key: &Value| match saved.state.channels.get(key.as_str()?)?.stored.as_ref()? {
             Stored::Value(value) => Some((Arc::from(key.as_str()?), value.clone())),
             _ => None,

@@ -19,7 +19,7 @@ pub fn read(body: &Value) -> Result<Asked, Fault> {
         return Err(Fault::invalid("`messages` is missing.").at("messages"));
     }
     let mut messages = Vec::new();
-    let system = blocks(fields, "system")?;
+    let system = fields.parts("system", content_block)?;
     if !system.is_empty() {
         messages.push(ChatMessage::new(Role::System, system));
     }
@@ -78,7 +78,7 @@ fn turn(value: &Value) -> Result<Vec<ChatMessage>, Fault> {
             return Err(Fault::invalid(said).at("role"));
         }
     };
-    let parts = blocks(message, "content")?;
+    let parts = message.parts("content", content_block)?;
     if role != Role::User {
         return Ok(vec![ChatMessage::new(role, parts)]);
     }
@@ -89,17 +89,7 @@ fn turn(value: &Value) -> Result<Vec<ChatMessage>, Fault> {
     Ok(turns.map(|(role, parts)| ChatMessage::new(role, parts)).collect())
 }
 
-/// Content: a text, or blocks.
-fn blocks(holder: Fields, key: &str) -> Result<Vec<Part>, Fault> {
-    match holder.get(key) {
-        None => Ok(Vec::new()),
-        Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![Part::text(text)]),
-        Some(_) => holder.each(key, block),
-    }
-}
-
-fn block(value: &Value) -> Result<Part, Fault> {
+fn content_block(value: &Value) -> Result<Part, Fault> {
     let block = Fields::of(value)?;
     match block.need("type")? {
         "text" => Ok(Part::text(block.need("text")?)),
@@ -131,7 +121,7 @@ fn block(value: &Value) -> Result<Part, Fault> {
         "tool_result" => Ok(Part::ToolResult {
             call_id: block.need("tool_use_id")?.into(),
             name: None,
-            content: blocks(block, "content")?,
+            content: block.parts("content", content_block)?,
             is_error: block.flag("is_error")?.unwrap_or(false),
         }),
         _ => Ok(Part::Native { dialect: Dialect::Anthropic, value: CoreValue::from(value) }),

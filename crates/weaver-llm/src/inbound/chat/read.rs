@@ -111,7 +111,7 @@ fn message(value: &Value) -> Result<ChatMessage, Fault> {
         Role::Assistant => thoughts(message)?,
         _ => Vec::new(),
     };
-    parts.extend(content(message)?);
+    parts.extend(message.parts("content", content_part)?);
     match role {
         Role::Tool => {
             let call_id = message.need("tool_call_id")?.into();
@@ -160,15 +160,6 @@ fn thoughts(message: Fields) -> Result<Vec<Part>, Fault> {
         parts.push(Part::Reasoning { text: plain.into(), opaque: CoreValue::Null });
     }
     Ok(parts)
-}
-
-fn content(message: Fields) -> Result<Vec<Part>, Fault> {
-    match message.get("content") {
-        None => Ok(Vec::new()),
-        Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![Part::text(text)]),
-        Some(_) => message.each("content", content_part),
-    }
 }
 
 fn content_part(value: &Value) -> Result<Part, Fault> {

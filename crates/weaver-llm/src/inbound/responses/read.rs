@@ -119,7 +119,7 @@ fn item(value: &Value) -> Result<Option<ChatMessage>, Fault> {
         })),
         "function_call_output" => {
             let call_id = item.need("call_id")?.into();
-            let content = content(item, "output")?;
+            let content = item.parts("output", content_part)?;
             let result = Part::ToolResult { call_id, name: None, content, is_error: false };
             Ok(Some(ChatMessage::new(Role::Tool, vec![result])))
         }
@@ -142,7 +142,7 @@ fn message(item: Fields) -> Result<ChatMessage, Fault> {
             return Err(Fault::invalid(said).at("role"));
         }
     };
-    Ok(ChatMessage::new(role, content(item, "content")?))
+    Ok(ChatMessage::new(role, item.parts("content", content_part)?))
 }
 
 fn reasoning(item: Fields, value: &Value) -> Result<Part, Fault> {
@@ -159,15 +159,6 @@ fn reasoning(item: Fields, value: &Value) -> Result<Part, Fault> {
     }
     let opaque = if sealed.is_empty() { CoreValue::Null } else { CoreValue::from(value) };
     Ok(Part::Reasoning { text, opaque })
-}
-
-fn content(holder: Fields, key: &str) -> Result<Vec<Part>, Fault> {
-    match holder.get(key) {
-        None => Ok(Vec::new()),
-        Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![Part::text(text)]),
-        Some(_) => holder.each(key, content_part),
-    }
 }
 
 fn content_part(value: &Value) -> Result<Part, Fault> {
