@@ -30,7 +30,7 @@ pub fn work_after<'a>(
     outcome: &Outcome<Value>,
     questions: impl Iterator<Item = &'a Interrupt>,
 ) -> Vec<Work> {
-    let execution = claimed.execution;
+    let execution = claimed.standing.execution.id;
     let park = match outcome {
         Outcome::Done { .. } | Outcome::Cancelled => return end(claimed),
         Outcome::Failed(failure) if failure.code != NEEDS_ATTENTION => return end(claimed),
@@ -45,6 +45,7 @@ pub fn work_after<'a>(
 
 /// An execution has ended, and whoever waits for it looks at it.
 pub fn end(claimed: &Claimed) -> Vec<Work> {
-    let done = Work::Done(claimed.execution);
-    [done].into_iter().chain(claimed.parent.map(Work::Wake)).collect()
+    let execution = &claimed.standing.execution;
+    let done = Work::Done(execution.id);
+    [done].into_iter().chain(execution.parent.map(Work::Wake)).collect()
 }

@@ -73,7 +73,8 @@ impl Journal {
     /// Takes the lease of a claimed execution: from here on nothing is kept unless
     /// its fence is still the execution's.
     pub(crate) fn take(&self, claimed: Claimed) {
-        let Claimed { execution, lease, deliveries, .. } = claimed;
+        let Claimed { standing, lease, deliveries } = claimed;
+        let execution = standing.execution.id;
         let fence = Some(lease.fence);
         {
             let inner = &mut *self.lock();

@@ -5,7 +5,7 @@ use weaver_core::{Event, EventKind, Hash, Value};
 use weaver_engine::{Input, Origin, Resume, RunOptions, Saved, Targets};
 use weaver_store::{
     Execution, ExecutionChange, ExecutionId, ExecutionQuery, ExecutionStatus, Lane, Record,
-    SnapshotMeter, Store,
+    SnapshotMeter, Standing, Store,
 };
 
 use crate::commit::Committer;
@@ -27,6 +27,10 @@ pub(crate) async fn load_origin(
     committer: &mut Committer,
 ) -> Result<Origin<Value>, Error> {
     let Some(store) = store.filter(|_| !request.anew) else { return Ok(Origin::default()) };
+    let standing = request.claimed.as_ref().map(|claimed| &claimed.standing);
+    if standing.is_some_and(|standing| standing.latest.is_none()) {
+        return Ok(Origin::default());
+    }
     let loaded = match recent(store, request).await? {
         Some(recent) => Some(recent),
         None => thread::load(store, &request.thread, &request.namespace, request.at).await?,
@@ -60,7 +64,9 @@ async fn recent(
     if request.at.is_some() || !request.namespace.is_empty() {
         return Ok(None);
     }
-    let taken = recent.take(store, &request.tenant, &request.thread).await?;
+    let standing = request.claimed.as_ref().map(|claimed| &claimed.standing);
+    let latest = standing.and_then(|standing| standing.latest.as_ref()).map(|info| info.id);
+    let taken = recent.take(store, &request.tenant, &request.thread, latest).await?;
     let Some((state, meter)) = taken else { return Ok(None) };
     let lane = Lane::root(request.thread.clone());
     let pending = store.pending_writes(lane, codec::row_id(state.id)).await?;
@@ -114,12 +120,8 @@ pub(crate) async fn unfinished(
     request: &RunRequest,
 ) -> Result<Option<(Execution, u64)>, Error> {
     if let Some(claimed) = &request.claimed {
-        let id = claimed.execution;
-        let Some(execution) = store.execution(id).await? else {
-            return Err(Error::NotFound(format!("there is no execution {id}")));
-        };
-        let head = store.head(id).await?;
-        return Ok(Some((execution, head.sequence)));
+        let Standing { execution, head, .. } = &claimed.standing;
+        return Ok(Some((execution.clone(), head.sequence)));
     }
     let goes_on = matches!(request.input, Input::Continue | Input::Command(_));
     if !goes_on || request.at.is_some() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use weaver_core::Value;
 use weaver_engine::CheckpointState;
 use weaver_engine::checkpoint::Stored;
-use weaver_store::{Lane, SnapshotMeter, Store};
+use weaver_store::{CheckpointId, Lane, SnapshotMeter, Store};
 
 use crate::codec;
 use crate::error::Error;
@@ -44,19 +44,24 @@ struct Left {
 }
 
 impl Recent {
-    /// The state of a thread's root graph, if it is remembered and still the latest.
+    /// The state of a thread's root graph, if it is remembered and still the latest:
+    /// `latest` is the checkpoint that the log ends with, where that is known.
     pub(crate) async fn take(
         &self,
         store: &Store,
         tenant: &Arc<str>,
         thread: &Arc<str>,
+        latest: Option<CheckpointId>,
     ) -> Result<Option<(CheckpointState<Value>, SnapshotMeter)>, Error> {
         // Taken out: a run that goes on alone with the state changes its lists in place.
         let Some(left) = self.lock().remove(&(tenant.clone(), thread.clone())) else {
             return Ok(None);
         };
-        let latest = store.checkpoint(Lane::root(thread.clone()), None).await?;
-        let is_latest = latest.is_some_and(|info| codec::engine_id(info.id) == left.state.id);
+        let latest = match latest {
+            Some(id) => Some(id),
+            None => store.checkpoint(Lane::root(thread.clone()), None).await?.map(|info| info.id),
+        };
+        let is_latest = latest.is_some_and(|id| codec::engine_id(id) == left.state.id);
         Ok(is_latest.then_some((left.state, left.meter)))
     }
 

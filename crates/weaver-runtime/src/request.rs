@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use weaver_core::{Hash, Timestamp, Value};
 use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
-use weaver_store::{ExecutionId, Lease, Totals, WorkflowVersion};
+use weaver_store::{ExecutionId, Lease, Standing, Totals, WorkflowVersion};
 
 use crate::children::Children;
 use crate::journal::{self, Listener};
@@ -134,12 +134,10 @@ pub struct RunRequest {
 /// written under a superseded fence is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
-    /// Which.
-    pub execution: ExecutionId,
+    /// Which, and how it stood in the log once it was claimed.
+    pub standing: Standing,
     /// Who holds it, from when to when.
     pub lease: Lease,
-    /// The execution that started it and is woken when it ends.
-    pub parent: Option<ExecutionId>,
     /// Claims without a superstep between them, this one included.
     pub deliveries: u32,
 }

@@ -9,7 +9,7 @@ use weaver_core::{Hash, Timestamp};
 use crate::batch::{Batch, Record};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Standing, ThreadInfo, Verification,
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
@@ -79,6 +79,9 @@ pub trait Backend: Send + Sync {
 
     /// Where an execution's log ends; sequence 0 when it has no entry.
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head>;
+
+    /// How an execution stands, read in one go; nothing when there is no such execution.
+    fn standing(&self, id: ExecutionId) -> Pending<'_, Option<Standing>>;
 
     /// Entries with a sequence above `after`, in order; limit 0 means all.
     fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>>;

@@ -13,7 +13,7 @@ use weaver_core::{Hash, Timestamp};
 use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Standing, ThreadInfo, Verification,
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
@@ -183,6 +183,10 @@ impl Backend for Faulty {
 
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
         self.read(self.store.head(execution))
+    }
+
+    fn standing(&self, id: ExecutionId) -> Pending<'_, Option<Standing>> {
+        self.read(self.store.standing(id))
     }
 
     fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>> {

@@ -55,7 +55,8 @@ pub use meter::SnapshotMeter;
 pub use place::{Place, Schema};
 pub use postgres::PostgresOptions;
 pub use query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Problem, ThreadInfo, Verification,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Problem, Standing, ThreadInfo,
+    Verification,
 };
 pub use queue::{
     Accepted, Budget, BudgetKey, Cancel, Cancelled, Claim, ClaimRequest, Clock, ConcurrencyKey,

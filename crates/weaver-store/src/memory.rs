@@ -19,7 +19,7 @@ use self::tables::Tables;
 use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch, cut_namespaces, path_text};
 use crate::query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Standing, ThreadInfo, Verification,
 };
 use crate::queue::{Operation, Transact};
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
@@ -206,6 +206,10 @@ impl Backend for Memory {
 
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
         self.read(|tables| tables.head(execution))
+    }
+
+    fn standing(&self, id: ExecutionId) -> Pending<'_, Option<Standing>> {
+        self.read(|tables| tables.standing(id))
     }
 
     fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
 
-use crate::record::{ExecutionStatus, Source};
+use crate::record::{Execution, ExecutionStatus, Source};
 use crate::{CheckpointId, ExecutionId, Lane, SnapshotMeter};
 
 /// Which executions to list, newest first.
@@ -45,6 +45,18 @@ pub struct Head {
     pub sequence: u64,
     /// Hash of the last entry, which covers all before it.
     pub hash: Hash,
+}
+
+/// How an execution stands in the log: what whoever goes on with it needs first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The execution.
+    pub execution: Execution,
+    /// Where its log ends.
+    pub head: Head,
+    /// The last appended checkpoint of its thread's root graph, be it this execution's
+    /// or an earlier one's.
+    pub latest: Option<CheckpointInfo>,
 }
 
 /// A checkpoint without its state.

@@ -1,13 +1,14 @@
 //! One claimed execution, from its claim to its end or its wait.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::FutureExt;
-use weaver_core::{Event, EventKind, Failure, Value};
+use weaver_core::{Event, EventKind, Failure, Hash, Value};
 use weaver_engine::{Input, InputCommand, Resume};
 use weaver_store::{
-    Claim, Execution, ExecutionChange, ExecutionStatus, Lane, Lease, Record, Store, WorkKey,
+    Claim, Execution, ExecutionChange, ExecutionStatus, Lease, Record, Standing, Store, TenantId,
+    WorkKey, WorkflowVersion,
 };
 
 use super::lease::Hold;
@@ -121,17 +122,17 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
     let store = shared.store.for_tenant(claim.key.tenant);
     shared.unsettled.settle(&store, &claim.key).await?;
     let id = claim.key.execution;
-    let Some(execution) = store.execution(id).await? else {
+    let Some(standing) = store.standing(id).await? else {
         return Err(Error::NotFound(format!("there is no execution {id}")));
     };
+    let execution = standing.execution.clone();
     let lease = Lease {
         owner: Some(shared.options.owner.clone()),
         until: Some(claim.until),
         fence: claim.fence,
     };
-    let claimed =
-        Claimed { execution: id, lease, parent: execution.parent, deliveries: claim.deliveries };
-    let job = job_of(&store, claim, &execution).await?;
+    let claimed = Claimed { standing, lease, deliveries: claim.deliveries };
+    let job = job_of(shared, &store, &execution).await?;
     let purse = Purse::open(&store, &execution, &job.order, claim.fence).await?;
     let children = Children::new(
         store.clone(),
@@ -142,11 +143,11 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
     );
     let prepared = match shared.workshop.prepare(job).await {
         Ok(prepared) => prepared,
-        Err(failure) => return fail(&store, &execution, claimed, clock, failure).await,
+        Err(failure) => return fail(&store, claimed, clock, failure).await,
     };
     let mut request =
         RunRequest::new(execution.thread.clone(), prepared.graph.clone(), Input::Continue);
-    request.input = next_input(&store, &prepared, &execution).await?;
+    request.input = next_input(&store, &prepared, &claimed.standing).await?;
     request.tenant = claim.key.tenant.to_string().into();
     request.context = prepared.context;
     request.config = prepared.config;
@@ -168,16 +169,16 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
     Ok(())
 }
 
-async fn job_of(store: &Store, claim: &Claim, execution: &Execution) -> Result<Job, Error> {
+async fn job_of(shared: &Shared, store: &Store, execution: &Execution) -> Result<Job, Error> {
     let version = match execution.version {
-        Some(hash) => store.version(hash).await?,
+        Some(hash) => shared.versions.get(store, hash).await?,
         None => None,
     };
     let Some(version) = version else {
         return Err(Error::NotFound(format!("execution {} has no source", execution.id)));
     };
     Ok(Job {
-        tenant: claim.key.tenant,
+        tenant: store.tenant(),
         execution: execution.id,
         thread: execution.thread.clone(),
         version,
@@ -185,15 +186,43 @@ async fn job_of(store: &Store, claim: &Claim, execution: &Execution) -> Result<J
     })
 }
 
+/// The sources that executions were pinned to lately. A version never changes.
+#[derive(Default)]
+pub(super) struct Versions(Mutex<HashMap<(TenantId, Hash), WorkflowVersion>>);
+
+/// Beyond this all are read again.
+const VERSIONS_MAX: usize = 64;
+
+impl Versions {
+    async fn get(&self, store: &Store, hash: Hash) -> Result<Option<WorkflowVersion>, Error> {
+        let key = (store.tenant(), hash);
+        let kept = self.lock().get(&key).cloned();
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let Some(version) = store.version(hash).await? else { return Ok(None) };
+        let mut kept = self.lock();
+        if kept.len() >= VERSIONS_MAX {
+            kept.clear();
+        }
+        kept.insert(key, version.clone());
+        Ok(Some(version))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, Hash), WorkflowVersion>> {
+        self.0.lock().expect("nobody panics while it is held")
+    }
+}
+
 /// How the execution goes on: from its input, if its thread has not taken that yet;
 /// else from its last checkpoint, with the answers that have come.
 async fn next_input(
     store: &Store,
     prepared: &Prepared,
-    execution: &Execution,
+    standing: &Standing,
 ) -> Result<Input<Value>, Error> {
-    let lane = Lane::root(execution.thread.clone());
-    let taken = store.checkpoint(lane, None).await?;
+    let execution = &standing.execution;
+    let taken = standing.latest.as_ref();
     if taken.is_none_or(|checkpoint| checkpoint.execution != execution.id) {
         return Ok(Input::Value(Order::decode(&execution.input)?.input));
     }
@@ -211,14 +240,13 @@ async fn next_input(
 /// Ends an execution that cannot even begin.
 async fn fail(
     store: &Store,
-    execution: &Execution,
     claimed: Claimed,
     clock: Clock,
     failure: Failure,
 ) -> Result<(), Error> {
-    let id = execution.id;
-    let head = store.head(id).await?;
-    let journal = Journal::new(Some(store.clone()), id, head.sequence, execution.totals, None);
+    let Standing { execution, head, .. } = &claimed.standing;
+    let (id, totals) = (execution.id, execution.totals);
+    let journal = Journal::new(Some(store.clone()), id, head.sequence, totals, None);
     let end = ending::end(&claimed);
     journal.go_by(clock);
     journal.take(claimed);
@@ -231,7 +259,7 @@ async fn fail(
         status: ExecutionStatus::Failed,
         ended: Some(journal.now()),
         error: Some(codec::encode(&failure)),
-        totals: execution.totals,
+        totals,
     }));
     end.into_iter().for_each(|work| journal.record(Record::Work(work)));
     journal.flush().await?;

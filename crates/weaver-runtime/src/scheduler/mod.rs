@@ -30,7 +30,7 @@ use crate::order::Order;
 use crate::recent::Recent;
 use crate::request::Clock;
 use crate::task::Handler;
-use job::Unsettled;
+use job::{Unsettled, Versions};
 use lease::Leases;
 
 /// Makes runnable what was submitted.
@@ -118,13 +118,16 @@ struct Shared {
     options: Options,
     recent: Arc<Recent>,
     unsettled: Unsettled,
+    versions: Versions,
 }
 
 impl Scheduler {
     /// A scheduler of all tenants of a store.
     pub fn new(store: Store, workshop: Arc<dyn Workshop>, options: Options) -> Self {
-        let (recent, unsettled) = (Arc::default(), Unsettled::default());
-        Scheduler { shared: Arc::new(Shared { store, workshop, options, recent, unsettled }) }
+        let recent = Arc::default();
+        let (unsettled, versions) = (Unsettled::default(), Versions::default());
+        let shared = Shared { store, workshop, options, recent, unsettled, versions };
+        Scheduler { shared: Arc::new(shared) }
     }
 
     /// Works until `drain` is cancelled, then lets supersteps end, hands back what

@@ -8,7 +8,7 @@ use weaver_core::{Hash, Timestamp};
 use crate::batch::Record;
 use crate::item::{Item, ItemKey, ItemSearch, path_text};
 use crate::query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Standing, ThreadInfo, Verification,
 };
 use crate::record::{
     CacheEntry, Checkpoint, Effect, EffectStatus, Entry, Execution, Interrupt, Lease, PendingWrite,
@@ -118,6 +118,13 @@ impl Tables {
             Some((entry, hash)) => Head { sequence: entry.sequence, hash: *hash },
             None => Head { sequence: 0, hash: hash::ROOT },
         }
+    }
+
+    pub(super) fn standing(&self, id: ExecutionId) -> Option<Standing> {
+        let execution = self.executions.get(&id)?.clone();
+        let latest = self.stored(&Lane::root(execution.thread.clone()), None);
+        let latest = latest.map(|(info, _)| info.clone());
+        Some(Standing { head: self.head(id), latest, execution })
     }
 
     pub(super) fn list_entries(

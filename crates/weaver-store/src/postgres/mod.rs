@@ -43,7 +43,7 @@ use self::writer::Queue;
 use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Standing, ThreadInfo, Verification,
 };
 use crate::queue::{Operation, Transact};
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
@@ -369,6 +369,10 @@ impl Backend for Postgres {
 
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
         self.read(execution, |tx, id| Box::pin(read::head(tx, *id)))
+    }
+
+    fn standing(&self, id: ExecutionId) -> Pending<'_, Option<Standing>> {
+        self.read(id, |tx, id| Box::pin(read::standing(tx, *id)))
     }
 
     fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>> {

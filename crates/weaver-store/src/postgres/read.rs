@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use weaver_core::event::Usage;
 use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
+use super::pipeline::both;
 use super::pool::Tx;
 use super::value::{
     Time, bytes_text_at, count_at, hash_at, limit_or, optional_payload_at, payload_at,
     some_time_at, text_at, time_at, word_at,
 };
 use crate::pack;
-use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, ThreadInfo};
+use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, Standing, ThreadInfo};
 use crate::record::{Entry, Execution, ExecutionStatus, Lease, Source, Totals, WorkflowVersion};
 use crate::{CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, TenantId, hash};
 
@@ -208,6 +210,23 @@ pub(super) async fn head(tx: &Tx, execution: ExecutionId) -> Read<Head> {
         Some(row) => Ok(Head { sequence: count_at(&row, 0)?, hash: hash_at(&row, 1)? }),
         None => Ok(Head { sequence: 0, hash: hash::ROOT }),
     }
+}
+
+/// The three questions are on their way at once.
+pub(super) async fn standing(tx: &Tx, id: ExecutionId) -> Read<Option<Standing>> {
+    let sql = "SELECT c.id, c.parent, c.step, c.source, c.execution_id, c.time, c.meta, c.hash
+         FROM checkpoints c
+         WHERE c.tenant_id = $1 AND c.namespace = '' AND c.thread =
+            (SELECT thread FROM executions WHERE tenant_id = $1 AND id = $2)
+         ORDER BY c.number DESC LIMIT 1";
+    let tenant = tx.tenant.0;
+    let values: [&(dyn ToSql + Sync); 2] = [&tenant, &id.0];
+    let rest = both(head(tx, id), tx.first(sql, &values));
+    let (execution, (head, latest)) = both(execution(tx, id), rest).await;
+    let (Some(execution), head, latest) = (execution?, head?, latest?) else { return Ok(None) };
+    let lane = Lane::root(execution.thread.clone());
+    let latest = latest.as_ref().map(|row| checkpoint_row(&lane, row)).transpose()?;
+    Ok(Some(Standing { execution, head, latest }))
 }
 
 pub(super) async fn entries(

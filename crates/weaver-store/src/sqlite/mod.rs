@@ -35,7 +35,7 @@ use self::writer::Queue;
 use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, ThreadInfo, Verification,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Standing, ThreadInfo, Verification,
 };
 use crate::queue::{Operation, Transact, now_or_never};
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
@@ -204,6 +204,10 @@ impl Backend for Sqlite {
 
     fn head(&self, execution: ExecutionId) -> Pending<'_, Head> {
         self.read(move |db| read::head(db, execution))
+    }
+
+    fn standing(&self, id: ExecutionId) -> Pending<'_, Option<Standing>> {
+        self.read(move |db| read::standing(db, id))
     }
 
     fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>> {

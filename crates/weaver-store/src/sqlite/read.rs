@@ -10,7 +10,7 @@ use weaver_core::{Hash, Timestamp};
 use super::fault::Fault;
 use super::rows::{Db, limit_or, optional_payload_at, payload_at, uuid_bytes, word};
 use crate::pack::{self, Packed};
-use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, ThreadInfo};
+use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, Standing, ThreadInfo};
 use crate::record::{Entry, Execution, ExecutionStatus, Lease, Source, Totals, WorkflowVersion};
 use crate::{CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, TenantId, hash};
 
@@ -215,6 +215,12 @@ pub(super) fn head(db: Db<'_>, execution: ExecutionId) -> Read<Head> {
         })
         .optional()?;
     Ok(found.unwrap_or(Head { sequence: 0, hash: hash::ROOT }))
+}
+
+pub(super) fn standing(db: Db<'_>, id: ExecutionId) -> Read<Option<Standing>> {
+    let Some(execution) = execution(db, id)? else { return Ok(None) };
+    let latest = checkpoint(db, &Lane::root(execution.thread.clone()), None)?;
+    Ok(Some(Standing { head: head(db, id)?, latest, execution }))
 }
 
 pub(super) fn entries(

@@ -7,6 +7,28 @@ use weaver_store::*;
 use crate::support::*;
 use crate::{begin, interrupt, item, write};
 
+pub fn an_execution_stands_where_its_log_and_its_thread_end(store: &Store) {
+    let (first, second) = (execution_id(1), execution_id(2));
+    let standing = |id| get(store.standing(id)).unwrap();
+    assert_eq!(get(store.standing(first)), None);
+    write(store, execution(first, "t")).unwrap();
+    assert_eq!((standing(first).head.sequence, standing(first).latest), (0, None));
+
+    let (root, below) = (Lane::root("t"), Lane::new("t", "below"));
+    write(store, checkpoint(&root, checkpoint_id(1), None, first, b"")).unwrap();
+    write(store, checkpoint(&below, checkpoint_id(2), None, first, b"")).unwrap();
+    write(store, checkpoint(&Lane::root("other"), checkpoint_id(3), None, first, b"")).unwrap_err();
+    get(store.recover(first));
+    write(store, entry(first, 1, b"a")).unwrap();
+    write(store, execution(second, "t")).unwrap();
+    for id in [first, second] {
+        let Standing { execution, head, latest } = standing(id);
+        assert_eq!(Some(execution), get(store.execution(id)));
+        assert_eq!(head, get(store.head(id)));
+        assert_eq!(latest, get(store.checkpoint(root.clone(), None)));
+    }
+}
+
 pub fn executions_are_kept_and_listed_newest_first(store: &Store) {
     for n in 1..=4 {
         let mut begun = execution(execution_id(n), if n == 4 { "other" } else { "t" });

@@ -41,6 +41,7 @@ fn seen(store: &Store) -> Vec<String> {
     add(&get(store.executions(ExecutionQuery::default())));
     add(&get(store.threads(0)));
     add(&get(store.head(id)));
+    add(&get(store.standing(id)));
     add(&get(store.entries(id, 0, 0)));
     add(&get(store.checkpoint(lane.clone(), None)));
     add(&get(store.checkpoints(lane.clone(), None, 0)));
