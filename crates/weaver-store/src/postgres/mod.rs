@@ -259,7 +259,7 @@ impl Transact for Postgres {
             if wake {
                 self.database.wakers.wake();
             }
-            self.advance_clocks(claimed).await?;
+            self.advance_clocks(claimed);
             Ok(output)
         })
     }
@@ -291,17 +291,22 @@ impl Postgres {
         .await
     }
 
-    /// Remembers the ranks claimed last. Not on the disk at once: what is lost of it
-    /// makes nothing wrong, a tenant's next row only comes a little early.
-    async fn advance_clocks(&self, claimed: Vec<(Arc<str>, Priority, i64)>) -> Result<()> {
+    /// Remembers the ranks claimed last, while what was claimed is under way already.
+    /// Not on the disk at once: what is lost of it makes nothing wrong, a tenant's next
+    /// row only comes a little early.
+    fn advance_clocks(&self, claimed: Vec<(Arc<str>, Priority, i64)>) {
         if claimed.is_empty() {
-            return Ok(());
+            return;
         }
-        let pool = &self.database.pool;
-        pool.with_tx(self.tenant, Mode::Write, claimed, |tx, claimed| {
-            Box::pin(queue_rows::advance_clocks(tx, claimed))
-        })
-        .await
+        let (pool, tenant) = (self.database.pool.clone(), self.tenant);
+        self.database.pool.spawn(async move {
+            let advanced = pool.with_tx(tenant, Mode::Write, claimed, |tx, claimed| {
+                Box::pin(queue_rows::advance_clocks(tx, claimed))
+            });
+            if let Err(error) = advanced.await {
+                tracing::warn!(%error, "the ranks claimed last are not kept");
+            }
+        });
     }
 }
 

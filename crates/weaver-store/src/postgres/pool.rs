@@ -118,7 +118,8 @@ impl Pool {
     /// Runs `work` in one transaction of a tenant, in a task of its own: when the
     /// caller loses interest the transaction still ends as it should, and no
     /// connection comes back with one open. A connection that turns out to be dead
-    /// is replaced once, before anything was committed.
+    /// is replaced once, before anything was committed. What was read is answered
+    /// before its transaction ends, as nothing depends on that.
     pub(super) async fn with_tx<A, T>(
         self: &Arc<Self>,
         tenant: TenantId,
@@ -133,17 +134,18 @@ impl Pool {
         let (done, answer) = oneshot::channel();
         let pool = self.clone();
         self.runtime.spawn(async move {
-            let result = pool.attempt(tenant, mode, &arguments, &work).await;
-            let result = match result {
-                // What a snapshot has given so far cannot be taken back.
-                Err(fault) if fault.is_lost() && mode != Mode::Snapshot => {
-                    pool.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                    pool.attempt(tenant, mode, &arguments, &work).await
-                }
-                result => result,
-            };
+            let mut done = Some(done);
             // Nobody may be waiting any more.
-            let _ = done.send(result.map_err(|fault| fault.into_error(&pool.dsn.server())));
+            let mut answer = |result: Result<T>| drop(done.take().map(|done| done.send(result)));
+            let mut tried = pool.attempt(tenant, mode, &arguments, &work, &mut answer).await;
+            // What a snapshot has given so far cannot be taken back.
+            if mode != Mode::Snapshot && tried.as_ref().is_err_and(Fault::is_lost) {
+                pool.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                tried = pool.attempt(tenant, mode, &arguments, &work, &mut answer).await;
+            }
+            if let Err(fault) = tried {
+                answer(Err(fault.into_error(&pool.dsn.server())));
+            }
         });
         answer.await.unwrap_or(Err(Error::Closed))
     }
@@ -154,26 +156,31 @@ impl Pool {
         mode: Mode,
         arguments: &A,
         work: &(impl for<'t> Fn(&'t Tx, &'t A) -> Work<'t, T> + Sync),
-    ) -> Result<T, Fault> {
+        answer: &mut (impl FnMut(Result<T>) + Send),
+    ) -> Result<(), Fault> {
         let _permit = self.permits.acquire().await.map_err(|_| Error::Closed)?;
         let tx = Tx { connection: self.take().await?, tenant };
         let begin = begin(tenant, mode);
         // In one round trip: were `BEGIN` to fail, the work would find a session
         // without a tenant, which sees and may write nothing.
         let (began, result) = both(tx.connection.batch(&begin), work(&tx, arguments)).await;
-        let result = began.and(result);
+        let mut result = began.and(result).map(Some);
+        if mode == Mode::Read
+            && let Ok(read) = &mut result
+        {
+            read.take().into_iter().for_each(|read| answer(Ok(read)));
+        }
         let ended = match &result {
             Ok(_) => tx.connection.batch("COMMIT").await,
             Err(_) => tx.connection.batch("ROLLBACK").await,
         };
-        match (result, ended) {
-            (result, Ok(())) => {
-                self.put_back(tx.connection);
-                result
-            }
-            (Ok(_), Err(fault)) if mode == Mode::Write => Err(commit_fault(fault)),
-            (result, Err(_)) => result,
+        match ended {
+            Ok(()) => self.put_back(tx.connection),
+            Err(fault) if mode == Mode::Write && result.is_ok() => return Err(commit_fault(fault)),
+            Err(_) => {}
         }
+        result?.into_iter().for_each(|value| answer(Ok(value)));
+        Ok(())
     }
 
     async fn take(&self) -> Result<Arc<Connection>> {

@@ -16,7 +16,7 @@ use weaver_core::Timestamp;
 
 use super::connection::Connection;
 use super::fault::Fault;
-use super::pipeline::Pipeline;
+use super::pipeline::{Pipeline, both};
 use super::queue_columns::{row_at, select_rows, small_at};
 use super::value::{some_time_at, text_at, word_at};
 use crate::queue::{Row, Slots};
@@ -115,6 +115,26 @@ impl<'a> PgRows<'a> {
             self.acting = Some(tenant);
         }
         Ok(())
+    }
+
+    /// Acts as a tenant from here on, and asks in the same round trip.
+    pub(super) async fn query_as(
+        &mut self,
+        tenant: TenantId,
+        sql: &'static str,
+        values: Values<'_>,
+    ) -> Read<Vec<tokio_postgres::Row>> {
+        if self.acting == Some(tenant) {
+            return self.query(sql, values).await;
+        }
+        // A statement that had to be prepared on the way would come after the last.
+        self.connection.prepare(&[SET_TENANT, sql]).await?;
+        let name = tenant.to_string();
+        let name: Values<'_> = &[&name];
+        let (acts, rows) = both(self.query(SET_TENANT, name), self.query(sql, values)).await;
+        acts?;
+        self.acting = Some(tenant);
+        rows
     }
 
     /// Acts as a tenant from here on; with the lock of its queue, unless this only
@@ -256,11 +276,11 @@ impl<'a> PgRows<'a> {
         tenant: TenantId,
         rows: &[&Row],
     ) -> Read<Vec<Uuid>> {
-        self.see(tenant).await?;
         let ids: Vec<Uuid> = rows.iter().map(|row| row.key.execution.0).collect();
         let fences: Vec<i64> = rows.iter().map(|row| row.fence as i64 + 1).collect();
         let raised = self
-            .query(
+            .query_as(
+                tenant,
                 "UPDATE executions e SET fence = u.fence, lease_owner = NULL, lease_until = NULL
                  FROM (SELECT id, u.fence FROM executions
                         JOIN unnest($2::uuid[], $3::bigint[]) u (execution, fence)
