@@ -8,6 +8,8 @@ mod live;
 mod problem;
 mod routes;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
