@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::{Time, Usd};
 
 /// A workflow as it is sent along. The server keeps one copy of each version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkflowSource {
     /// The file's name, for people.
@@ -25,7 +26,7 @@ pub struct WorkflowSource {
 
 /// `POST /executions`. Send an `Idempotency-Key` with it: the same key and body
 /// gives the same execution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitRequest {
     /// What to run.
@@ -66,7 +67,7 @@ fn normal() -> u8 {
 }
 
 /// A limit that executions share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConcurrencyKey {
     /// Its name.
@@ -76,7 +77,7 @@ pub struct ConcurrencyKey {
 }
 
 /// The answer to `POST /executions`: it is on disk now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Submitted {
     /// Its id.
     pub execution_id: String,
@@ -87,7 +88,7 @@ pub struct Submitted {
 }
 
 /// How an execution stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Accepted; nobody works on it yet.
@@ -142,7 +143,7 @@ impl Status {
 }
 
 /// One execution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Execution {
     /// Its id.
     pub id: String,
@@ -205,7 +206,7 @@ pub struct Execution {
 }
 
 /// What an execution asks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Question {
     /// Its id, to answer by.
     pub id: String,
@@ -222,7 +223,7 @@ pub struct Question {
 }
 
 /// `POST /executions/{id}/resume`: an answer, or with neither field the end of a pause.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeRequest {
     /// The question; may be left out when there is one.
@@ -234,7 +235,7 @@ pub struct ResumeRequest {
 }
 
 /// `POST /executions/{id}/retry`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryRequest {
     /// What the execution's tree may cost from now on, what it has cost included.
@@ -243,7 +244,7 @@ pub struct RetryRequest {
 }
 
 /// How the budget of an execution and all that it starts stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Budget {
     /// What may be spent.
     pub limit: Usd,
@@ -256,7 +257,7 @@ pub struct Budget {
 }
 
 /// `POST /executions/{id}/migrate`: it goes on with another version of its workflow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MigrateRequest {
     /// The version; the graph and the script of the execution stay.
@@ -264,7 +265,7 @@ pub struct MigrateRequest {
 }
 
 /// `POST /executions/{id}/reconcile`: what came of a call whose outcome is unknown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReconcileRequest {
     /// The call's key or its beginning; may be left out when there is one.
@@ -281,7 +282,7 @@ pub struct ReconcileRequest {
 }
 
 /// What a person found out about a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CallOutcome {
     /// It happened; the execution goes on with the result.
@@ -293,7 +294,7 @@ pub enum CallOutcome {
 }
 
 /// A call that must happen at most once and may or may not have happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OpenCall {
     /// The idempotency key that the other side was given.
     pub key: String,
@@ -306,7 +307,7 @@ pub struct OpenCall {
 }
 
 /// `POST /executions/{id}/cancel`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelRequest {
     /// Why, for the log.

@@ -1,7 +1,7 @@
 //! Wire types of the HTTP API under `/api/v1`, and the client that speaks them.
 //!
 //! Start with [`Client`]; what it sends and gets is plain data in [`execution`],
-//! [`schedule`] and [`health`], and what is refused is a [`Problem`].
+//! [`schedule`], [`studio`] and [`health`], and what is refused is a [`Problem`].
 //!
 //! Invariants:
 //! - Names and shapes here are promises: fields are only added, and a reader
@@ -20,6 +20,7 @@ mod money;
 mod page;
 mod problem;
 pub mod schedule;
+pub mod studio;
 mod time;
 
 pub use client::Client;

@@ -1,9 +1,10 @@
 //! Limits: how many executions may be under way at once, and how fast they start.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitScope {
     /// Executions with a concurrency key.
@@ -16,7 +17,7 @@ pub enum LimitScope {
 
 /// `PUT /limits`: takes the place of what the scope had. With neither part the scope is
 /// without limits again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitRequest {
     /// What is counted.
@@ -33,7 +34,7 @@ pub struct LimitRequest {
 }
 
 /// How fast executions start: `burst` at once, then one each so many seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// Seconds between two starts in the long run.
@@ -48,7 +49,7 @@ fn one() -> u32 {
 }
 
 /// One limit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Limit {
     /// What is counted.
     pub scope: LimitScope,

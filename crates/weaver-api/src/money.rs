@@ -4,10 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// An amount in millionths of a US dollar; `"0.001234"` on the wire, never a
 /// binary fraction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, pattern = r"^[0-9]+(\.[0-9]{1,6})?$", example = "1.25")]
 pub struct Usd(pub u64);
 
 const MICROS: u64 = 1_000_000;

@@ -1,12 +1,13 @@
 //! Schedules: what is submitted by itself, by cron lines.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::Time;
 use crate::execution::SubmitRequest;
 
 /// `POST /schedules`, and `PUT /schedules/{name}`. The same again changes nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleRequest {
     /// Its name: 1 to 64 letters, digits, `-`, `_` and `.`.
@@ -28,7 +29,7 @@ fn utc() -> String {
 }
 
 /// What happens to slots that passed while nobody could fire them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Missed {
     /// Nothing: the next slot is the next one in the future.
@@ -41,7 +42,7 @@ pub enum Missed {
 }
 
 /// One schedule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Schedule {
     /// Its name.
     pub name: String,
@@ -61,7 +62,7 @@ pub struct Schedule {
 }
 
 /// `PATCH /schedules/{name}`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchedulePatch {
     /// Whether it fires from now on.

@@ -8,6 +8,7 @@ use crate::value::Value;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// A run began. `data`: `{"thread", "input", "file"}`.
@@ -67,6 +68,7 @@ impl EventKind {
 /// Tokens by the buckets that providers bill. `input` counts everything sent,
 /// cached parts included; `output` includes reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// Tokens sent.
     pub input: u64,
@@ -99,6 +101,7 @@ impl std::ops::AddAssign for Usage {
 
 /// One event of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Position within the execution, from 1, without gaps among durable
     /// events; a live-only event repeats the number of the durable one before it.

@@ -17,6 +17,8 @@ pub mod failure;
 pub mod id;
 pub mod message;
 pub mod program;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod spec;
 pub mod sse;
 pub mod value;

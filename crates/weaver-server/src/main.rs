@@ -13,6 +13,7 @@ mod http;
 mod moving;
 mod render;
 mod settings;
+mod templates;
 mod wire;
 mod workflow;
 mod workshop;

@@ -1,6 +1,7 @@
 //! Between the API's types and the runtime's: the one place that converts.
 
 mod limits;
+mod nodes;
 
 use weaver_api::Usd;
 use weaver_api::execution::{
@@ -18,6 +19,7 @@ use weaver_store::{
 };
 
 pub use limits::{limit_list, set_limit};
+pub use nodes::node_types;
 
 /// The version of a workflow that was sent.
 pub fn version(workflow: &WorkflowSource) -> WorkflowVersion {

@@ -56,6 +56,11 @@ impl TenantId {
 }
 
 uuid_id! {
+    /// Names a workflow that somebody keeps.
+    WorkflowId
+}
+
+uuid_id! {
     /// Names one execution of a workflow.
     ExecutionId
 }

@@ -8,7 +8,7 @@
 //! [`Backend::append`] a [`Batch`] of [`Record`]s and await its [`Ticket`].
 //!
 //! Work is queued with [`Store::submit`] and moved about with [`Queue`], which
-//! [`Backend::queue`] gives.
+//! [`Backend::queue`] gives. Workflows that people keep are in the [`Library`].
 //!
 //! Invariants:
 //! - The store does not know what a graph is. Payloads are bytes made by others.
@@ -30,6 +30,7 @@ mod faulty;
 mod hash;
 mod id;
 mod item;
+mod library;
 mod memory;
 mod meter;
 mod pack;
@@ -48,8 +49,11 @@ pub use batch::{Batch, Record};
 pub use copy::{Copied, Progress, copy};
 pub use error::Error;
 pub use faulty::Faults;
-pub use id::{CheckpointId, ExecutionId, Lane, TenantId};
+pub use id::{CheckpointId, ExecutionId, Lane, TenantId, WorkflowId};
 pub use item::{Condition, Filter, Item, ItemKey, ItemSearch, NamespaceSearch, Operator};
+pub use library::{
+    Changed, Library, Revision, Workflow, WorkflowChange, WorkflowKey, WorkflowText,
+};
 pub use memory::SharedMemory;
 pub use meter::SnapshotMeter;
 pub use place::{Place, Schema};

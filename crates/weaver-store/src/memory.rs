@@ -5,6 +5,7 @@ mod apply;
 mod queue;
 mod queue_books;
 mod queue_rows;
+mod shelf;
 mod tables;
 
 use std::collections::HashMap;
@@ -156,6 +157,10 @@ impl Backend for Memory {
     }
 
     fn queue(&self) -> &dyn Queue {
+        self
+    }
+
+    fn library(&self) -> &dyn crate::Library {
         self
     }
 

@@ -217,6 +217,19 @@ fn fill_queue(store: &Store) -> Vec<ExecutionId> {
     let id = uuid::Uuid::from_u128(7);
     let reservation = Reservation { budget, id, execution: leased, fence: 1, amount_micros: 60 };
     assert_eq!(get(queue.reserve(reservation)), Reserved::Granted);
+    let workflow = Workflow {
+        key: WorkflowKey { tenant, id: WorkflowId(uuid::Uuid::from_u128(3)) },
+        name: "Nightly".into(),
+        version: 1,
+        revision: 1,
+        file: "a.py".into(),
+        hash: Hash::of(b"text"),
+        layout: vec![0, 255],
+        created: at(1),
+        updated: at(1),
+    };
+    let text = WorkflowText { file: "a.py".into(), source: "#\0".into(), script: None };
+    assert_eq!(block_on(store.add_workflow(workflow, text, None)), Ok(Accepted::New));
     vec![leased, ready, held, delayed, paused]
 }
 
@@ -247,6 +260,10 @@ fn what_waits_in_the_queue_moves_too_and_goes_on() {
         assert_eq!(states, [Ready, Ready, Held, Delayed, Paused]);
         assert_eq!(get(queue.limits(tenant)).len(), 2);
         assert_eq!(get(queue.schedules(tenant)), get(old.queue().schedules(tenant)));
+        let key = WorkflowKey { tenant, id: WorkflowId(uuid::Uuid::from_u128(3)) };
+        let workflow = get(store.library().workflow(key));
+        assert!(workflow.is_some());
+        assert_eq!(workflow, get(old.library().workflow(key)));
         let budget = get(queue.budget(BudgetKey { tenant, root: ids[0] })).unwrap();
         assert_eq!((budget.limit_micros, budget.reserved_micros), (100, 60));
         assert_eq!(get(store.idempotency(request(12).key)), Some(request(12)));

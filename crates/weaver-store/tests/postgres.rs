@@ -96,7 +96,8 @@ fn a_session_sees_the_rows_of_its_tenant_and_no_others() {
     begin(&store);
     let tables = "executions entries checkpoints pending_writes effects interrupts items blobs
         entry_blobs workflow_versions node_cache work_queue queue_ranks queue_weights concurrency
-        rates dead_letters schedules budgets reservations idempotency_keys";
+        rates dead_letters schedules budgets reservations idempotency_keys workflows
+        workflow_revisions";
     let as_app = |sql: &str| {
         psql(&shared_url(), &format!("SET search_path TO attacks; SET ROLE agentweaver_app; {sql}"))
     };

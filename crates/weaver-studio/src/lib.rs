@@ -13,6 +13,7 @@
 
 mod analysis;
 mod document;
+pub mod edit;
 pub mod typed_nodes;
 
 mod assemble;

@@ -7,6 +7,7 @@ use crate::value::Value;
 
 /// An arrow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct EdgeSpec {
     /// Node name or [`super::START`].
     pub source: String,
@@ -28,6 +29,7 @@ pub struct EdgeSpec {
 
 /// What kind of arrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
     /// `add_edge(a, b)`.
@@ -44,6 +46,7 @@ pub enum EdgeKind {
 
 /// A conditional edge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BranchSpec {
     /// Node name or [`super::START`].
     pub source: String,
@@ -60,6 +63,7 @@ pub struct BranchSpec {
 
 /// What decides a branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Decider {
     /// A function, by [`super::FunctionSpec::id`].

@@ -7,6 +7,7 @@ use crate::value::Value;
 
 /// A function that something uses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FunctionSpec {
     /// Unique in the file: the name, `Class.method`, or `lambda@LINE:COLUMN`.
     pub id: String,
@@ -27,6 +28,7 @@ pub struct FunctionSpec {
 
 /// A parameter of a function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ParameterSpec {
     /// Its name: `config`, `runtime`, `store`, `writer`, `previous` are filled by name.
     pub name: String,
@@ -41,6 +43,7 @@ pub struct ParameterSpec {
 
 /// How a function can run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "runs", rename_all = "snake_case")]
 pub enum Runs {
     /// In the embedded interpreter.
@@ -54,6 +57,7 @@ pub enum Runs {
 
 /// A `@tool` function.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ToolSpec {
     /// The name that models see.
     pub name: String,

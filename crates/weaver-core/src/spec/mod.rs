@@ -29,6 +29,7 @@ pub const END: &str = "__end__";
 
 /// Everything the parser knows of one file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FileSpec {
     /// The graphs, in the order of their builders.
     pub graphs: Vec<GraphSpec>,
@@ -44,6 +45,7 @@ pub struct FileSpec {
 
 /// One graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct GraphSpec {
     /// The variable that holds the builder (`graph`), or the function, method
     /// or class that makes it.
@@ -85,6 +87,7 @@ pub struct GraphSpec {
 
 /// The state of a graph.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct StateSpec {
     /// Name of the schema; empty when it is not known.
     pub schema: String,
@@ -94,6 +97,7 @@ pub struct StateSpec {
 
 /// Arguments of `compile(...)`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CompileSpec {
     /// `checkpointer=`: absent inherits; `True` own memory; `False` nothing saved.
     /// A saver object counts as `Some(Saver)`.
@@ -125,6 +129,7 @@ impl CompileSpec {
 
 /// What `compile(checkpointer=...)` got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Checkpointer {
     /// `True`: own memory across calls.
@@ -137,6 +142,7 @@ pub enum Checkpointer {
 
 /// Something that cannot be known without running.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DynamicSpec {
     /// Its line.
     pub line: u32,

@@ -8,6 +8,7 @@ use crate::value::Value;
 
 /// A node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NodeSpec {
     /// Its name.
     pub name: String,
@@ -37,6 +38,7 @@ pub struct NodeSpec {
 
 /// What runs a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum NodeKind {
     /// A function (also a lambda, a partial, a bound method) in [`super::FileSpec::functions`], by id.
@@ -71,6 +73,7 @@ pub enum NodeKind {
 
 /// Which failures of a tool are an answer for the model; the others fail the node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ToolErrors {
     /// Only arguments that do not fit: LangGraph's default.
@@ -96,6 +99,7 @@ pub enum ToolErrors {
 
 /// A typed node: a call whose keyword arguments are literals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TypedNode {
     /// `llm`, `http`, `condition` …
     #[serde(rename = "type")]
@@ -106,6 +110,7 @@ pub struct TypedNode {
 
 /// One argument of a typed node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Setting {
     /// The keyword.
     pub name: String,
@@ -117,6 +122,7 @@ pub struct Setting {
 
 /// Policies of a node, as written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NodePolicies {
     /// `retry_policy=`; several: the first that matches wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -141,6 +147,7 @@ impl NodePolicies {
 
 /// `RetryPolicy(...)`; seconds as in Python.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RetrySpec {
     /// Seconds before the first retry.
     pub initial_interval: f64,
@@ -159,6 +166,7 @@ pub struct RetrySpec {
 
 /// Which failures a policy retries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RetryOn {
     /// Exception classes by name, subclasses included.
@@ -169,6 +177,7 @@ pub enum RetryOn {
 
 /// `TimeoutPolicy(...)`, seconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TimeoutSpec {
     /// Limit of one attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,6 +189,7 @@ pub struct TimeoutSpec {
 
 /// `CachePolicy(...)`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CacheSpec {
     /// `key_func=`, by [`super::FunctionSpec::id`]; absent: hash of the input.
     #[serde(default, skip_serializing_if = "Option::is_none")]

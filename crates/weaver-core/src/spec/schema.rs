@@ -7,6 +7,7 @@ use crate::value::Value;
 
 /// A class that describes data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SchemaSpec {
     /// The class name.
     pub name: String,
@@ -25,6 +26,7 @@ pub struct SchemaSpec {
 
 /// What a schema is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaKind {
     /// `TypedDict`.
@@ -43,6 +45,7 @@ pub enum SchemaKind {
 
 /// One field of a schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FieldSpec {
     /// The key.
     pub name: String,
@@ -72,6 +75,7 @@ pub struct FieldSpec {
 
 /// How writes to a key merge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ReducerSpec {
     /// `operator.add` and everything that means the same (`list.__add__`, `lambda a, b: a + b`).

@@ -2,14 +2,14 @@
 
 use console::style;
 use serde_json::json;
-use weaver_agent::plan::{Way, choose, ways};
+use weaver_agent::plan::{Way, ways};
 use weaver_core::{Diagnostic, Severity};
 use weaver_studio::Analysis;
 
 use crate::cli::CheckArgs;
 use crate::error::{CliError, exit};
 use crate::render::{source, term};
-use crate::workflow::{compile, read_source, shown_name};
+use crate::workflow::{problems_of, read_source, shown_name};
 
 /// Prints all problems, and how each node of a good file will run.
 pub fn run(args: &CheckArgs) -> Result<(), CliError> {
@@ -38,25 +38,6 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         term::json(&reports);
     }
     if failed { Err(CliError::shown(exit::FAILED)) } else { Ok(()) }
-}
-
-/// Problems of the parser, then those that only compiling finds.
-fn problems_of(analysis: &Analysis) -> Vec<Diagnostic> {
-    let mut problems = analysis.spec.problems.clone();
-    let broken = |problems: &[Diagnostic]| problems.iter().any(|p| p.severity == Severity::Error);
-    // What compiling finds in a file with errors are their consequences.
-    let compiled = if broken(&problems) { &[][..] } else { &analysis.spec.graphs[..] };
-    for graph in compiled {
-        for problem in compile(analysis, Some(&graph.name)).err().into_iter().flatten() {
-            if !problems.iter().any(|old| old.span == problem.span && old.code == problem.code) {
-                problems.push(problem);
-            }
-        }
-    }
-    if analysis.spec.graphs.is_empty() && !broken(&problems) {
-        problems.extend(choose(&analysis.spec, None).err().into_iter().flatten());
-    }
-    problems
 }
 
 fn report(analysis: &Analysis, problems: &[Diagnostic]) -> serde_json::Value {

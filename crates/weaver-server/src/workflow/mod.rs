@@ -1,5 +1,6 @@
 //! [`Workflow`]: a file that was read, understood and compiled.
 
+mod report;
 mod shape;
 
 use std::io::ErrorKind;
@@ -13,6 +14,8 @@ use weaver_studio::Analysis;
 
 use crate::error::CliError;
 use crate::render::{source, term};
+
+pub use report::{problems_of, report, text_version};
 
 /// A file that compiles.
 pub struct Workflow {

@@ -7,9 +7,10 @@ use weaver_core::Timestamp;
 
 use super::{Faulty, delay, injected};
 use crate::{
-    Budget, BudgetKey, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Forgotten, Held, Limit,
-    Pending, Promoted, Queue, Rate, Reaped, Record, Reservation, Reserved, Schedule, ScheduleKey,
-    Scope, TenantId, Wakeups, WorkInfo, WorkKey,
+    Budget, BudgetKey, Changed, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Forgotten,
+    Held, Library, Limit, Pending, Promoted, Queue, Rate, Reaped, Record, Reservation, Reserved,
+    Revision, Schedule, ScheduleKey, Scope, TenantId, Wakeups, WorkInfo, WorkKey, Workflow,
+    WorkflowChange, WorkflowId, WorkflowKey,
 };
 
 impl Faulty {
@@ -82,4 +83,36 @@ faulty! {
     read kept(tenant: TenantId, after: Option<WorkKey>) -> Vec<Record>;
     act forget_over(tenant: TenantId, keys_before: Option<Timestamp>) -> Forgotten;
     read now() -> Timestamp;
+}
+
+impl Library for Faulty {
+    fn workflow(&self, key: WorkflowKey) -> Pending<'_, Option<(Workflow, Revision)>> {
+        self.read(self.store.library().workflow(key))
+    }
+
+    fn workflows(
+        &self,
+        tenant: TenantId,
+        before: Option<WorkflowId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Workflow>> {
+        self.read(self.store.library().workflows(tenant, before, limit))
+    }
+
+    fn revisions(
+        &self,
+        key: WorkflowKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Pending<'_, Vec<Revision>> {
+        self.read(self.store.library().revisions(key, before, limit))
+    }
+
+    fn change_workflow(&self, change: WorkflowChange) -> Pending<'_, Changed> {
+        self.act(self.store.library().change_workflow(change))
+    }
+
+    fn remove_workflow(&self, key: WorkflowKey, version: Option<u64>) -> Pending<'_, Changed> {
+        self.act(self.store.library().remove_workflow(key, version))
+    }
 }

@@ -8,8 +8,8 @@ use weaver_core::Timestamp;
 
 use crate::queue::{Row, Slots, StoredReservation};
 use crate::{
-    Budget, BudgetKey, DeadLetter, ExecutionId, Priority, Rate, Schedule, ScheduleKey, Scope,
-    TenantId, WorkKey, WorkState,
+    Budget, BudgetKey, DeadLetter, ExecutionId, Priority, Rate, Revision, Schedule, ScheduleKey,
+    Scope, TenantId, WorkKey, WorkState, Workflow, WorkflowKey,
 };
 
 /// What the queue keeps.
@@ -27,6 +27,8 @@ pub(super) struct QueueTables {
     pub(super) schedules: BTreeMap<ScheduleKey, Schedule>,
     pub(super) budgets: HashMap<BudgetKey, Budget>,
     pub(super) reservations: BTreeMap<(BudgetKey, Uuid), StoredReservation>,
+    pub(super) workflows: BTreeMap<WorkflowKey, Workflow>,
+    pub(super) revisions: BTreeMap<(WorkflowKey, u64), Revision>,
     /// Somebody should look.
     pub(super) wake: bool,
 }

@@ -11,13 +11,11 @@ use super::queue_rows::{MemoryRows, set};
 use super::tables::Tables;
 use crate::queue::{Books, StoredReservation};
 use crate::{
-    Budget, BudgetKey, Cancel, DeadLetter, Error, ExecutionId, ExecutionStatus, Idempotency,
-    Reservation, Result, Schedule, ScheduleKey, TenantId, WorkKey,
+    Budget, BudgetKey, Cancel, DeadLetter, ExecutionId, ExecutionStatus, Idempotency, Reservation,
+    Result, Schedule, ScheduleKey, TenantId, WorkKey,
 };
 
 impl Books for MemoryRows<'_> {
-    type Error = Error;
-
     async fn now(&mut self) -> Result<Timestamp> {
         Ok(self.clock.host_now())
     }

@@ -20,6 +20,7 @@ mod queue_tx;
 mod read;
 mod read_tasks;
 mod schema;
+mod shelf;
 mod side;
 mod value;
 mod wakers;
@@ -442,6 +443,10 @@ impl Backend for Postgres {
     }
 
     fn queue(&self) -> &dyn crate::Queue {
+        self
+    }
+
+    fn library(&self) -> &dyn crate::Library {
         self
     }
 

@@ -19,8 +19,6 @@ use crate::{
 type Read<T> = Result<T, Fault>;
 
 impl Books for PgRows<'_> {
-    type Error = Fault;
-
     async fn now(&mut self) -> Read<Timestamp> {
         if let Some(now) = self.clock.stopped() {
             return Ok(now);

@@ -12,6 +12,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("log", include_str!("../../migrations/postgres/0001_log.sql")),
     ("tenants", include_str!("../../migrations/postgres/0002_tenants.sql")),
     ("queue", include_str!("../../migrations/postgres/0003_queue.sql")),
+    ("workflows", include_str!("../../migrations/postgres/0004_workflows.sql")),
 ];
 
 /// The newest version that this program knows.

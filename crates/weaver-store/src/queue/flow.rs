@@ -6,6 +6,7 @@ use super::BudgetKey;
 use super::admit::{enter, free, paced};
 use super::rows::{Answer, Row, Rows};
 use super::work::{Cancel, Enqueue, Park, Work, WorkKey, WorkState};
+use crate::library;
 use crate::{BLOB_BYTES_MIN, Error, ExecutionId, ExecutionStatus, Result, TenantId};
 
 /// Applies one change. The batch that it is in has been checked against its fence.
@@ -33,6 +34,7 @@ pub(crate) async fn apply<R: Rows>(
             super::budget::set(rows, &BudgetKey { tenant, root: *root }, limit_micros).await
         }
         Work::Restore(kept) => super::kept::restore(rows, tenant, kept).await,
+        Work::AddWorkflow(added) => library::add(rows, tenant, &added.0, &added.1).await,
         Work::Fired { schedule, slot, next } => {
             super::schedule::fired(rows, schedule, *slot, *next).await
         }

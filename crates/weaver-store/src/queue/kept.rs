@@ -5,6 +5,7 @@ use weaver_core::Timestamp;
 
 use super::rows::{Answer, Row, Rows, Slots, StoredReservation};
 use super::{Budget, BudgetKey, DeadLetter, Rate, Schedule, Scope, Work, WorkKey, WorkState};
+use crate::library::{self, Revision, Workflow, WorkflowKey};
 use crate::{Error, Record, TenantId};
 
 /// One thing that a queue holds, as it is. Its parts are the store's own.
@@ -20,6 +21,8 @@ enum Thing {
     Budget(BudgetKey, Budget),
     Reservation(StoredReservation),
     Dead(DeadLetter),
+    Workflow(Workflow),
+    Revision(WorkflowKey, Revision),
     Row(Row),
 }
 
@@ -71,6 +74,11 @@ async fn all_but_rows<R: Rows>(rows: &mut R, tenant: TenantId) -> Answer<Vec<Thi
     things.extend(budgets.into_iter().map(|(key, budget)| Thing::Budget(key, budget)));
     things.extend(rows.reservations(tenant).await?.into_iter().map(Thing::Reservation));
     things.extend(rows.dead(tenant, usize::MAX).await?.into_iter().map(Thing::Dead));
+    for (workflow, revisions) in library::all(rows, tenant).await? {
+        let key = workflow.key;
+        things.push(Thing::Workflow(workflow));
+        things.extend(revisions.into_iter().map(|revision| Thing::Revision(key, revision)));
+    }
     Ok(things)
 }
 
@@ -101,6 +109,10 @@ pub(super) async fn restore<R: Rows>(
         Thing::Budget(key, budget) => rows.put_budget(*key, budget).await,
         Thing::Reservation(stored) => rows.put_reservation(stored).await,
         Thing::Dead(letter) => rows.put_dead(letter).await,
+        Thing::Workflow(workflow) => library::restore(rows, tenant, workflow).await,
+        Thing::Revision(key, revision) => {
+            library::restore_revision(rows, tenant, key, revision).await
+        }
         Thing::Row(row) => {
             // What comes later has its turn behind it.
             let ranks = rows.ranks(tenant, &row.route, row.priority).await?;
@@ -121,6 +133,8 @@ impl Thing {
             Thing::Budget(key, _) => Some(key.tenant),
             Thing::Reservation(stored) => Some(stored.reservation.budget.tenant),
             Thing::Dead(letter) => Some(letter.key.tenant),
+            Thing::Workflow(workflow) => Some(workflow.key.tenant),
+            Thing::Revision(key, _) => Some(key.tenant),
             Thing::Row(row) => Some(row.key.tenant),
         }
     }

@@ -45,6 +45,7 @@ pub(crate) trait Transact: Send + Sync {
 /// waits long for the transaction.
 const HAND_ON_MAX: usize = 500;
 
+/// Operations that do what a function over rows does.
 macro_rules! operations {
     ($($name:ident $reads:literal ($($field:ident: $type:ty),*) -> $output:ty = $does:path;)*) => {$(
         struct $name { $($field: $type),* }
@@ -59,6 +60,7 @@ macro_rules! operations {
         }
     )*};
 }
+pub(crate) use operations;
 
 operations! {
     ClaimWork false (request: ClaimRequest) -> Vec<Claim> = claim;

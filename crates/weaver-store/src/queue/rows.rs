@@ -17,7 +17,8 @@ use super::control::Idempotency;
 use super::limits::{ConcurrencyKey, Limit, Rate, Scope};
 use super::schedule::{Schedule, ScheduleKey};
 use super::work::{Cancel, ClaimRequest, DeadLetter, Priority, WorkInfo, WorkKey, WorkState};
-use crate::{Error, ExecutionId, ExecutionStatus, TenantId};
+use crate::library::{Revision, Workflow, WorkflowKey};
+use crate::{Error, ExecutionId, ExecutionStatus, TenantId, WorkflowId};
 
 /// A row of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,7 +207,7 @@ rows_trait! {
 
 rows_trait! {
     /// Reads and writes of the same transaction: what stands beside the queue.
-    trait Books: Send { type Error; }
+    trait Books: Shelf {}
 
     /// The database's time.
     fn now() -> Timestamp;
@@ -260,6 +261,25 @@ rows_trait! {
     fn open_reservations(
         key: BudgetKey, execution: ExecutionId, before_fence: u64
     ) -> Vec<Reservation>;
+}
+
+rows_trait! {
+    /// Reads and writes of the same transaction: workflows that people keep. A workflow
+    /// that a transaction reads to change it nobody else changes before its end.
+    trait Shelf: Send { type Error; }
+
+    /// A workflow.
+    fn workflow(key: &WorkflowKey) -> Option<Workflow>;
+    /// Keeps a workflow, in place of the one with its key.
+    fn put_workflow(workflow: &Workflow) -> ();
+    /// Keeps a revision that is not there.
+    fn put_revision(key: &WorkflowKey, revision: &Revision) -> ();
+    /// Forgets a workflow with its revisions.
+    fn remove_workflow(key: &WorkflowKey) -> ();
+    /// Workflows of a tenant, the greatest id first, below an id.
+    fn workflows(tenant: TenantId, before: Option<WorkflowId>, limit: usize) -> Vec<Workflow>;
+    /// Revisions of a workflow, the newest first, below a version.
+    fn revisions(key: &WorkflowKey, before: Option<u64>, limit: usize) -> Vec<Revision>;
 }
 
 /// The outcome of a future over rows that never wait.

@@ -167,6 +167,8 @@ pub enum Work {
     },
     /// Something that another store's queue held ([`super::Queue::kept`]).
     Restore(Box<super::Kept>),
+    /// A new workflow, as version 1. One with its id is a conflict.
+    AddWorkflow(Box<(crate::Workflow, crate::WorkflowText)>),
     /// A slot of a schedule was used. A conflict unless the schedule's next slot is
     /// still `slot`: of several who fire it, one succeeds.
     Fired {
@@ -195,6 +197,7 @@ impl Work {
             | Work::Idle { .. }
             | Work::GotOn { .. }
             | Work::Restore(_)
+            | Work::AddWorkflow(_)
             | Work::Budget { .. }
             | Work::Wake(_)
             | Work::Pause(_)

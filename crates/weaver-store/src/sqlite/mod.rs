@@ -14,6 +14,7 @@ mod read_tasks;
 mod readers;
 mod rows;
 mod schema;
+mod shelf;
 mod simple;
 mod writer;
 
@@ -264,6 +265,10 @@ impl Backend for Sqlite {
     }
 
     fn queue(&self) -> &dyn crate::Queue {
+        self
+    }
+
+    fn library(&self) -> &dyn crate::Library {
         self
     }
 

@@ -18,8 +18,6 @@ use crate::{
 type Read<T> = Result<T, Fault>;
 
 impl Books for SqliteRows<'_> {
-    type Error = Fault;
-
     async fn now(&mut self) -> Read<Timestamp> {
         Ok(self.clock.host_now())
     }

@@ -10,6 +10,7 @@ mod items;
 mod log;
 mod tasks;
 mod tenants;
+mod workflows;
 
 use support::*;
 use weaver_core::Value;
@@ -68,6 +69,9 @@ conformance! {
     tenants::nothing_of_one_is_seen_or_changed_by_another,
     tenants::a_blob_is_shared_within_a_tenant_only,
     tenants::a_superseded_holder_changes_nothing,
+    workflows::a_workflow_keeps_every_text_it_has_had,
+    workflows::a_change_to_an_older_version_changes_nothing,
+    workflows::workflows_are_listed_newest_first_and_made_once,
 }
 
 /// One database for all scenarios: each is a tenant of its own.

@@ -13,6 +13,7 @@ use futures::stream::{self, Stream};
 use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use utoipa::IntoParams;
 use weaver_core::Event;
 use weaver_runtime::Executions;
 use weaver_store::ExecutionId;
@@ -22,17 +23,25 @@ use crate::http::guard::Caller;
 use crate::http::{App, Refusal};
 
 /// `?after=&limit=`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct EventsQuery {
+    /// Events behind this sequence.
     after: Option<u64>,
+    /// At most so many, 1000 at most; not of a stream.
     limit: Option<usize>,
 }
 
 const PAGE_MAX: usize = 1000;
 
-/// `GET /executions/{id}/events`: a JSON list, or with `Accept: text/event-stream`
+/// Gives the events of an execution: a JSON list, or with `Accept: text/event-stream`
 /// all events from `Last-Event-ID` on, those to come included.
+#[utoipa::path(get, path = "/executions/{id}/events", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one"),
+        EventsQuery,
+        ("Last-Event-ID" = Option<u64>, Header, description = "The sequence of the last event that the reader has")),
+    responses((status = 200, content((Vec<Event> = "application/json"), (String = "text/event-stream")))))]
 pub async fn events(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

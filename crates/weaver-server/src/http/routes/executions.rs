@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use utoipa::IntoParams;
 use weaver_api::Page;
 use weaver_api::execution::{
     CancelRequest, Execution, MigrateRequest, ReconcileRequest, ResumeRequest, RetryRequest,
@@ -22,18 +23,25 @@ use crate::http::{App, Refusal};
 use crate::{moving, wire};
 
 /// `?status=&limit=&cursor=`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
+    /// Only those that stand so.
     status: Option<Status>,
+    /// At most so many: 50 if absent, 200 at most.
     limit: Option<usize>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
 const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 200;
 
-/// `GET /executions`
+/// Lists executions, newest first.
+#[utoipa::path(get, path = "/executions", tag = "executions",
+    params(ListQuery),
+    responses((status = 200, body = Page<Execution>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -61,7 +69,11 @@ pub async fn list(
     Ok(Json(Page { items, next_cursor }))
 }
 
-/// `POST /executions`
+/// Queues an execution. It is on disk when this is answered.
+#[utoipa::path(post, path = "/executions", tag = "executions",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
+    request_body = SubmitRequest,
+    responses((status = 202, body = Submitted)))]
 pub async fn submit(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -81,7 +93,10 @@ pub async fn submit(
     Ok((StatusCode::ACCEPTED, Json(submitted)))
 }
 
-/// `GET /executions/{id}`
+/// Shows an execution.
+#[utoipa::path(get, path = "/executions/{id}", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one")),
+    responses((status = 200, body = Execution)))]
 pub async fn get(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -92,7 +107,11 @@ pub async fn get(
     shown(&executions, id).await
 }
 
-/// `POST /executions/{id}/cancel`
+/// Stops an execution and all that it started.
+#[utoipa::path(post, path = "/executions/{id}/cancel", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one")),
+    request_body = CancelRequest,
+    responses((status = 200, body = Execution)))]
 pub async fn cancel(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -105,7 +124,10 @@ pub async fn cancel(
     shown(&executions, id).await
 }
 
-/// `POST /executions/{id}/pause`
+/// Holds an execution before its next superstep.
+#[utoipa::path(post, path = "/executions/{id}/pause", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one")),
+    responses((status = 200, body = Execution)))]
 pub async fn pause(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -117,7 +139,11 @@ pub async fn pause(
     shown(&executions, id).await
 }
 
-/// `POST /executions/{id}/resume`
+/// Answers a question, or ends a pause.
+#[utoipa::path(post, path = "/executions/{id}/resume", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one")),
+    request_body = ResumeRequest,
+    responses((status = 200, body = Execution)))]
 pub async fn resume(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -141,7 +167,11 @@ pub async fn resume(
     shown(&executions, id).await
 }
 
-/// `POST /executions/{id}/retry`
+/// Queues a failed execution again, from where it failed.
+#[utoipa::path(post, path = "/executions/{id}/retry", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one")),
+    request_body = RetryRequest,
+    responses((status = 200, body = Execution)))]
 pub async fn retry(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -154,7 +184,11 @@ pub async fn retry(
     shown(&executions, id).await
 }
 
-/// `POST /executions/{id}/migrate`
+/// Moves an execution to another version of its workflow.
+#[utoipa::path(post, path = "/executions/{id}/migrate", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one")),
+    request_body = MigrateRequest,
+    responses((status = 200, body = Execution)))]
 pub async fn migrate(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -167,7 +201,11 @@ pub async fn migrate(
     shown(&executions, id).await
 }
 
-/// `POST /executions/{id}/reconcile`
+/// Says what came of a call whose outcome nobody knows.
+#[utoipa::path(post, path = "/executions/{id}/reconcile", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one"), ("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
+    request_body = ReconcileRequest,
+    responses((status = 200, body = Execution)))]
 pub async fn reconcile(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

@@ -11,6 +11,8 @@ use weaver_api::health::Health;
 use crate::http::App;
 
 /// How the process stands, with its store.
+#[utoipa::path(get, path = "/health", tag = "health",
+    responses((status = 200, body = Health), (status = 503, body = Health)))]
 pub async fn health(State(app): State<Arc<App>>) -> Response {
     let status = match (app.drain.is_cancelled(), app.store.queue().now().await) {
         (true, _) => "draining",
@@ -28,6 +30,8 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
 }
 
 /// Whether the process lives.
+#[utoipa::path(get, path = "/health/live", tag = "health",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn live() -> &'static str {
     "ok"
 }

@@ -13,7 +13,9 @@ use crate::http::guard::Caller;
 use crate::http::{App, Refusal};
 use crate::wire;
 
-/// `GET /limits`
+/// Lists the limits, with how much of each is used.
+#[utoipa::path(get, path = "/limits", tag = "limits",
+    responses((status = 200, body = Page<Limit>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -21,7 +23,10 @@ pub async fn list(
     Ok(Json(wire::limit_list(&limits(&app, caller)).await?))
 }
 
-/// `PUT /limits`
+/// Sets a limit, or takes it away; answers with all.
+#[utoipa::path(put, path = "/limits", tag = "limits",
+    request_body = LimitRequest,
+    responses((status = 200, body = Page<Limit>)))]
 pub async fn set(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

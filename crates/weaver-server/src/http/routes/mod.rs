@@ -4,40 +4,50 @@ mod events;
 mod executions;
 mod health;
 mod limits;
+mod openapi;
 mod schedules;
+mod studio;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{get, post};
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{App, Refusal};
 
 /// Every route.
 pub fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/health", get(health::health))
-        .route("/health/live", get(health::live))
-        .route("/executions", get(executions::list).post(executions::submit))
-        .route("/executions/{id}", get(executions::get))
-        .route("/executions/{id}/events", get(events::events))
-        .route("/executions/{id}/cancel", post(executions::cancel))
-        .route("/executions/{id}/pause", post(executions::pause))
-        .route("/executions/{id}/resume", post(executions::resume))
-        .route("/executions/{id}/retry", post(executions::retry))
-        .route("/executions/{id}/migrate", post(executions::migrate))
-        .route("/executions/{id}/reconcile", post(executions::reconcile))
-        .route("/limits", get(limits::list).put(limits::set))
-        .route("/schedules", get(schedules::list).post(schedules::create))
-        .route(
-            "/schedules/{name}",
-            get(schedules::get)
-                .put(schedules::replace)
-                .patch(schedules::patch)
-                .delete(schedules::remove),
-        )
+    let (routes, document) = described().split_for_parts();
+    let document = openapi::Document::new(document);
+    routes
+        .route("/openapi.json", get(move || document.clone().answer()))
         .method_not_allowed_fallback(not_allowed)
+}
+
+/// Every route with its description.
+fn described() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::default()
+        .routes(routes!(health::health))
+        .routes(routes!(health::live))
+        .routes(routes!(studio::parse))
+        .routes(routes!(studio::compile))
+        .routes(routes!(studio::nodes))
+        .routes(routes!(studio::templates))
+        .routes(routes!(executions::list, executions::submit))
+        .routes(routes!(executions::get))
+        .routes(routes!(events::events))
+        .routes(routes!(executions::cancel))
+        .routes(routes!(executions::pause))
+        .routes(routes!(executions::resume))
+        .routes(routes!(executions::retry))
+        .routes(routes!(executions::migrate))
+        .routes(routes!(executions::reconcile))
+        .routes(routes!(limits::list, limits::set))
+        .routes(routes!(schedules::list, schedules::create))
+        .routes(routes!(schedules::get, schedules::replace, schedules::patch, schedules::remove))
 }
 
 /// No such route.

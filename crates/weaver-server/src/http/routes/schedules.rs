@@ -14,7 +14,9 @@ use crate::http::guard::Caller;
 use crate::http::{App, Refusal};
 use crate::wire;
 
-/// `GET /schedules`
+/// Lists the schedules, by name.
+#[utoipa::path(get, path = "/schedules", tag = "schedules",
+    responses((status = 200, body = Page<Schedule>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -23,7 +25,10 @@ pub async fn list(
     Ok(Json(Page { items: all.iter().map(wire::schedule).collect(), next_cursor: None }))
 }
 
-/// `POST /schedules`
+/// Keeps a new schedule. The same again changes nothing.
+#[utoipa::path(post, path = "/schedules", tag = "schedules",
+    request_body = ScheduleRequest,
+    responses((status = 201, body = Schedule)))]
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -34,7 +39,10 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(wire::schedule(&kept))))
 }
 
-/// `GET /schedules/{name}`
+/// Shows a schedule.
+#[utoipa::path(get, path = "/schedules/{name}", tag = "schedules",
+    params(("name" = String, Path, description = "A schedule's name")),
+    responses((status = 200, body = Schedule)))]
 pub async fn get(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -43,7 +51,11 @@ pub async fn get(
     Ok(Json(wire::schedule(&schedules(&app, caller).get(&name).await?)))
 }
 
-/// `PUT /schedules/{name}`
+/// Keeps a schedule in place of the one of its name.
+#[utoipa::path(put, path = "/schedules/{name}", tag = "schedules",
+    params(("name" = String, Path, description = "A schedule's name")),
+    request_body = ScheduleRequest,
+    responses((status = 200, body = Schedule)))]
 pub async fn replace(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -59,7 +71,11 @@ pub async fn replace(
     Ok(Json(wire::schedule(&kept)))
 }
 
-/// `PATCH /schedules/{name}`
+/// Lets a schedule fire, or stops it.
+#[utoipa::path(patch, path = "/schedules/{name}", tag = "schedules",
+    params(("name" = String, Path, description = "A schedule's name")),
+    request_body = SchedulePatch,
+    responses((status = 200, body = Schedule)))]
 pub async fn patch(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -70,7 +86,10 @@ pub async fn patch(
     Ok(Json(wire::schedule(&kept)))
 }
 
-/// `DELETE /schedules/{name}`
+/// Forgets a schedule.
+#[utoipa::path(delete, path = "/schedules/{name}", tag = "schedules",
+    params(("name" = String, Path, description = "A schedule's name")),
+    responses((status = 204)))]
 pub async fn remove(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

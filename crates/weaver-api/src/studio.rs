@@ -1,0 +1,192 @@
+//! The Studio: what a file means, how its nodes will run, and what there is to build with.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use weaver_core::Diagnostic;
+use weaver_core::spec::FileSpec;
+
+/// `POST /studio/parse` and `POST /studio/compile`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceRequest {
+    /// The file's text; it may be half typed.
+    pub source: String,
+    /// The file's name, for problems.
+    #[serde(default = "file_name")]
+    pub file: String,
+}
+
+fn file_name() -> String {
+    "workflow.py".into()
+}
+
+/// What a text means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Parsed {
+    /// Names the text: 64 hex digits. An edit against another text is refused by it.
+    pub version: String,
+    /// Graphs, schemas, functions and problems; places are bytes and lines of the text.
+    pub spec: FileSpec,
+}
+
+/// How a text would run. A text with problems is answered with them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Compiled {
+    /// As in [`Parsed::version`].
+    pub version: String,
+    /// Whether it has no error.
+    pub runs: bool,
+    /// All problems, those that only compiling finds included.
+    pub problems: Vec<Diagnostic>,
+    /// Each graph of the file.
+    pub graphs: Vec<CompiledGraph>,
+    /// Which of them runs when none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<String>,
+}
+
+/// How one graph would run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CompiledGraph {
+    /// What it is called: by the variable that can be run, else by its builder's.
+    pub name: String,
+    /// The variable of its builder.
+    pub builder: String,
+    /// Its nodes, in the file's order.
+    pub nodes: Vec<CompiledNode>,
+    /// Its state keys with their reducers.
+    pub channels: Vec<Channel>,
+    /// Models that its typed nodes name.
+    pub models: Vec<String>,
+    /// Tools that its nodes may call.
+    pub tools: Vec<String>,
+}
+
+/// How one node would run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CompiledNode {
+    /// Its name.
+    pub name: String,
+    /// Where it runs.
+    pub runs: NodeRuns,
+    /// Why it needs a worker.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+/// Where a node runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeRuns {
+    /// In the server itself.
+    Native,
+    /// In the embedded Python interpreter.
+    Embedded,
+    /// As a graph of its own.
+    Subgraph,
+    /// Only on a Python worker.
+    Worker,
+}
+
+/// One key of the state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Channel {
+    /// The key.
+    pub name: String,
+    /// Its type as written.
+    #[serde(rename = "type")]
+    pub annotation: String,
+    /// How writes merge: `add`, `add_messages`, a function's name; absent: the last one counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reducer: Option<String>,
+}
+
+/// One kind of typed node, for palette and form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeType {
+    /// `llm`, `http`, `condition` …
+    pub name: String,
+    /// `input`, `agent`, `tool`, `logic` or `output`.
+    pub group: String,
+    /// What it does, in a sentence.
+    pub summary: String,
+    /// Needs the server: a file on the command line can hold it, not run it.
+    pub needs_server: bool,
+    /// Its settings, in the order of the form.
+    pub settings: Vec<NodeSetting>,
+}
+
+/// One setting of a typed node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeSetting {
+    /// The keyword.
+    pub name: String,
+    /// What it takes.
+    pub kind: SettingKind,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What holds when it is left out, as Python text; empty for what is required.
+    pub default: String,
+    /// A sentence with unit and meaning.
+    pub doc: String,
+    /// The words it may be, where there is a list of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+}
+
+/// What a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SettingKind {
+    /// Text as it is.
+    Text,
+    /// A Jinja template over the state.
+    Template,
+    /// A Jinja expression over the state.
+    Expression,
+    /// A state key.
+    Key,
+    /// The name of a node of the same graph, or `END`.
+    Node,
+    /// True or false.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A number.
+    Number,
+    /// A whole number, or one of `choices`.
+    IntOrOneOf,
+    /// One of `choices`.
+    OneOf,
+    /// A list.
+    List,
+    /// A dict with text keys.
+    Dict,
+    /// A list or a dict.
+    ListOrDict,
+    /// A schema class of the file or a JSON Schema.
+    Schema,
+    /// Any literal.
+    Any,
+}
+
+/// A workflow to begin with; it runs offline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Template {
+    /// Its id, a word.
+    pub id: String,
+    /// Its name.
+    pub title: String,
+    /// What it shows, in a sentence.
+    pub summary: String,
+    /// What it is about.
+    pub tags: Vec<String>,
+    /// The file.
+    pub source: String,
+    /// The script that answers for its models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+    /// An input to try it with.
+    pub input: Value,
+}

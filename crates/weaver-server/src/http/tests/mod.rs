@@ -1,0 +1,84 @@
+//! The routes, asked through the router without a port.
+
+mod studio;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use weaver_store::Store;
+
+use super::gateway::Models;
+use super::{Access, App, Live, Sources, router};
+
+/// A server on a store in memory; the one door to it.
+struct TestApp {
+    router: Router,
+}
+
+/// What came back.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    #[allow(dead_code, reason = "some areas' tests look at headers, others do not")]
+    headers: HeaderMap,
+    body: Value,
+}
+
+const ADDRESS: &str = "127.0.0.1:8123";
+const TOKEN: &str = "secret";
+
+impl TestApp {
+    fn new() -> Self {
+        let drain = CancellationToken::new();
+        let gateway = weaver_llm::Gateway::new(weaver_llm::Options::default()).unwrap();
+        let app = App {
+            store: Store::in_memory(),
+            store_kind: "memory",
+            live: Live::default(),
+            sources: Sources::default(),
+            access: Access { token: TOKEN.into(), address: ADDRESS.parse().unwrap() },
+            models: Models::new(gateway, drain.clone()),
+            role: "api",
+            drain,
+        };
+        TestApp { router: router(Arc::new(app)) }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], None).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask("POST", path, &[], Some(body)).await
+    }
+
+    /// Asks with the token of this start.
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header(header::HOST, ADDRESS)
+            .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&body)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}

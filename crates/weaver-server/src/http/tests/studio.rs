@@ -1,0 +1,73 @@
+//! Reading texts, and what there is to build with.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::TestApp;
+
+const SOURCE: &str = r#"
+from typing import TypedDict
+from langgraph.graph import END, START, StateGraph
+from agentweaver import nodes
+
+class State(TypedDict):
+    question: str
+    answer: str
+
+def think(state: State) -> dict:
+    return {"question": state["question"].strip()}
+
+graph = StateGraph(State)
+graph.add_node("think", think)
+graph.add_node("say", nodes.llm(model="claude", prompt="{{ question }}", tools=["web_search"], into="answer"))
+graph.add_edge(START, "think")
+graph.add_edge("think", "say")
+graph.add_edge("say", END)
+app = graph.compile()
+"#;
+
+#[tokio::test]
+async fn a_text_is_read_however_broken_it_is() {
+    let app = TestApp::new();
+    let whole = app.post("/studio/parse", json!({ "source": SOURCE, "file": "a.py" })).await;
+    assert_eq!(whole.status, StatusCode::OK);
+    assert_eq!(whole.body["spec"]["graphs"][0]["nodes"][1]["name"], "say");
+    let broken = SOURCE.replace("graph.add_edge(\"say\", END)", "graph.add_edge(\"say\",");
+    let broken = app.post("/studio/parse", json!({ "source": broken })).await;
+    assert_eq!(broken.status, StatusCode::OK);
+    assert_eq!(broken.body["spec"]["problems"][0]["code"], "syntax_error");
+    assert_eq!(broken.body["spec"]["graphs"][0]["nodes"][1]["name"], "say");
+    assert_ne!(whole.body["version"], broken.body["version"]);
+}
+
+#[tokio::test]
+async fn compiling_says_where_each_node_runs_and_what_it_needs() {
+    let app = TestApp::new();
+    let compiled = app.post("/studio/compile", json!({ "source": SOURCE })).await.body;
+    assert_eq!(compiled["runs"], true, "{compiled}");
+    assert_eq!(compiled["graph"], "app");
+    let graph = &compiled["graphs"][0];
+    assert_eq!(
+        graph["nodes"],
+        json!([{ "name": "think", "runs": "embedded" }, { "name": "say", "runs": "native" }])
+    );
+    assert_eq!(graph["models"], json!(["claude"]));
+    assert_eq!(graph["tools"], json!(["web_search"]));
+    assert_eq!(graph["channels"][0], json!({ "name": "question", "type": "str" }));
+
+    let wrong = SOURCE.replace("add_edge(\"think\", \"say\")", "add_edge(\"think\", \"sya\")");
+    let compiled = app.post("/studio/compile", json!({ "source": wrong })).await.body;
+    assert_eq!(compiled["runs"], false);
+    assert_eq!(compiled["problems"][0]["code"], "unknown_node");
+}
+
+#[tokio::test]
+async fn palette_and_gallery_are_lists() {
+    let app = TestApp::new();
+    let nodes = app.get("/studio/nodes").await.body;
+    let llm = nodes["items"].as_array().unwrap().iter().find(|node| node["name"] == "llm");
+    assert_eq!(llm.unwrap()["settings"][0]["required"], true);
+    let templates = app.get("/studio/templates").await.body;
+    assert!(templates["items"].as_array().unwrap().len() >= 12);
+    assert_eq!(templates["items"][0]["input"]["message"].as_str().map(str::is_empty), Some(false));
+}
