@@ -113,6 +113,7 @@ impl Driver {
         let clock = request.clock.started();
         let journal = Journal::new(store.clone(), execution, sequence, totals, listener);
         journal.go_by(clock);
+        journal.show_to(request.follower.clone());
         let mut committer = Committer::new(
             Lane::new(request.thread.clone(), request.namespace.clone()),
             execution,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use weaver_core::event::Usage;
 use weaver_core::{Event, EventKind, Timestamp, Value};
 use weaver_store::{Batch, Entry, ExecutionId, LeaseChange, Record, Store, Ticket, Totals, Work};
@@ -13,6 +14,16 @@ use crate::request::{Claimed, Clock};
 
 /// Is shown every event as it happens, live-only ones included.
 pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Sees the events of a run as the log has them: what the log keeps once it is on disk,
+/// in order and one by one, and the rest as it happens.
+pub trait Follower: Send + Sync {
+    /// Whether anybody looks. May change at any time.
+    fn is_there(&self) -> bool;
+
+    /// Is shown an event.
+    fn see(&self, event: &Event);
+}
 
 /// Event data above this size is not repeated in the log: values stand in
 /// checkpoints, messages in the records of effects.
@@ -37,6 +48,9 @@ struct Inner {
     fence: Option<u64>,
     totals: Totals,
     listener: Option<Listener>,
+    follower: Option<Arc<dyn Follower>>,
+    /// What the batch holds of what the follower is to see.
+    untold: Vec<Event>,
     clock: Clock,
     /// It was claimed before, and no superstep has ended since.
     redelivered: bool,
@@ -63,11 +77,18 @@ impl Journal {
             fence: None,
             totals,
             listener,
+            follower: None,
+            untold: Vec::new(),
             clock: Clock::Wall,
             redelivered: false,
             asked: false,
         };
         Journal(Arc::new(Mutex::new(inner)))
+    }
+
+    /// Shows what follows to somebody who wants to see what the log keeps.
+    pub(crate) fn show_to(&self, follower: Option<Arc<dyn Follower>>) {
+        self.lock().follower = follower;
     }
 
     /// Takes the lease of a claimed execution: from here on nothing is kept unless
@@ -109,7 +130,7 @@ impl Journal {
     /// Numbers and times an event, shows it, and keeps it unless it is live only.
     pub fn emit(&self, mut event: Event) {
         let inner = &mut *self.lock();
-        if inner.store.is_none() && inner.listener.is_none() {
+        if inner.store.is_none() && inner.listener.is_none() && inner.follower.is_none() {
             return;
         }
         event.time = inner.clock.now();
@@ -123,13 +144,19 @@ impl Journal {
         }
         if inner.store.is_some() && !event.kind.is_live_only() {
             // Whoever submitted it asks for what came of it; a run in a terminal has said it.
-            let entry = match (event.kind, inner.fence) {
+            let data = match (event.kind, inner.fence) {
                 (EventKind::Done, Some(_)) if event.data.get(STAND_IN_STATE).is_none() => {
-                    entry(inner.execution, &event, event.data.clone())
+                    event.data.clone()
                 }
-                _ => to_entry(inner.execution, &event),
+                _ => small(event.kind, &event.data),
             };
-            inner.batch.push(Record::Entry(entry));
+            let kept = Event { data, ..event.clone() };
+            inner.batch.push(Record::Entry(entry(inner.execution, &kept)));
+            if inner.follower.is_some() {
+                inner.untold.push(kept);
+            }
+        } else if let Some(follower) = &inner.follower {
+            follower.see(&event);
         }
         if let Some(listener) = inner.listener.clone() {
             listener(&event);
@@ -151,7 +178,13 @@ impl Journal {
         let Some(store) = &inner.store else { return Ticket::ready(Ok(())) };
         let next = Batch { fence: inner.fence, ..Batch::of(inner.execution) };
         let batch = std::mem::replace(&mut inner.batch, next);
-        store.append(batch)
+        let ticket = store.append(batch);
+        match &inner.follower {
+            Some(follower) if !inner.untold.is_empty() => {
+                tell(ticket, std::mem::take(&mut inner.untold), follower.clone())
+            }
+            _ => ticket,
+        }
     }
 
     /// Something was asked of the thread, and recorded: [`Journal::settle_asked`].
@@ -172,7 +205,8 @@ impl Journal {
 
     /// Whether anybody looks at events as they happen.
     pub fn is_watched(&self) -> bool {
-        self.lock().listener.is_some()
+        let inner = self.lock();
+        inner.listener.is_some() || inner.follower.as_ref().is_some_and(|it| it.is_there())
     }
 
     /// Tokens and money so far.
@@ -183,6 +217,21 @@ impl Journal {
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.0.lock().expect("no listener panics while the journal is held")
     }
+}
+
+/// Shows events once the ticket of their batch says that they are on disk, whoever
+/// waits for that.
+fn tell(ticket: Ticket, events: Vec<Event>, follower: Arc<dyn Follower>) -> Ticket {
+    let (done, answer) = oneshot::channel();
+    tokio::spawn(async move {
+        let result = ticket.await;
+        if result.is_ok() && follower.is_there() {
+            events.iter().for_each(|event| follower.see(event));
+        }
+        // The run may be over.
+        let _ = done.send(result);
+    });
+    Ticket::waiting(answer)
 }
 
 /// The wall clock.
@@ -211,10 +260,10 @@ struct Payload {
 }
 
 pub(crate) fn to_entry(execution: ExecutionId, event: &Event) -> Entry {
-    entry(execution, event, small(event.kind, &event.data))
+    entry(execution, &Event { data: small(event.kind, &event.data), ..event.clone() })
 }
 
-fn entry(execution: ExecutionId, event: &Event, data: Value) -> Entry {
+fn entry(execution: ExecutionId, event: &Event) -> Entry {
     let payload = Payload {
         node: event.node.clone(),
         task: event.task.clone(),
@@ -222,7 +271,7 @@ fn entry(execution: ExecutionId, event: &Event, data: Value) -> Entry {
         usage: event.usage,
         cost_micros: event.cost_micros,
         checkpoint: event.checkpoint.clone(),
-        data,
+        data: event.data.clone(),
     };
     Entry {
         execution,

@@ -43,7 +43,7 @@ pub use drive::drive;
 pub use effects::{EffectPolicy, EffectRequest, Fire, TaskEffects};
 pub use error::Error;
 pub use executions::Executions;
-pub use journal::{Journal, Listener, from_entry, now};
+pub use journal::{Follower, Journal, Listener, from_entry, now};
 pub use limits::Limits;
 pub use order::Order;
 pub use purse::{Purse, Spending};

@@ -10,7 +10,7 @@ use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
 use weaver_store::{ExecutionId, Lease, Standing, Totals, WorkflowVersion};
 
 use crate::children::Children;
-use crate::journal::{self, Listener};
+use crate::journal::{self, Follower, Listener};
 use crate::purse::Purse;
 use crate::recent::Recent;
 
@@ -108,8 +108,10 @@ pub struct RunRequest {
     pub ignore_cache: bool,
     /// When checkpoints must be on disk.
     pub durability: Durability,
-    /// Is shown every event.
+    /// Is shown every event as it happens.
     pub listener: Option<Listener>,
+    /// Is shown every event once the log has it.
+    pub follower: Option<Arc<dyn Follower>>,
     /// Is shown every chunk.
     pub chunks: Option<ChunkListener>,
     /// Ends the run at once.
@@ -162,6 +164,7 @@ impl RunRequest {
             ignore_cache: false,
             durability: Durability::default(),
             listener: None,
+            follower: None,
             chunks: None,
             cancel: CancellationToken::new(),
             drain: CancellationToken::new(),

@@ -7,15 +7,15 @@ use futures::FutureExt;
 use weaver_core::{Event, EventKind, Failure, Hash, Value};
 use weaver_engine::{Input, InputCommand, Resume};
 use weaver_store::{
-    Claim, Execution, ExecutionChange, ExecutionStatus, Lease, Record, Standing, Store, TenantId,
-    WorkKey, WorkflowVersion,
+    Claim, Execution, ExecutionChange, ExecutionId, ExecutionStatus, Lease, Record, Standing,
+    Store, TenantId, WorkKey, WorkflowVersion,
 };
 
 use super::lease::Hold;
-use super::{Job, Prepared, Shared};
+use super::{Job, Prepared, Shared, Watcher};
 use crate::children::Children;
 use crate::error::Error;
-use crate::journal::Journal;
+use crate::journal::{Follower, Journal};
 use crate::order::Order;
 use crate::purse::Purse;
 use crate::request::{Claimed, Clock, RunRequest};
@@ -158,15 +158,31 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
     request.recent = Some(shared.recent.clone());
     request.purse.clone_from(&purse);
     request.children = Some(children);
-    if let Some(watcher) = shared.options.watcher.clone() {
-        let tenant = claim.key.tenant;
-        request.listener = Some(Arc::new(move |event: &Event| watcher(tenant, id, event)));
-    }
+    request.follower = shared.options.watcher.clone().map(|watcher| -> Arc<dyn Follower> {
+        Arc::new(Seat { watcher, tenant: claim.key.tenant, execution: id })
+    });
     drive(Some(store), prepared.handler, request).await?;
     if let Some(purse) = purse {
         purse.close().await?;
     }
     Ok(())
+}
+
+/// Where the watcher of all executions sees one of them from.
+struct Seat {
+    watcher: Arc<dyn Watcher>,
+    tenant: TenantId,
+    execution: ExecutionId,
+}
+
+impl Follower for Seat {
+    fn is_there(&self) -> bool {
+        self.watcher.is_there(self.tenant, self.execution)
+    }
+
+    fn see(&self, event: &Event) {
+        self.watcher.see(self.tenant, self.execution, event);
+    }
 }
 
 async fn job_of(shared: &Shared, store: &Store, execution: &Execution) -> Result<Job, Error> {

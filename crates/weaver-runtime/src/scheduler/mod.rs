@@ -69,8 +69,17 @@ pub struct Prepared {
     pub options: RunOptions,
 }
 
-/// Is shown every event of every execution that this process drives, as it happens.
-pub type Watcher = Arc<dyn Fn(TenantId, ExecutionId, &Event) + Send + Sync>;
+/// Sees the events of every execution that this process drives, as a [`Follower`] sees
+/// those of one run.
+///
+/// [`Follower`]: crate::Follower
+pub trait Watcher: Send + Sync {
+    /// Whether anybody looks at the execution. May change at any time.
+    fn is_there(&self, tenant: TenantId, execution: ExecutionId) -> bool;
+
+    /// Is shown an event.
+    fn see(&self, tenant: TenantId, execution: ExecutionId, event: &Event);
+}
 
 /// How a scheduler works.
 #[derive(Clone)]
@@ -88,8 +97,8 @@ pub struct Options {
     pub grace: Duration,
     /// How long what is over is kept.
     pub retention: Retention,
-    /// Sees events as they happen.
-    pub watcher: Option<Watcher>,
+    /// Sees events.
+    pub watcher: Option<Arc<dyn Watcher>>,
 }
 
 impl Options {

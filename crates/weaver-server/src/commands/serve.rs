@@ -9,10 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use weaver_core::Event;
 use weaver_runtime::Scheduler;
 use weaver_runtime::scheduler::Options;
-use weaver_store::{ExecutionId, TenantId};
 
 use crate::cli::{Role, ServeArgs};
 use crate::error::CliError;
@@ -88,10 +86,7 @@ fn options(args: &ServeArgs, app: &Arc<App>) -> Options {
     let mut options = Options::new(format!("{}-{}", std::process::id(), uuid::Uuid::now_v7()));
     options.slots = args.slots;
     options.lease = Duration::from_secs(args.lease);
-    let live = app.live.clone();
-    options.watcher = Some(Arc::new(move |tenant: TenantId, id: ExecutionId, event: &Event| {
-        live.publish(tenant, id, event);
-    }));
+    options.watcher = Some(Arc::new(app.live.clone()));
     options
 }
 

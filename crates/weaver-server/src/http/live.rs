@@ -1,10 +1,11 @@
-//! [`Live`]: events of executions as they happen, to those who watch.
+//! [`Live`]: the events of the executions that this process drives, to those who watch.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::broadcast;
 use weaver_core::Event;
+use weaver_runtime::scheduler::Watcher;
 use weaver_store::{ExecutionId, TenantId};
 
 /// Events that a watcher may be behind before it has to read the log again.
@@ -29,9 +30,15 @@ impl Live {
             watched.entry((tenant, execution)).or_insert_with(|| broadcast::channel(BEHIND_MAX).0);
         sender.subscribe()
     }
+}
 
-    /// Passes an event on.
-    pub fn publish(&self, tenant: TenantId, execution: ExecutionId, event: &Event) {
+impl Watcher for Live {
+    fn is_there(&self, tenant: TenantId, execution: ExecutionId) -> bool {
+        let watched = self.0.lock().expect("nothing panics while it is held");
+        watched.get(&(tenant, execution)).is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
+    fn see(&self, tenant: TenantId, execution: ExecutionId, event: &Event) {
         let mut watched = self.0.lock().expect("nothing panics while it is held");
         let key = (tenant, execution);
         let Some(sender) = watched.get(&key) else { return };

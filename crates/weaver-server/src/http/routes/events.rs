@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
-use weaver_core::Event;
+use weaver_core::{Event, EventKind};
 use weaver_runtime::Executions;
 use weaver_store::ExecutionId;
 
@@ -66,7 +66,8 @@ pub async fn events(
     };
     // Watch first, then read: nothing falls between.
     let live = app.live.watch(caller.tenant, id);
-    let tail = Tail { app, executions, id, after, live, ready: Vec::new(), ended: false };
+    let ready = Vec::new();
+    let tail = Tail { app, executions, id, after, live, ready, behind: true, ended: false };
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(tail.stream()).keep_alive(keep_alive).into_response())
 }
@@ -81,6 +82,8 @@ struct Tail {
     live: Receiver<Arc<Event>>,
     /// Read and not yet sent, the next one last.
     ready: Vec<Event>,
+    /// The log may have what the reader has not.
+    behind: bool,
     ended: bool,
 }
 
@@ -104,9 +107,9 @@ impl Tail {
             if self.ended {
                 return None;
             }
-            if !self.read_log().await?
-                && let Some(event) = self.wait().await
-            {
+            if std::mem::take(&mut self.behind) {
+                self.read_log().await?;
+            } else if let Some(event) = self.wait().await {
                 return Some(sse(&event));
             }
         }
@@ -114,33 +117,51 @@ impl Tail {
 
     /// Reads what is new in the log. Nothing when the log cannot be read: the
     /// reader comes back with the last id that it has.
-    async fn read_log(&mut self) -> Option<bool> {
+    async fn read_log(&mut self) -> Option<()> {
         // The state first: an event that comes after it is read in the next round.
         let view = self.executions.get(self.id).await.ok()?;
         let mut events = self.executions.events(self.id, self.after, PAGE_MAX).await.ok()?;
-        self.ended = view.execution.status.is_end() && events.len() < PAGE_MAX;
+        let is_all = events.len() < PAGE_MAX;
+        self.ended = view.execution.status.is_end() && is_all;
+        self.behind = !is_all;
         events.reverse();
         self.ready = events;
-        Some(!self.ready.is_empty() || self.ended)
+        Some(())
     }
 
-    /// Waits for something new. Gives events that the log never holds.
+    /// Waits for something new: gives it, or notes that the log is to be read.
     async fn wait(&mut self) -> Option<Arc<Event>> {
         tokio::select! {
             event = self.live.recv() => match event {
-                Ok(event) if event.kind.is_live_only() => Some(event),
-                Ok(_) | Err(RecvError::Lagged(_)) => None,
+                Ok(event) => return self.take(event),
+                Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => {
                     self.live = self.app.live.watch(self.executions.tenant(), self.id);
-                    None
                 }
             },
-            () = tokio::time::sleep(POLL) => None,
+            () = tokio::time::sleep(POLL) => {}
             () = self.app.drain.cancelled() => {
                 self.ended = true;
-                None
+                return None;
             }
         }
+        self.behind = true;
+        None
+    }
+
+    /// The event, if it is the reader's next.
+    fn take(&mut self, event: Arc<Event>) -> Option<Arc<Event>> {
+        if event.kind.is_live_only() {
+            return Some(event);
+        }
+        // With the last one it is decided whether more can come.
+        let is_next = event.sequence == self.after + 1 && event.kind != EventKind::Done;
+        if is_next {
+            self.after = event.sequence;
+            return Some(event);
+        }
+        self.behind = event.sequence > self.after;
+        None
     }
 }
 
