@@ -176,7 +176,10 @@ impl<'a> Editor<'_, 'a> {
             Routes::Dict(Expr::Dict(dict)) if dict.items.len() == branch.pairs.len() => {
                 let item = &dict.items[position];
                 if let (Some(expr), Some(_)) = (&item.key, to_route) {
-                    let code = self.key(&key);
+                    let code = match (&key, expr) {
+                        (Value::Str(text), Expr::StringLiteral(_)) => self.text_like(expr, text),
+                        _ => self.key(&key),
+                    };
                     self.replace(range_of(expr), code);
                 }
                 if to_target.is_some() {

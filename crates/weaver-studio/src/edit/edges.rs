@@ -117,6 +117,9 @@ impl<'a> Editor<'_, 'a> {
         };
         self.check_end("to_source", to.0, START)?;
         self.check_end("to_target", to.1, END)?;
+        if to == (source, target) {
+            return Ok(());
+        }
         self.check_free(to.0, to.1)?;
         let what = format!("the edge from `{source}` to `{target}`");
         let site = self.sole_site(&edge.span, &what)?;

@@ -147,7 +147,7 @@ impl<'a> Editor<'_, 'a> {
         let (class, _, assign) = self.field(schema, name)?;
         let position = class.body.iter().position(|stmt| range_of(stmt) == range_of(assign));
         if let Some(position) = position {
-            self.remove_statement(&class.body, position, &[]);
+            self.remove_statements(&class.body, position..position + 1, &[]);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! else of the file means what it meant.
 
 use weaver_core::spec::{
-    EdgeKind, EdgeSpec, FileSpec, GraphSpec, NodeKind, NodeSpec, START, SchemaSpec,
+    END, EdgeKind, EdgeSpec, FileSpec, GraphSpec, NodeKind, NodeSpec, START, SchemaSpec,
 };
 
 use super::{Done, Operation, Refused};
@@ -91,7 +91,11 @@ fn nodes(graph: &GraphSpec, operation: Option<&Operation>) -> Vec<(String, Strin
 /// What runs a node, without places.
 fn runs(node: &NodeSpec) -> String {
     match &node.kind {
-        NodeKind::Function { .. } => node.function.clone().unwrap_or_default(),
+        // What is written in the call, such as a lambda, may name nodes itself.
+        NodeKind::Function { .. } => {
+            let written = node.function.as_deref().unwrap_or_default();
+            written.split(['(', ' ']).next().unwrap_or_default().to_string()
+        }
         NodeKind::Typed(typed) => format!("nodes.{}", typed.node_type),
         NodeKind::Subgraph { graph, .. } => format!("graph {graph}"),
         NodeKind::ToolNode { tools, .. } => tools.join(" "),
@@ -106,11 +110,15 @@ fn edges(graph: &GraphSpec, operation: Option<&Operation>) -> Vec<(String, Strin
         own || edge.source == name || edge.target == name
     };
     let is_kept = |edge: &&EdgeSpec| match operation {
-        Some(
-            Operation::AddNode { name, .. }
-            | Operation::RemoveNode { name, .. }
-            | Operation::SetNode { name, .. },
-        ) => !of_node(edge, name),
+        // Without the node that it went to in the end, a typed node goes to the exit.
+        Some(Operation::RemoveNode { name, .. }) => {
+            let label = edge.label.as_deref().unwrap_or_default();
+            let last_resort = matches!(label, "default" | "fallback" | "exit");
+            !of_node(edge, name) && !(edge.target == END && last_resort)
+        }
+        Some(Operation::AddNode { name, .. } | Operation::SetNode { name, .. }) => {
+            !of_node(edge, name)
+        }
         Some(Operation::AddEdge { source, target } | Operation::RemoveEdge { source, target }) => {
             edge.source != *source || edge.target != *target
         }
@@ -137,12 +145,22 @@ fn edges(graph: &GraphSpec, operation: Option<&Operation>) -> Vec<(String, Strin
         .map(|edge| {
             let ends = [&edge.source, &edge.target].map(|name| renamed(name, operation));
             let [source, target] = ends;
-            let label = edge.label.as_ref().filter(|label| **label != edge.target);
+            let label = edge.label.as_ref().filter(|label| !says_name(label, edge, operation));
             (source, target, format!("{:?} {label:?}", edge.kind))
         })
         .collect();
     edges.sort();
     edges
+}
+
+/// Whether an arrow's word is only a node's name; a route that is called as its node may
+/// keep its word when the node is renamed.
+fn says_name(label: &str, edge: &EdgeSpec, operation: Option<&Operation>) -> bool {
+    let renamed = match operation {
+        Some(Operation::RenameNode { name, to }) => label == name || label == to,
+        _ => false,
+    };
+    renamed || label == edge.target
 }
 
 fn renamed(name: &str, operation: Option<&Operation>) -> String {

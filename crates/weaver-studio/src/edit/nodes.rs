@@ -140,8 +140,8 @@ impl<'a> Editor<'_, 'a> {
                     let changes = TypedRoutes(typed).without(name)?;
                     self.set_settings(&node.clone(), typed, &changes)?;
                 }
-                NodeKind::Function { id } => self.remove_goto(node, id, name)?,
-                _ => {}
+                NodeKind::Function { id } => self.remove_goto(node, Some(id), name)?,
+                _ => self.remove_goto(node, None, name)?,
             }
         }
         self.remove_interrupts(name)?;
@@ -256,8 +256,8 @@ impl<'a> Editor<'_, 'a> {
         Refused::at(place, format!("the code behind `{source}` goes to `{name}`"))
     }
 
-    /// Takes a node out of where a function node says that it goes.
-    fn remove_goto(&mut self, node: &NodeSpec, id: &str, name: &str) -> Done {
+    /// Takes a node out of where another one says itself that it goes.
+    fn remove_goto(&mut self, node: &NodeSpec, id: Option<&str>, name: &str) -> Done {
         let goes = self.graph.edges.iter().any(|edge| {
             edge.source == node.name && edge.target == name && edge.kind == EdgeKind::Command
         });
@@ -265,7 +265,7 @@ impl<'a> Editor<'_, 'a> {
             return Ok(());
         }
         let place = range_of_span(&node.span);
-        if let Some(callable) = self.tree.callable(id) {
+        if let Some((id, callable)) = id.and_then(|id| Some((id, self.tree.callable(id)?))) {
             let named = NamedNodes::of(self.tree, callable);
             let in_body = named.gotos.iter().chain(&named.sends);
             if let Some(goto) = in_body.clone().find(|goto| self.tree.text_of(goto) == Some(name)) {

@@ -79,28 +79,22 @@ impl<'a> Editor<'_, 'a> {
 
     /// What a node says about where it goes.
     fn rename_in_node(&mut self, node: &NodeSpec, name: &str, to: &str) -> Done {
+        let goes = self.graph.edges.iter().any(|edge| {
+            edge.source == node.name
+                && edge.target == name
+                && matches!(edge.kind, EdgeKind::Command | EdgeKind::Send)
+        });
+        let site = self.tree.site(&node.span).filter(|_| goes);
+        let destinations = site.and_then(|s| s.call.arguments.find_keyword("destinations"));
+        if let Some(destinations) = destinations {
+            self.rename_in_list(&destinations.value, name, to)?;
+        }
         match &node.kind {
             NodeKind::Typed(typed) => {
                 let changes = TypedRoutes(typed).renamed(name, to)?;
                 self.set_settings(node, typed, &changes)
             }
-            NodeKind::Function { id } => {
-                let goes = self.graph.edges.iter().any(|edge| {
-                    edge.source == node.name
-                        && edge.target == name
-                        && matches!(edge.kind, EdgeKind::Command | EdgeKind::Send)
-                });
-                if goes {
-                    self.rename_in_function(id, name, to)?;
-                }
-                let destinations = self.tree.site(&node.span).and_then(|site| {
-                    Some(&site.call.arguments.find_keyword("destinations")?.value)
-                });
-                match destinations {
-                    Some(list) if goes => self.rename_in_list(list, name, to),
-                    _ => Ok(()),
-                }
-            }
+            NodeKind::Function { id } if goes => self.rename_in_function(id, name, to),
             NodeKind::Subgraph { graph, .. } => {
                 let graphs = &self.tree.spec.graphs;
                 let Some(inner) = graphs.iter().find(|other| other.name == *graph) else {
