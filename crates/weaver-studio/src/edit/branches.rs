@@ -176,11 +176,11 @@ impl<'a> Editor<'_, 'a> {
             Routes::Dict(Expr::Dict(dict)) if dict.items.len() == branch.pairs.len() => {
                 let item = &dict.items[position];
                 if let (Some(expr), Some(_)) = (&item.key, to_route) {
-                    let code = match (&key, expr) {
+                    let written = match (&key, expr) {
                         (Value::Str(text), Expr::StringLiteral(_)) => self.text_like(expr, text),
                         _ => self.key(&key),
                     };
-                    self.replace(range_of(expr), code);
+                    self.replace(range_of(expr), written);
                 }
                 if to_target.is_some() {
                     self.replace_end(&item.value, &target);
@@ -360,11 +360,11 @@ impl<'a> Editor<'_, 'a> {
                 }
                 let arguments = &branch.site.call.arguments;
                 let items = Items::of_arguments(self.tree, arguments);
-                let code = match arguments.keywords.is_empty() {
+                let argument = match arguments.keywords.is_empty() {
                     true => map,
                     false => format!("path_map={map}"),
                 };
-                self.edits.extend(items.append(&code));
+                self.edits.extend(items.append(&argument));
             }
         }
         Ok(())

@@ -199,12 +199,12 @@ impl<'a> Editor<'_, 'a> {
 
     /// Writes another end in the place of one.
     pub fn replace_end(&mut self, old: &Expr, name: &str) {
-        let code = match self.end_name(name) {
+        let written = match self.end_name(name) {
             Some(known) => known.to_string(),
             None if old.is_string_literal_expr() => self.text_like(old, name),
             None => self.text(name),
         };
-        self.replace(range_of(old), code);
+        self.replace(range_of(old), written);
     }
 
     /// Makes a node the first one.
@@ -308,7 +308,7 @@ impl<'a> Editor<'_, 'a> {
     /// stands between two items.
     pub fn cut_sequence(&mut self, site: &Site<'a>, between: Range<usize>) {
         let text = self.tree.text;
-        let code = match site.is_link() {
+        let cut = match site.is_link() {
             true => "]).add_sequence([".to_string(),
             false => {
                 let receiver = site.receiver().map(|receiver| self.source_of(receiver));
@@ -319,6 +319,6 @@ impl<'a> Editor<'_, 'a> {
                 format!("]){break_line}{indent}{receiver}.add_sequence([")
             }
         };
-        self.replace(between, code);
+        self.replace(between, cut);
     }
 }

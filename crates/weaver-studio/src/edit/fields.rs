@@ -56,7 +56,7 @@ impl<'a> Editor<'_, 'a> {
             return Err(Refused::field("name", reason, "choose another name"));
         }
         self.check_type(annotation)?;
-        let code = match reducer {
+        let declared = match reducer {
             Some(reducer) => {
                 let reducer = self.reducer(reducer)?;
                 let annotated = self.import("typing", "Annotated")?;
@@ -78,7 +78,7 @@ impl<'a> Editor<'_, 'a> {
             fields.retain(|(_, field)| field.value.is_none());
         }
         let position = fields.last().map_or(0, |(position, _)| *position);
-        self.insert_statement(&class.body, position, &code)
+        self.insert_statement(&class.body, position, &declared)
     }
 
     pub fn set_field(

@@ -133,6 +133,21 @@ struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
+    /// As [`Body::names`], of each of several.
+    fn all_names(
+        &self,
+        tree: &Tree<'a>,
+        exprs: impl Iterator<Item = &'a Expr>,
+        found: &mut Vec<&'a Expr>,
+        depth: u32,
+    ) -> bool {
+        let mut complete = true;
+        for expr in exprs {
+            complete &= self.names(tree, expr, found, depth + 1);
+        }
+        complete
+    }
+
     /// Adds the places of names in an answer; whether these are all that it can be.
     fn names(
         &self,
@@ -151,22 +166,15 @@ impl<'a> Body<'a> {
                 let first = self.names(tree, &choice.body, found, depth + 1);
                 return self.names(tree, &choice.orelse, found, depth + 1) && first;
             }
-            Expr::List(list) => {
-                let all = list.elts.iter().map(|elt| self.names(tree, elt, found, depth + 1));
-                return all.fold(true, |all, one| all && one);
-            }
-            Expr::Tuple(tuple) => {
-                let all = tuple.elts.iter().map(|elt| self.names(tree, elt, found, depth + 1));
-                return all.fold(true, |all, one| all && one);
-            }
+            Expr::List(list) => return self.all_names(tree, list.elts.iter(), found, depth),
+            Expr::Tuple(tuple) => return self.all_names(tree, tuple.elts.iter(), found, depth),
             Expr::ListComp(comprehension) => {
                 return self.names(tree, &comprehension.elt, found, depth + 1);
             }
             Expr::Call(call) => return matches!(type_head(&call.func), "Send" | "Command"),
             Expr::Name(name) => match self.assigned.get(name.id.as_str()) {
                 Some(values) => {
-                    let all = values.iter().map(|value| self.names(tree, value, found, depth + 4));
-                    return all.fold(true, |all, one| all && one);
+                    return self.all_names(tree, values.iter().copied(), found, depth + 3);
                 }
                 None if tree.text_of(expr).is_some() => found.push(expr),
                 None => return tree.is_end(&name.id),

@@ -114,7 +114,7 @@ fn edges(graph: &GraphSpec, operation: Option<&Operation>) -> Vec<(String, Strin
         Some(Operation::RemoveNode { name, .. }) => {
             let label = edge.label.as_deref().unwrap_or_default();
             let last_resort = matches!(label, "default" | "fallback" | "exit");
-            !of_node(edge, name) && !(edge.target == END && last_resort)
+            !(of_node(edge, name) || edge.target == END && last_resort)
         }
         Some(Operation::AddNode { name, .. } | Operation::SetNode { name, .. }) => {
             !of_node(edge, name)

@@ -23,7 +23,7 @@ mod nodes;
 mod rename;
 mod settings;
 mod statements;
-mod style;
+pub(crate) mod style;
 mod tree;
 mod typed_routes;
 

@@ -152,11 +152,11 @@ impl<'a> Editor<'_, 'a> {
                 self.change_items(range_of(expr), &items, &gone, &added, new)
             }
             _ => {
-                let code = match (expr, new) {
+                let written = match (expr, new) {
                     (Expr::StringLiteral(_), Value::Str(text)) => self.text_like(expr, text),
                     _ => self.value(new, "settings")?,
                 };
-                self.replace(range_of(expr), code);
+                self.replace(range_of(expr), written);
                 Ok(())
             }
         }

@@ -40,7 +40,7 @@ impl<'a> Editor<'_, 'a> {
         });
         let site = near.max_by_key(Site::end).unwrap_or(self.home);
         let is_home = site.end() == self.home.end();
-        if site.is_link() && !(is_home && !site.goes_on) {
+        if site.is_link() && (!is_home || site.goes_on) {
             return Ok(Anchor { site, receiver: None });
         }
         let receiver = match is_home {

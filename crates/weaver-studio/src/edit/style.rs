@@ -183,7 +183,7 @@ pub(super) fn is_identifier(name: &str) -> bool {
 }
 
 /// A value as Python writes it, or why it cannot be.
-fn written(value: &Value, quote: char) -> Result<String, String> {
+pub(crate) fn written(value: &Value, quote: char) -> Result<String, String> {
     Ok(match value {
         Value::Null => "None".into(),
         Value::Bool(true) => "True".into(),
@@ -236,7 +236,7 @@ pub(super) fn function_lines(text: &str, range: Range<usize>) -> Range<usize> {
 }
 
 /// A text as Python writes it.
-pub(super) fn quoted(text: &str, quote: char) -> String {
+pub(crate) fn quoted(text: &str, quote: char) -> String {
     let other = if quote == '"' { '\'' } else { '"' };
     let quote = if text.contains(quote) && !text.contains(other) { other } else { quote };
     let mut written = String::from(quote);

@@ -86,8 +86,8 @@ pub fn generated(seed: u64) -> String {
     let mut random = Random::new(seed);
     let style = Style {
         quote: *random.pick(&['"', '\'']),
-        line_break: *random.pick(&["\n", "\n", "\n", "\r\n"]),
-        indent: *random.pick(&["    ", "    ", "  ", "\t"]),
+        line_break: random.pick::<&str>(&["\n", "\n", "\n", "\r\n"]),
+        indent: random.pick::<&str>(&["    ", "    ", "  ", "\t"]),
         calls: *random.pick(&[
             Calls::Statements,
             Calls::Statements,
@@ -98,7 +98,7 @@ pub fn generated(seed: u64) -> String {
         ]),
         place: *random.pick(&[Place::Module, Place::Module, Place::Function, Place::Method]),
         ends_imported: !random.one_in(4),
-        begin: *random.pick(&["START", "BEGIN"]),
+        begin: random.pick::<&str>(&["START", "BEGIN"]),
         comments: !random.one_in(3),
         trailing_commas: random.one_in(2),
         wide: random.one_in(2),
@@ -250,10 +250,9 @@ fn graph_code(style: &Style, random: &mut Random, graph: usize) -> Vec<String> {
             ),
             _ => format!("add_node(\"{name}\", {name})"),
         };
-        if call.contains(&format!(", {name})")) || call == format!("add_node({name})") {
-            if !functions.iter().any(|line| line.starts_with(&format!("def {name}("))) {
-                plain(&mut functions);
-            }
+        let is_used = call.contains(&format!(", {name})")) || call == format!("add_node({name})");
+        if is_used && !functions.iter().any(|line| line.starts_with(&format!("def {name}("))) {
+            plain(&mut functions);
         }
         calls.push(call);
     }
