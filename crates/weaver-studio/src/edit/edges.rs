@@ -1,12 +1,13 @@
 //! Plain edges and joins.
 
+use std::ops::Range;
+
 use ruff_python_ast::Expr;
 use weaver_core::spec::{END, EdgeKind, EdgeSpec, START};
 
 use super::items::Items;
-use super::splice::TextEdit;
 use super::tree::Site;
-use super::{Done, Editor, Refused, range_of_span};
+use super::{Done, Editor, Refused, lines, range_of_span};
 use crate::syntax::range_of;
 
 /// Methods of a builder that make edges.
@@ -102,7 +103,135 @@ impl<'a> Editor<'_, 'a> {
         Refused { help: help.into(), ..Refused::at(place, reason) }
     }
 
-    fn remove_one(&mut self, edge: &EdgeSpec) -> Done {
+    /// Moves an edge. What is no call of its own is taken out and added anew.
+    pub fn redirect_edge(&mut self, (source, target): (&str, &str), to: (&str, &str)) -> Done {
+        let edges: Vec<EdgeSpec> = self.plain_edges(source, target).cloned().collect();
+        let [edge] = edges.as_slice() else {
+            return Err(match edges.is_empty() {
+                true => self.no_edge(source, target),
+                false => {
+                    let reason = format!("there are several edges from `{source}` to `{target}`");
+                    Refused::field("source", reason, "remove one of them first")
+                }
+            });
+        };
+        self.check_end("to_source", to.0, START)?;
+        self.check_end("to_target", to.1, END)?;
+        if to == (source, target) {
+            return Ok(());
+        }
+        self.check_free(to.0, to.1)?;
+        let what = format!("the edge from `{source}` to `{target}`");
+        let site = self.sole_site(&edge.span, &what)?;
+        match site.method() {
+            "add_edge" if edge.kind == EdgeKind::Join => self.redirect_join(&site, edge, to, &what),
+            "add_edge" => {
+                for (at, key, old, new) in
+                    [(0, "start_key", source, to.0), (1, "end_key", target, to.1)]
+                {
+                    if let Some(end) = site.argument(at, key).filter(|_| old != new) {
+                        self.replace_end(end, new);
+                    }
+                }
+                Ok(())
+            }
+            "set_entry_point" if to.0 == START && to.1 != END => self.redirect_sole(&site, to.1),
+            "set_finish_point" if to.1 == END && to.0 != START => self.redirect_sole(&site, to.0),
+            "set_entry_point" | "set_finish_point" if site.receiver().is_some() => {
+                let name = match &*site.call.func {
+                    Expr::Attribute(attribute) => range_of(&attribute.attr).start,
+                    _ => range_of(site.call).start,
+                };
+                let call = format!("add_edge({}, {})", self.end(to.0), self.end(to.1));
+                self.replace(name..site.end(), call);
+                Ok(())
+            }
+            "add_sequence" => {
+                self.remove_one(edge)?;
+                let call = self.edge_call(to.0, to.1);
+                let anchor = self.edge_anchor()?;
+                self.insert_call(&anchor, &call)
+            }
+            _ => self.remove_one(edge),
+        }
+    }
+
+    fn redirect_sole(&mut self, site: &Site<'a>, to: &str) -> Done {
+        if let Some(key) = site.argument(0, "key") {
+            self.replace_end(key, to);
+        }
+        Ok(())
+    }
+
+    fn redirect_join(
+        &mut self,
+        site: &Site<'a>,
+        edge: &EdgeSpec,
+        to: (&str, &str),
+        what: &str,
+    ) -> Done {
+        let place = range_of(site.call);
+        if to.0 == START {
+            let reason = format!("{what} is one of a join, which waits for nodes");
+            return Err(Refused::at(place, reason));
+        }
+        let (Some(sources), Some(target)) =
+            (site.argument(0, "start_key"), site.argument(1, "end_key"))
+        else {
+            return Err(Refused::at(place, format!("the ends of {what} are not written out")));
+        };
+        if to.1 != edge.target {
+            let others = self.graph.edges.iter().filter(|e| e.join == edge.join).count();
+            if others > 1 {
+                let reason = format!("{what} is one of a join: its target is that of all of them");
+                let help = "remove the edge from the join and add another one".into();
+                return Err(Refused { help, ..Refused::at(place, reason) });
+            }
+            self.replace_end(target, to.1);
+        }
+        if to.0 != edge.source {
+            let (items, position) = self.join_item(sources, &edge.source, what)?;
+            let code = self.end(to.0);
+            self.replace(items.range(position), code);
+        }
+        Ok(())
+    }
+
+    /// Writes another end in the place of one.
+    pub fn replace_end(&mut self, old: &Expr, name: &str) {
+        let written = match self.end_name(name) {
+            Some(known) => known.to_string(),
+            None if old.is_string_literal_expr() => self.text_like(old, name),
+            None => self.text(name),
+        };
+        self.replace(range_of(old), written);
+    }
+
+    /// Makes a node the first one.
+    pub fn set_entry(&mut self, target: &str) -> Done {
+        self.check_end("target", target, "")?;
+        if let Some(branch) = self.graph.branches.iter().find(|branch| branch.source == START) {
+            let reason = format!("`{}` decides where the graph begins", branch.name);
+            let help = "change its routes, or remove the condition".into();
+            return Err(Refused { help, ..Refused::at(range_of_span(&branch.span), reason) });
+        }
+        let entries = self.graph.edges.iter().filter(|edge| edge.source == START);
+        let mut entries: Vec<String> = entries.map(|edge| edge.target.clone()).collect();
+        entries.dedup();
+        let kept = entries.iter().position(|entry| entry == target);
+        for (at, entry) in entries.iter().enumerate().filter(|(at, _)| Some(*at) != kept) {
+            match kept.is_none() && at == 0 {
+                true => self.redirect_edge((START, entry), (START, target))?,
+                false => self.remove_edge(START, entry)?,
+            }
+        }
+        if entries.is_empty() {
+            self.add_edge(START, target)?;
+        }
+        Ok(())
+    }
+
+    pub fn remove_one(&mut self, edge: &EdgeSpec) -> Done {
         let what = format!("the edge from `{}` to `{}`", edge.source, edge.target);
         let site = self.sole_site(&edge.span, &what)?;
         match site.method() {
@@ -147,7 +276,7 @@ impl<'a> Editor<'_, 'a> {
             Expr::Set(set) => &set.elts,
             _ => return Err(not_written()),
         };
-        let position = elts.iter().position(|elt| Self::literal(elt) == Some(source));
+        let position = elts.iter().position(|elt| self.tree.text_of(elt) == Some(source));
         let items = Items::of_display(self.tree, sources);
         items.zip(position).ok_or_else(not_written)
     }
@@ -171,21 +300,25 @@ impl<'a> Editor<'_, 'a> {
         if site.call.arguments.args.len() != 1 || !site.call.arguments.keywords.is_empty() {
             return Err(Refused::at(place, reason));
         }
-        let start = items.range(position).end;
-        let end = items.range(position + 1).start;
+        self.cut_sequence(site, items.range(position).end..items.range(position + 1).start);
+        Ok(())
+    }
+
+    /// Puts the end of one sequence and the beginning of another in the place of what
+    /// stands between two items.
+    pub fn cut_sequence(&mut self, site: &Site<'a>, between: Range<usize>) {
         let text = self.tree.text;
-        let between = match site.is_link() {
+        let cut = match site.is_link() {
             true => "]).add_sequence([".to_string(),
             false => {
                 let receiver = site.receiver().map(|receiver| self.source_of(receiver));
                 let statement = range_of(site.statement).start;
-                let break_line = super::lines::line_break(text, statement);
-                let indent = super::lines::indent(text, statement);
+                let break_line = lines::line_break(text, statement);
+                let indent = lines::indent(text, statement);
                 let receiver = receiver.unwrap_or_default();
                 format!("]){break_line}{indent}{receiver}.add_sequence([")
             }
         };
-        self.edits.push(TextEdit::new(start..end, between));
-        Ok(())
+        self.replace(between, cut);
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Items<'a> {
     text: &'a str,
     /// Behind the opening bracket.
     open: usize,
+    /// The closing bracket.
+    close: usize,
     items: Vec<Item>,
 }
 
@@ -104,7 +106,7 @@ impl<'a> Items<'a> {
             }
             items.push(item);
         }
-        Items { text: tree.text, open, items }
+        Items { text: tree.text, open, close, items }
     }
 
     pub fn len(&self) -> usize {
@@ -116,11 +118,6 @@ impl<'a> Items<'a> {
         self.items[index].range.clone()
     }
 
-    /// The comma behind an item.
-    pub fn comma(&self, index: usize) -> Option<usize> {
-        self.items[index].comma
-    }
-
     /// The position of the item around a place.
     pub fn position(&self, place: &Range<usize>) -> Option<usize> {
         self.items
@@ -128,17 +125,28 @@ impl<'a> Items<'a> {
             .position(|item| item.range.start <= place.start && place.end <= item.range.end)
     }
 
+    /// The brackets with all between them.
+    pub fn around(&self) -> Range<usize> {
+        self.open - 1..self.close + 1
+    }
+
     /// Adds an item behind the last, in the style of the others.
     pub fn append(&self, item: &str) -> Vec<TextEdit> {
+        self.append_all(&[item.to_string()])
+    }
+
+    /// Adds items behind the last, in the style of the others.
+    pub fn append_all(&self, added: &[String]) -> Vec<TextEdit> {
         let Some(last) = self.items.last() else {
-            return vec![TextEdit::new(self.open..self.open, item)];
+            return vec![TextEdit::new(self.open..self.open, added.join(", "))];
         };
         let own_line = lines::starts_line(self.text, last.range.start);
         let behind = last.comma.map_or(last.range.end, |comma| comma + 1);
         if !own_line {
+            let added = added.join(", ");
             let text = match last.comma {
-                Some(_) => format!(" {item},"),
-                None => format!(", {item}"),
+                Some(_) => format!(" {added},"),
+                None => format!(", {added}"),
             };
             return vec![TextEdit::new(behind..behind, text)];
         }
@@ -148,13 +156,13 @@ impl<'a> Items<'a> {
             true => lines::line_end(self.text, behind),
             false => behind,
         };
+        let added: Vec<String> =
+            added.iter().map(|item| format!("{break_line}{indent}{item}")).collect();
         match last.comma {
-            Some(_) => {
-                vec![TextEdit::new(line_end..line_end, format!("{break_line}{indent}{item},"))]
-            }
+            Some(_) => vec![TextEdit::new(line_end..line_end, added.join(",") + ",")],
             None => vec![
                 TextEdit::new(behind..behind, ","),
-                TextEdit::new(line_end..line_end, format!("{break_line}{indent}{item}")),
+                TextEdit::new(line_end..line_end, added.join(",")),
             ],
         }
     }

@@ -9,21 +9,33 @@
 //! come from the [`FileSpec`] and the syntax tree, and what came of an operation is
 //! read again and compared with what was asked before it is handed out.
 
-mod edges;
-mod items;
-mod lines;
 mod operation;
 mod splice;
-mod statements;
-mod style;
-mod tree;
 
+mod branches;
+mod edges;
+mod fields;
+mod functions;
+mod guard;
+mod items;
+mod lines;
+mod nodes;
+mod rename;
+mod settings;
+mod statements;
+pub(crate) mod style;
+mod tree;
+mod typed_routes;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use ruff_python_ast::{Expr, Stmt};
 use weaver_core::spec::{END, FileSpec, GraphSpec, START};
-use weaver_core::{LineIndex, Span};
+use weaver_core::value::Map;
+use weaver_core::{LineIndex, Span, Value};
 
 pub use operation::{NewNode, Operation};
 pub use splice::{TextEdit, splice};
@@ -77,14 +89,31 @@ pub fn edit(
     let mut text = source.to_string();
     let mut pieces = splice::Pieces::new(source.len());
     for (index, operation) in operations.iter().enumerate() {
-        let edits =
-            one(&text, graph, operation).map_err(|refused| refused.refusal(index, &text))?;
-        pieces.apply(&edits);
-        text = splice(&text, &edits);
+        for step in steps(operation) {
+            let edits =
+                one(&text, graph, &step).map_err(|refused| refused.refusal(index, &text))?;
+            pieces.apply(&edits);
+            text = splice(&text, &edits);
+        }
     }
     let edits = pieces.edits(source.len());
     let undo = splice::undo(source, &edits);
     Ok(Edited { source: text, edits, undo })
+}
+
+/// An operation as several that each touch one thing: settings go one by one, because
+/// one that is added and one that is removed may be neighbours.
+fn steps(operation: &Operation) -> Vec<Cow<'_, Operation>> {
+    match operation {
+        Operation::SetNode { name, settings } if settings.len() > 1 => {
+            let one = |(setting, value): (&Arc<str>, &Value)| {
+                let settings = Map::from_iter([(setting.clone(), value.clone())]);
+                Cow::Owned(Operation::SetNode { name: name.clone(), settings })
+            };
+            settings.iter().map(one).collect()
+        }
+        _ => vec![Cow::Borrowed(operation)],
+    }
 }
 
 /// Why an operation is refused.
@@ -137,6 +166,8 @@ fn one(text: &str, graph: Option<&str>, operation: &Operation) -> Result<Vec<Tex
     let mut editor = Editor::new(&tree, &spec.graphs[index])?;
     editor.operation(operation)?;
     let edits = editor.finish()?;
+    let after = crate::parse("edit", &splice(text, &edits));
+    guard::check(spec, &after.spec, index, operation)?;
     Ok(edits)
 }
 
@@ -169,6 +200,10 @@ struct Editor<'t, 'a> {
     gone: Vec<Site<'a>>,
     /// Statements that go with them.
     gone_statements: Vec<(&'a [Stmt], usize)>,
+    /// Constants that hold a name which changes, and where each is read.
+    constants: Vec<(String, usize)>,
+    /// Imports that were put in.
+    imports: Vec<String>,
 }
 
 impl<'t, 'a> Editor<'t, 'a> {
@@ -192,15 +227,60 @@ impl<'t, 'a> Editor<'t, 'a> {
             let reason = format!("the code that makes graph `{}` makes others too", graph.name);
             return Err(Refused::at(place, reason));
         }
-        let (edits, gone) = (Vec::new(), Vec::new());
-        Ok(Editor { tree, graph, home, edits, gone, gone_statements: Vec::new() })
+        Ok(Editor {
+            tree,
+            graph,
+            home,
+            edits: Vec::new(),
+            gone: Vec::new(),
+            gone_statements: Vec::new(),
+            constants: Vec::new(),
+            imports: Vec::new(),
+        })
     }
 
     fn operation(&mut self, operation: &Operation) -> Done {
         match operation {
+            Operation::AddNode { name, node } => self.add_node(name, node),
+            Operation::RemoveNode { name, remove_function } => {
+                self.remove_node(name, *remove_function)
+            }
+            Operation::RenameNode { name, to } => self.rename_node(name, to),
+            Operation::SetNode { name, settings } => {
+                settings.iter().try_for_each(|(setting, value)| self.set_node(name, setting, value))
+            }
             Operation::AddEdge { source, target } => self.add_edge(source, target),
             Operation::RemoveEdge { source, target } => self.remove_edge(source, target),
-            _ => Err(Refused::field("op", "this operation is not there yet", "edit the code")),
+            Operation::RedirectEdge { source, target, to_source, to_target } => {
+                let to_source = to_source.as_ref().unwrap_or(source);
+                let to_target = to_target.as_ref().unwrap_or(target);
+                self.redirect_edge((source, target), (to_source, to_target))
+            }
+            Operation::AddCondition { source, function, new_function, routes } => {
+                self.add_condition(source, function.as_deref(), new_function.as_deref(), routes)
+            }
+            Operation::RemoveCondition { source, branch } => {
+                self.remove_condition(source, branch.as_deref())
+            }
+            Operation::AddBranch { source, branch, route, target } => {
+                self.add_branch(source, branch.as_deref(), route, target)
+            }
+            Operation::SetBranch { source, branch, route, to_route, target } => {
+                let to = (to_route.as_deref(), target.as_deref());
+                self.set_branch(source, branch.as_deref(), route, to)
+            }
+            Operation::RemoveBranch { source, branch, route } => {
+                self.remove_branch(source, branch.as_deref(), route)
+            }
+            Operation::SetEntry { target } => self.set_entry(target),
+            Operation::AddField { schema, name, annotation, reducer } => {
+                self.add_field(schema.as_deref(), name, annotation, reducer.as_deref())
+            }
+            Operation::SetField { schema, name, annotation, reducer } => {
+                let reducer = reducer.as_ref().map(Option::as_deref);
+                self.set_field(schema.as_deref(), name, annotation.as_deref(), reducer)
+            }
+            Operation::RemoveField { schema, name } => self.remove_field(schema.as_deref(), name),
         }
     }
 
@@ -274,11 +354,6 @@ impl<'t, 'a> Editor<'t, 'a> {
             }
         };
         self.tree.spec.graphs.iter().map(of).sum()
-    }
-
-    /// The text of a literal, if an expression is one.
-    fn literal(expr: &Expr) -> Option<&str> {
-        expr.as_string_literal_expr().map(|text| text.value.to_str())
     }
 
     fn replace(&mut self, range: Range<usize>, text: impl Into<String>) {

@@ -40,7 +40,7 @@ impl<'a> Editor<'_, 'a> {
         });
         let site = near.max_by_key(Site::end).unwrap_or(self.home);
         let is_home = site.end() == self.home.end();
-        if site.is_link() && !(is_home && !site.goes_on) {
+        if site.is_link() && (!is_home || site.goes_on) {
             return Ok(Anchor { site, receiver: None });
         }
         let receiver = match is_home {
@@ -164,8 +164,15 @@ impl<'a> Editor<'_, 'a> {
                 return Err(Refused::at(place, "something uses what the call gives"));
             }
         }
-        for (block, position) in std::mem::take(&mut self.gone_statements) {
-            self.remove_statement(block, position, &gone);
+        let mut statements = std::mem::take(&mut self.gone_statements);
+        statements.sort_by_key(|(block, position)| range_of(&block[*position]).start);
+        let text = self.tree.text;
+        let neighbours = |a: &(&[Stmt], usize), b: &(&[Stmt], usize)| {
+            let between = range_of(&a.0[a.1]).end..range_of(&b.0[b.1]).start;
+            std::ptr::eq(a.0, b.0) && a.1 + 1 == b.1 && !text[between].contains(['\n', '\r'])
+        };
+        for run in statements.chunk_by(neighbours) {
+            self.remove_statements(run[0].0, run[0].1..run[run.len() - 1].1 + 1, &gone);
         }
         Ok(())
     }
@@ -216,25 +223,25 @@ impl<'a> Editor<'_, 'a> {
         self.tree.text[before..name].rfind('.').map(|dot| before + dot)
     }
 
-    /// Takes a statement out with its line; the last one of a block leaves a `pass`.
-    pub fn remove_statement(&mut self, block: &'a [Stmt], position: usize, gone: &[Site<'a>]) {
+    /// Takes out statements that share a line, or one, with the line; the last ones of a
+    /// block leave a `pass`.
+    pub fn remove_statements(&mut self, block: &'a [Stmt], run: Range<usize>, gone: &[Site<'a>]) {
         let text = self.tree.text;
-        let range = range_of(&block[position]);
+        let range = range_of(&block[run.start]).start..range_of(&block[run.end - 1]).end;
         let is_module = std::ptr::eq(block, &*self.tree.module.body);
-        let goes = |stmt: &Stmt| {
+        let goes = |(position, stmt): (usize, &Stmt)| {
             let range = range_of(stmt);
-            range == range_of(&block[position])
-                || gone.iter().any(|site| range_of(site.statement) == range)
+            run.contains(&position) || gone.iter().any(|site| range_of(site.statement) == range)
         };
-        if !is_module && block.iter().all(goes) && position == 0 {
+        if !is_module && run.start == 0 && block.iter().enumerate().all(goes) {
             self.edits.push(TextEdit::new(range, "pass"));
             return;
         }
         let rest = text[range.end..lines::line_end(text, range.end)].trim_start();
         let alone = rest.strip_prefix(';').unwrap_or(rest).trim_start();
         let alone = alone.is_empty() || alone.starts_with('#');
-        let next = block.get(position + 1).map(|next| range_of(next).start);
-        let previous = position.checked_sub(1).map(|previous| range_of(&block[previous]).end);
+        let next = block.get(run.end).map(|next| range_of(next).start);
+        let previous = run.start.checked_sub(1).map(|previous| range_of(&block[previous]).end);
         let removed = match (lines::starts_line(text, range.start), alone) {
             (true, true) => lines::whole_lines(text, range),
             (_, false) => range.start..next.unwrap_or(range.end),

@@ -4,12 +4,15 @@ use std::ops::Range;
 
 use ruff_python_ast::token::{Token, TokenKind, Tokens};
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, ExprCall, ModModule, Stmt, StmtFunctionDef};
+use ruff_python_ast::{
+    Expr, ExprCall, ExprContext, ExprLambda, ModModule, Stmt, StmtClassDef, StmtFunctionDef,
+};
 use ruff_python_parser::Parsed;
 use ruff_text_size::Ranged;
 use weaver_core::spec::FileSpec;
 use weaver_core::{FastMap, Span};
 
+use crate::bindings::bound_names;
 use crate::syntax::range_of;
 
 /// A text with all that an edit asks about it.
@@ -18,8 +21,27 @@ pub(super) struct Tree<'a> {
     pub spec: &'a FileSpec,
     pub module: &'a ModModule,
     tokens: &'a Tokens,
+    /// All functions and lambdas.
+    pub callables: Vec<Callable<'a>>,
+    pub classes: Vec<&'a StmtClassDef>,
     /// By the place that the spec gives them: a call in a chain starts at its method's name.
     sites: FastMap<(usize, usize), Site<'a>>,
+}
+
+/// A function or lambda.
+#[derive(Clone, Copy)]
+pub(super) enum Callable<'a> {
+    Def(&'a StmtFunctionDef),
+    Lambda(&'a ExprLambda),
+}
+
+impl Callable<'_> {
+    pub fn range(&self) -> Range<usize> {
+        match self {
+            Callable::Def(def) => range_of(*def),
+            Callable::Lambda(lambda) => range_of(*lambda),
+        }
+    }
 }
 
 /// A call and where it stands.
@@ -77,7 +99,13 @@ impl<'a> Site<'a> {
 impl<'a> Tree<'a> {
     /// `parsed` is of `text`, without errors.
     pub fn new(text: &'a str, parsed: &'a Parsed<ModModule>, spec: &'a FileSpec) -> Self {
-        let mut index = Index { place: (&[], 0), repeated: None, found: Vec::new() };
+        let mut index = Index {
+            place: (&[], 0),
+            repeated: None,
+            found: Vec::new(),
+            callables: Vec::new(),
+            classes: Vec::new(),
+        };
         index.visit_body(parsed.suite());
         let continued: Vec<_> = index
             .found
@@ -97,12 +125,20 @@ impl<'a> Tree<'a> {
             };
             sites.insert((start, whole.end), site);
         }
-        Tree { text, spec, module: parsed.syntax(), tokens: parsed.tokens(), sites }
+        let (callables, classes) = (index.callables, index.classes);
+        let (module, tokens) = (parsed.syntax(), parsed.tokens());
+        Tree { text, spec, module, tokens, callables, classes, sites }
     }
 
     /// The call at a place of the spec.
     pub fn site(&self, span: &Span) -> Option<Site<'a>> {
         self.sites.get(&(span.start as usize, span.end as usize)).copied()
+    }
+
+    /// The site of a call that stands by itself, not in a chain.
+    pub fn site_of(&self, expr: &Expr) -> Option<Site<'a>> {
+        let range = range_of(expr);
+        self.sites.get(&(range.start, range.end)).copied()
     }
 
     /// The innermost call around a place.
@@ -113,11 +149,6 @@ impl<'a> Tree<'a> {
             arguments.start < start && end < arguments.end
         });
         around.min_by_key(|site| range_of(&site.call.arguments).len()).copied()
-    }
-
-    /// All calls, in no order.
-    pub fn sites(&self) -> impl Iterator<Item = &Site<'a>> {
-        self.sites.values()
     }
 
     /// The text of a node or range.
@@ -144,12 +175,66 @@ impl<'a> Tree<'a> {
         (single, strings.count() - single)
     }
 
-    /// The `def` of a name in a block.
-    pub fn function_in(body: &'a [Stmt], name: &str) -> Option<&'a StmtFunctionDef> {
-        body.iter().rev().find_map(|stmt| match stmt {
-            Stmt::FunctionDef(def) if def.name.as_str() == name => Some(def),
-            _ => None,
+    /// A function of the spec by its id: not a part of a prebuilt agent.
+    pub fn callable(&self, id: &str) -> Option<Callable<'a>> {
+        let span = self.spec.functions.iter().find(|function| function.id == id)?.span;
+        let range = span.start as usize..span.end as usize;
+        self.callables.iter().find(|callable| callable.range() == range).copied()
+    }
+
+    /// What the module gives a name, if it does so just once.
+    pub fn constant(&self, name: &str) -> Option<&'a Expr> {
+        let mut bindings = self.module.body.iter().filter(|stmt| {
+            bound_names(std::slice::from_ref(*stmt)).iter().any(|bound| bound.as_str() == name)
+        });
+        let (Some(Stmt::Assign(assign)), None) = (bindings.next(), bindings.next()) else {
+            return None;
+        };
+        matches!(assign.targets.as_slice(), [Expr::Name(_)]).then_some(&*assign.value)
+    }
+
+    /// Whether a name is an imported `START` or `END`.
+    pub fn is_end(&self, name: &str) -> bool {
+        let imports = self.module.body.iter().filter_map(Stmt::as_import_from_stmt);
+        imports.flat_map(|import| &import.names).any(|alias| {
+            matches!(alias.name.as_str(), "START" | "END")
+                && alias.asname.as_ref().unwrap_or(&alias.name).as_str() == name
         })
+    }
+
+    /// The text that an expression stands for: a literal or a constant of the module.
+    pub fn text_of(&self, expr: &'a Expr) -> Option<&'a str> {
+        match expr {
+            Expr::StringLiteral(text) => Some(text.value.to_str()),
+            Expr::Name(name) => {
+                let literal = self.constant(&name.id)?.as_string_literal_expr()?;
+                Some(literal.value.to_str())
+            }
+            _ => None,
+        }
+    }
+
+    /// How often the file reads a name.
+    pub fn loads(&self, name: &str) -> usize {
+        let mut loads = Loads { name, count: 0 };
+        loads.visit_body(&self.module.body);
+        loads.count
+    }
+}
+
+struct Loads<'n> {
+    name: &'n str,
+    count: usize,
+}
+
+impl Visitor<'_> for Loads<'_> {
+    fn visit_expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Name(name) if name.ctx == ExprContext::Load && name.id.as_str() == self.name => {
+                self.count += 1;
+            }
+            _ => visitor::walk_expr(self, expr),
+        }
     }
 }
 
@@ -157,6 +242,8 @@ struct Index<'a> {
     place: (&'a [Stmt], usize),
     repeated: Option<usize>,
     found: Vec<Site<'a>>,
+    callables: Vec<Callable<'a>>,
+    classes: Vec<&'a StmtClassDef>,
 }
 
 impl<'a> Visitor<'a> for Index<'a> {
@@ -174,6 +261,11 @@ impl<'a> Visitor<'a> for Index<'a> {
         if matches!(stmt, Stmt::For(_) | Stmt::While(_)) {
             self.repeated = Some(range_of(stmt).start);
         }
+        match stmt {
+            Stmt::FunctionDef(def) => self.callables.push(Callable::Def(def)),
+            Stmt::ClassDef(class) => self.classes.push(class),
+            _ => {}
+        }
         visitor::walk_stmt(self, stmt);
         self.repeated = outside;
     }
@@ -184,6 +276,7 @@ impl<'a> Visitor<'a> for Index<'a> {
             Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
                 self.repeated = Some(range_of(expr).start);
             }
+            Expr::Lambda(lambda) => self.callables.push(Callable::Lambda(lambda)),
             Expr::Call(call) => {
                 let (block, position) = self.place;
                 if let Some(statement) = block.get(position) {
