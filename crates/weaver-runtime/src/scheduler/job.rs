@@ -195,7 +195,10 @@ async fn next_input(
     let lane = Lane::root(execution.thread.clone());
     let taken = store.checkpoint(lane, None).await?;
     if taken.is_none_or(|checkpoint| checkpoint.execution != execution.id) {
-        return Ok(Input::Value(Order::decode(&execution.input)?.input));
+        let order = Order::decode(&execution.input)?;
+        if !order.goes_on {
+            return Ok(Input::Value(order.input));
+        }
     }
     let now = store.queue().now().await?;
     let answers = questions::answers(store, &prepared.graph, &execution.thread, now).await?;
