@@ -24,42 +24,102 @@ pub struct WorkflowSource {
     pub script: Option<String>,
 }
 
-/// `POST /executions`. Send an `Idempotency-Key` with it: the same key and body
-/// gives the same execution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+/// A request to run something: its own fields, then those that all of them have.
+macro_rules! run_request {
+    ($(#[$about:meta])* $name:ident { $($(#[$field_about:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$field_about])* pub $field: $type,)*
+            /// The input, an object of state keys.
+            pub input: Value,
+            /// The thread to run on; absent: a new one. One execution works on a thread at a time.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub thread: Option<String>,
+            /// The model for every model call.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub model: Option<String>,
+            /// Values for the graph's context schema.
+            #[serde(default, skip_serializing_if = "Value::is_null")]
+            pub context: Value,
+            /// Superstep limit.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub recursion_limit: Option<u32>,
+            /// What goes first: 0 before 9.
+            #[serde(default = "normal")]
+            pub priority: u8,
+            /// Executions with the same key are limited together.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub concurrency: Option<ConcurrencyKey>,
+            /// Not before this moment.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub run_at: Option<Time>,
+            /// What the execution and all that it starts may cost.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub budget: Option<Usd>,
+            /// Names of the submitter, shown in lists: at most 16.
+            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+            pub labels: BTreeMap<String, String>,
+            /// Where it stops and waits to be resumed.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub breakpoints: Option<Breakpoints>,
+        }
+    };
+}
+
+run_request! {
+    /// `POST /executions`. Send an `Idempotency-Key` with it: the same key and body
+    /// gives the same execution.
+    SubmitRequest {
+        /// What to run.
+        workflow: WorkflowSource,
+    }
+}
+
+run_request! {
+    /// `POST /workflows/{id}/execute`. Send an `Idempotency-Key` with it: the same key and
+    /// body gives the same execution.
+    ExecuteRequest {
+        /// Which of the texts that the workflow has had; absent: the newest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
+        /// Which of its compiled graphs; absent: the last one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        graph: Option<String>,
+    }
+}
+
+impl ExecuteRequest {
+    /// The same of a text.
+    pub fn of(self, workflow: WorkflowSource) -> SubmitRequest {
+        SubmitRequest {
+            workflow,
+            input: self.input,
+            thread: self.thread,
+            model: self.model,
+            context: self.context,
+            recursion_limit: self.recursion_limit,
+            priority: self.priority,
+            concurrency: self.concurrency,
+            run_at: self.run_at,
+            budget: self.budget,
+            labels: self.labels,
+            breakpoints: self.breakpoints,
+        }
+    }
+}
+
+/// Nodes at which an execution stops; `"*"` is every node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SubmitRequest {
-    /// What to run.
-    pub workflow: WorkflowSource,
-    /// The input, an object of state keys.
-    pub input: Value,
-    /// The thread to run on; absent: a new one. One execution works on a thread at a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thread: Option<String>,
-    /// The model for every model call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Values for the graph's context schema.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub context: Value,
-    /// Superstep limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recursion_limit: Option<u32>,
-    /// What goes first: 0 before 9.
-    #[serde(default = "normal")]
-    pub priority: u8,
-    /// Executions with the same key are limited together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<ConcurrencyKey>,
-    /// Not before this moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run_at: Option<Time>,
-    /// What the execution and all that it starts may cost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub budget: Option<Usd>,
-    /// Names of the submitter, shown in lists: at most 16.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
+pub struct Breakpoints {
+    /// Before they run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// After they have run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
 }
 
 fn normal() -> u8 {
@@ -203,6 +263,27 @@ pub struct Execution {
     /// Names of the submitter.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// The kept workflow that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<String>,
+    /// Where it branched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<ForkedFrom>,
+    /// Where it is to stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakpoints: Option<Breakpoints>,
+    /// The nodes that run next, if it stands at a breakpoint; in lists they are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped_before: Vec<String>,
+}
+
+/// Where an execution branched off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ForkedFrom {
+    /// From which execution.
+    pub execution: String,
+    /// At which checkpoint of it.
+    pub checkpoint: String,
 }
 
 /// What an execution asks.
@@ -222,7 +303,8 @@ pub struct Question {
     pub deadline: Option<Time>,
 }
 
-/// `POST /executions/{id}/resume`: an answer, or with neither field the end of a pause.
+/// `POST /executions/{id}/resume`: an answer, or without one the end of a pause or the
+/// way on from a breakpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeRequest {
@@ -232,6 +314,10 @@ pub struct ResumeRequest {
     /// The answer; null counts.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub answer: Option<Value>,
+    /// Where it stops from now on; absent: where it did. One superstep:
+    /// `{"before": ["*"]}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakpoints: Option<Breakpoints>,
 }
 
 /// `POST /executions/{id}/retry`.
@@ -316,8 +402,10 @@ pub struct CancelRequest {
 }
 
 /// A field that is there, whatever it holds.
-fn given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(field).map(Some)
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    field: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Wire types of the HTTP API under `/api/v1`, and the client that speaks them.
 //!
 //! Start with [`Client`]; what it sends and gets is plain data in [`execution`],
-//! [`schedule`], [`studio`] and [`health`], and what is refused is a [`Problem`].
+//! [`workflow`], [`schedule`], [`studio`] and [`health`], and what is refused is a [`Problem`].
 //!
 //! Invariants:
 //! - Names and shapes here are promises: fields are only added, and a reader
@@ -22,6 +22,7 @@ mod problem;
 pub mod schedule;
 pub mod studio;
 mod time;
+pub mod workflow;
 
 pub use client::Client;
 pub use error::Error;

@@ -28,6 +28,9 @@ pub struct Problem {
     /// What is wrong with which part of the body.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
+    /// The version that is there now, where the request was about an older one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// The request's name in the server's log.
     #[serde(default)]
     pub request_id: String,

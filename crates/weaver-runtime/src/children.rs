@@ -66,7 +66,15 @@ impl Children {
     ) -> Result<ExecutionId, Failure> {
         self.check_depth().await?;
         let Parent { execution, version, order, priority } = &*self.parent;
-        let order = Order { input, graph: Some(graph.into()), ..order.clone() };
+        let order = Order {
+            input,
+            graph: Some(graph.into()),
+            // What is said of the parent alone may change while the child keeps its name.
+            forked_from: None,
+            breakpoints: None,
+            goes_on: false,
+            ..order.clone()
+        };
         let body = Hash::of(&order.encode());
         let submission = Submission {
             parent: Some(execution.id),

@@ -70,7 +70,7 @@ async fn a_question_waits_and_its_answer_counts_once() {
     let questions = executions.questions(&view.execution).await.unwrap();
     assert_eq!(questions.len(), 1);
     let name = questions[0].id.to_string();
-    match executions.unpause(id).await {
+    match executions.go_on(id, None).await {
         Err(Refused::Conflict(message)) => assert!(message.contains("waits for an answer")),
         other => panic!("there is no pause to end: {other:?}"),
     }
@@ -145,7 +145,7 @@ async fn a_paused_execution_goes_on_when_it_may() {
     house.until(id, |view| view.execution.status == ExecutionStatus::Paused).await;
     let fired = house.world.fired().len();
     house.world.0.gate.send_replace(true);
-    executions.unpause(id).await.unwrap();
+    executions.go_on(id, None).await.unwrap();
     assert_eq!(house.ended(id).await.execution.status, ExecutionStatus::Completed);
     let rest = house.world.fired().len() - fired;
     assert!((1..=2).contains(&rest), "it goes on where it was held: {rest} calls");

@@ -175,7 +175,7 @@ impl Desk {
                         executions.answer(id, question, &Value::from(answer)).await?;
                     }
                     None => {
-                        executions.unpause(id).await?;
+                        executions.go_on(id, None).await?;
                     }
                 }
                 Ok(wire::whole(executions, id).await?)

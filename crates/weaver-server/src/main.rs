@@ -4,6 +4,7 @@
 //! `render` is how things look. This crate alone reads settings and the
 //! environment.
 
+mod catalog;
 mod cli;
 mod commands;
 mod desk;

@@ -47,6 +47,11 @@ pub fn all() -> Vec<Template> {
     SHIPPED.iter().map(Shipped::template).collect()
 }
 
+/// The template of an id.
+pub fn find(id: &str) -> Option<Template> {
+    SHIPPED.iter().find(|shipped| shipped.id == id).map(Shipped::template)
+}
+
 impl Shipped {
     fn template(&self) -> Template {
         Template {

@@ -5,14 +5,14 @@ mod nodes;
 
 use weaver_api::Usd;
 use weaver_api::execution::{
-    Budget, CallOutcome, Execution, OpenCall, Question, ReconcileRequest, Status, SubmitRequest,
-    WorkflowSource,
+    self as api, Budget, CallOutcome, Execution, OpenCall, Question, ReconcileRequest, Status,
+    SubmitRequest, WorkflowSource,
 };
 use weaver_api::schedule::{Missed, Schedule, ScheduleRequest};
 use weaver_core::{EventKind, Hash, Value};
 use weaver_runtime::executions::{self, Once, Refused, Submission, Verdict, View};
 use weaver_runtime::schedules::{self, Scheduled};
-use weaver_runtime::{Executions, Order, now};
+use weaver_runtime::{Breakpoints, Executions, Order, now};
 use weaver_store::{
     ConcurrencyKey, ExecutionId, ExecutionStatus, IdempotencyKey, Priority, WorkInfo, WorkState,
     WorkflowVersion,
@@ -23,13 +23,17 @@ pub use nodes::node_types;
 
 /// The version of a workflow that was sent.
 pub fn version(workflow: &WorkflowSource) -> WorkflowVersion {
-    let parts = [workflow.file.as_bytes(), workflow.source.as_bytes()];
     WorkflowVersion {
-        hash: Hash::of_parts(parts),
+        hash: version_hash(&workflow.file, &workflow.source),
         file: workflow.file.clone(),
         source: workflow.source.clone(),
         created: now(),
     }
+}
+
+/// Names a file and its text.
+pub fn version_hash(file: &str, source: &str) -> Hash {
+    Hash::of_parts([file.as_bytes(), source.as_bytes()])
 }
 
 /// A submission as it was sent.
@@ -48,6 +52,8 @@ pub fn submission(request: &SubmitRequest) -> Result<Submission, Refused> {
         recursion_limit: request.recursion_limit,
         has_budget: request.budget.is_some(),
         labels: request.labels.clone(),
+        breakpoints: request.breakpoints.as_ref().map(breakpoints),
+        ..Order::default()
     };
     let mut submission = Submission::new(version(workflow), order);
     submission.thread = request.thread.as_deref().map(Into::into);
@@ -101,6 +107,11 @@ pub fn schedule(scheduled: &Scheduled) -> Schedule {
     }
 }
 
+/// Breakpoints as they were sent.
+pub fn breakpoints(sent: &api::Breakpoints) -> Breakpoints {
+    Breakpoints { before: sent.before.clone(), after: sent.after.clone() }
+}
+
 /// The most labels of one submitter.
 const LABELS_MAX: usize = 16;
 
@@ -143,8 +154,9 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
     let started_at = first.filter(|event| event.kind == EventKind::Start);
     let started_at = started_at.map(|event| event.time.into());
     let waits_for = waits_for.iter().map(ToString::to_string).collect();
+    let stopped_before = executions.stopped_before(&view).await?.unwrap_or_default();
     let shown = execution(&view, &questions);
-    Ok(Execution { output, open_calls, waits_for, budget, started_at, ..shown })
+    Ok(Execution { stopped_before, output, open_calls, waits_for, budget, started_at, ..shown })
 }
 
 /// An execution as it is shown.
@@ -179,6 +191,16 @@ pub fn execution(view: &View, questions: &[executions::Question]) -> Execution {
             .map(|(owner, _)| owner.to_string()),
         deliveries: work.as_ref().map_or(0, |work| work.deliveries),
         labels: order.labels.clone(),
+        workflow_id: order.workflow_id.clone(),
+        forked_from: order.forked_from.as_ref().map(|from| api::ForkedFrom {
+            execution: from.execution.clone(),
+            checkpoint: from.checkpoint.clone(),
+        }),
+        breakpoints: order.breakpoints.as_ref().map(|kept| api::Breakpoints {
+            before: kept.before.clone(),
+            after: kept.after.clone(),
+        }),
+        stopped_before: Vec::new(),
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use weaver_agent::plan::targets;
 use weaver_core::{Failure, FailureKind, Hash, Value};
-use weaver_engine::RunOptions;
+use weaver_engine::{RunOptions, Targets};
 use weaver_interpreter::Binding;
 use weaver_llm::Gateway;
 use weaver_runtime::scheduler::{Job, Prepared, Workshop};
@@ -47,6 +48,11 @@ impl Bench {
         let mut options = RunOptions::default();
         if let Some(limit) = job.order.recursion_limit {
             options.recursion_limit = limit;
+        }
+        if let Some(wanted) = &job.order.breakpoints {
+            let own = &workflow.graph().compile;
+            options.interrupt_before = Some(both(&own.interrupt_before, &wanted.before));
+            options.interrupt_after = Some(both(&own.interrupt_after, &wanted.after));
         }
         Ok(Prepared {
             graph: workflow.plan.graph.clone(),
@@ -124,6 +130,15 @@ impl<K: std::hash::Hash + Eq, V: Clone> Kept<K, V> {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, V>> {
         self.0.lock().expect("nothing panics while it is held")
+    }
+}
+
+/// Breakpoints of the file and of who runs it.
+fn both(own: &[String], wanted: &[String]) -> Targets {
+    let all: Vec<String> = own.iter().chain(wanted).cloned().collect();
+    match all.iter().any(|name| name == "*") {
+        true => Targets::All,
+        false => targets(&all),
     }
 }
 

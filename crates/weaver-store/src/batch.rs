@@ -38,6 +38,9 @@ pub enum Record {
     /// An execution goes on with this version of its source. Refused for an execution
     /// that does not exist.
     Pin(ExecutionId, Hash),
+    /// An execution goes on with this as its [`Execution::input`]. Refused for an execution
+    /// that does not exist.
+    Asked(ExecutionId, Vec<u8>),
     /// An execution is taken, kept or let go by who drives it.
     Lease(LeaseChange),
     /// A line of an execution's log.
@@ -170,6 +173,7 @@ impl Record {
             }
             Record::Version(_)
             | Record::Pin(..)
+            | Record::Asked(..)
             | Record::ExecutionChange(_)
             | Record::Cache(_)
             | Record::ClearCache => Vec::new(),
@@ -194,6 +198,7 @@ impl Record {
             Record::Answer { answer, .. } => answer.len(),
             Record::Item(item) => item.value.approximate_size(),
             Record::Cache(entry) => entry.payload.len(),
+            Record::Asked(_, input) => input.len(),
             Record::Work(Work::Cancel(cancel)) => cancel.payload.len(),
             Record::Idempotency(once) => once.answer.len(),
             Record::Work(_)

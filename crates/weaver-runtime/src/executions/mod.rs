@@ -3,6 +3,7 @@
 
 mod attention;
 mod moving;
+mod stepping;
 mod submission;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::questions::deadline_of;
 use crate::{children, codec, purse, thread};
 pub use attention::{OpenCall, Verdict};
 pub use moving::AtRest;
+pub use stepping::Held;
 pub use submission::{INPUT_BYTES_MAX, Once, Submission};
 
 /// Executions of one tenant.
@@ -296,18 +298,6 @@ impl Executions {
     pub async fn pause(&self, id: ExecutionId) -> Result<View, Refused> {
         self.open(id).await?;
         self.store.pause(id).await?;
-        self.get(id).await
-    }
-
-    /// Ends a pause. One that waits for something else is refused: nothing would come
-    /// of it.
-    pub async fn unpause(&self, id: ExecutionId) -> Result<View, Refused> {
-        let View { execution, work, .. } = self.open(id).await?;
-        let is_paused = work.as_ref().is_none_or(|work| work.paused);
-        if execution.status == ExecutionStatus::Waiting && !is_paused {
-            return Err(Refused::Conflict(self.what_it_waits_for(&execution, work).await?));
-        }
-        self.store.unpause(id).await?;
         self.get(id).await
     }
 

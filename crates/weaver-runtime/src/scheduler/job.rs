@@ -240,7 +240,10 @@ async fn next_input(
     let execution = &standing.execution;
     let taken = standing.latest.as_ref();
     if taken.is_none_or(|checkpoint| checkpoint.execution != execution.id) {
-        return Ok(Input::Value(Order::decode(&execution.input)?.input));
+        let order = Order::decode(&execution.input)?;
+        if !order.goes_on {
+            return Ok(Input::Value(order.input));
+        }
     }
     let now = store.queue().now().await?;
     let answers = questions::answers(store, &prepared.graph, &execution.thread, now).await?;

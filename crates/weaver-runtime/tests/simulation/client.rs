@@ -130,7 +130,7 @@ impl Client {
     pub fn pause(&self, id: ExecutionId, pause: bool) {
         let paused = self.insist(async |executions| match pause {
             true => executions.pause(id).await,
-            false => executions.unpause(id).await,
+            false => executions.go_on(id, None).await,
         });
         assert!(matches!(paused, Ok(_) | Err(Refused::Conflict(_))), "{paused:?}");
     }

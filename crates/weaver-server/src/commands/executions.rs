@@ -83,6 +83,7 @@ pub fn request(args: &OrderArgs) -> Result<SubmitRequest, CliError> {
         run_at: None,
         budget: args.budget.as_deref().map(budget).transpose()?,
         labels: Default::default(),
+        breakpoints: None,
     })
 }
 
@@ -206,7 +207,7 @@ pub async fn resume(args: &ResumeArgs, settings: Settings) -> Result<(), CliErro
     let desk = Desk::open(&args.target, &settings).await?;
     let execution = desk.get(&args.execution).await?;
     let answer = args.answer.as_deref().map(json_or_text);
-    let request = ResumeRequest { question: args.question.clone(), answer };
+    let request = ResumeRequest { question: args.question.clone(), answer, breakpoints: None };
     show(&desk.resume(&execution.id, &request).await?, &args.target);
     Ok(())
 }

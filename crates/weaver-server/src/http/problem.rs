@@ -21,6 +21,7 @@ impl Refusal {
             code: code.to_string(),
             help: None,
             errors: Vec::new(),
+            version: None,
             request_id: String::new(),
         }))
     }
@@ -65,6 +66,12 @@ impl Refusal {
     /// The same with the way out.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
+        self
+    }
+
+    /// The same with the version that is there now.
+    pub fn with_version(mut self, version: u64) -> Self {
+        self.0.version = Some(version);
         self
     }
 

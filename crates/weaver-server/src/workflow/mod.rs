@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use weaver_agent::{Plan, plan};
 use weaver_core::spec::GraphSpec;
-use weaver_core::{Diagnostic, Hash, Severity};
+use weaver_core::{Diagnostic, Severity};
 use weaver_store::WorkflowVersion;
 use weaver_studio::Analysis;
 
@@ -78,9 +78,8 @@ impl Workflow {
     /// The version that a run is pinned to.
     pub fn version(&self) -> WorkflowVersion {
         let source = self.analysis.source.to_string();
-        let parts = [self.file.as_bytes(), source.as_bytes()];
         WorkflowVersion {
-            hash: Hash::of_parts(parts),
+            hash: crate::wire::version_hash(&self.file, &source),
             file: self.file.clone(),
             source,
             created: weaver_runtime::now(),

@@ -105,7 +105,8 @@ impl Tables {
             }
             Record::Execution(execution) => self.execution_begins(execution)?,
             Record::ExecutionChange(change) => self.execution_changes(change)?,
-            Record::Pin(id, version) => self.pin(id, version)?,
+            Record::Pin(id, version) => self.change(id, |it| it.version = Some(version))?,
+            Record::Asked(id, input) => self.change(id, |it| it.input = input)?,
             Record::Lease(change) => self.lease(change)?,
             Record::Entry(entry) => self.entry(entry)?,
             Record::Checkpoint(checkpoint) => self.new_checkpoint(checkpoint)?,
@@ -217,12 +218,12 @@ impl Tables {
         Ok(Box::new(move |t| drop(t.executions.insert(old.id, old))))
     }
 
-    fn pin(&mut self, id: ExecutionId, version: Hash) -> Result<Undo> {
+    fn change(&mut self, id: ExecutionId, change: impl FnOnce(&mut Execution)) -> Result<Undo> {
         let Some(execution) = self.executions.get_mut(&id) else {
             return conflict(format!("there is no execution {id}"));
         };
         let old = execution.clone();
-        execution.version = Some(version);
+        change(execution);
         Ok(Box::new(move |t| drop(t.executions.insert(old.id, old))))
     }
 

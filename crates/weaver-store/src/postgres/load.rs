@@ -317,7 +317,7 @@ fn execution_of(record: &Record) -> Option<ExecutionId> {
         Record::Execution(execution) => execution.id,
         Record::ExecutionChange(change) => change.id,
         Record::Lease(change) => change.execution,
-        Record::Pin(id, _) => *id,
+        Record::Pin(id, _) | Record::Asked(id, _) => *id,
         Record::Entry(entry) => entry.execution,
         Record::Checkpoint(checkpoint) => checkpoint.execution,
         Record::Effect(effect) => effect.execution,

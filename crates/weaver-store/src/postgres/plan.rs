@@ -100,6 +100,7 @@ pub(super) enum Side<'a> {
     ClearCache,
     Once(&'a Idempotency),
     Pin { execution: ExecutionId, version: Hash },
+    Asked { execution: ExecutionId, input: Stored },
 }
 
 fn conflict<T>(message: String) -> Result<T> {
@@ -158,6 +159,12 @@ impl<'k, 'a> Plan<'k, 'a> {
             Record::Pin(id, version) => {
                 self.execution(*id)?;
                 self.stage.sides.push(Side::Pin { execution: *id, version: *version });
+                Ok(())
+            }
+            Record::Asked(id, input) => {
+                self.execution(*id)?;
+                let input = self.stage.stored(input);
+                self.stage.sides.push(Side::Asked { execution: *id, input });
                 Ok(())
             }
             Record::Version(version) => {

@@ -44,6 +44,9 @@ const ONCE: &str = "INSERT INTO idempotency_keys VALUES ($1, $2, $3, $4, $5, $6,
 
 const PIN: &str = "UPDATE executions SET version = $3 WHERE tenant_id = $1 AND id = $2";
 
+const ASKED: &str =
+    "UPDATE executions SET input = $3, input_blob = $4 WHERE tenant_id = $1 AND id = $2";
+
 const CLEAR_CACHE: &str = "DELETE FROM node_cache WHERE tenant_id = $1";
 
 impl Side<'_> {
@@ -57,6 +60,7 @@ impl Side<'_> {
             Side::ClearCache => CLEAR_CACHE,
             Side::Once(_) => ONCE,
             Side::Pin { .. } => PIN,
+            Side::Asked { .. } => ASKED,
         }
     }
 
@@ -146,6 +150,11 @@ pub(super) async fn write(to: To<'_>, side: &Side<'_>) -> Written {
         }
         Side::Pin { execution, version } => {
             to.run(PIN, &[&tenant, &execution.0, &&version.0[..]]).await?;
+        }
+        Side::Asked { execution, input } => {
+            let values: [&(dyn ToSql + Sync); 4] =
+                [&tenant, &execution.0, &input.inline, &input.blob_bytes()];
+            to.run(ASKED, &values).await?;
         }
         Side::ClearCache => {
             to.run(CLEAR_CACHE, &[&tenant]).await?;

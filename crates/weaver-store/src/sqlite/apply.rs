@@ -120,6 +120,7 @@ impl Applier {
             Record::Execution(execution) => super::simple::execution(db, execution),
             Record::ExecutionChange(change) => super::simple::execution_change(db, change),
             Record::Pin(id, version) => super::simple::pin(db, *id, *version),
+            Record::Asked(id, input) => super::simple::asked(db, *id, input),
             Record::Lease(change) => super::simple::lease(db, change),
             Record::Item(item) => super::simple::item(db, item),
             Record::ForgetItem(key) => {

@@ -101,6 +101,20 @@ pub(super) fn pin(db: Db<'_>, id: ExecutionId, version: Hash) -> Outcome {
     Ok(())
 }
 
+/// Gives an execution another input.
+pub(super) fn asked(db: Db<'_>, id: ExecutionId, input: &[u8]) -> Outcome {
+    let input = payload(db, input)?;
+    let changed = db
+        .prepare_cached(
+            "UPDATE executions SET input = ?3, input_blob = ?4 WHERE tenant_id = ?1 AND id = ?2",
+        )?
+        .execute(params![db.tenant, uuid_bytes(&id.0), input.inline, input.blob])?;
+    if changed == 0 {
+        return Err(Fault::conflict(format!("there is no execution {id}")));
+    }
+    Ok(())
+}
+
 /// Keeps a request that takes effect once.
 pub(super) fn once(db: Db<'_>, once: &Idempotency) -> Outcome {
     let IdempotencyKey { caller, route, key } = &once.key;

@@ -246,6 +246,16 @@ pub fn a_thread_is_forgotten_with_all_that_belongs_to_it(store: &Store) {
     assert_eq!(counts(1, "gone"), [1; 7], "the name is free again");
 }
 
+pub fn what_an_execution_was_asked_can_change(store: &Store) {
+    let (id, _) = crate::begin(store);
+    for input in [b"other".to_vec(), vec![7; BLOB_BYTES_MIN], b"small again".to_vec()] {
+        crate::write(store, Record::Asked(id, input.clone())).unwrap();
+        assert_eq!(get(store.execution(id)).unwrap().input, input);
+    }
+    let missing = crate::write(store, Record::Asked(execution_id(77), b"x".to_vec()));
+    assert!(matches!(missing, Err(Error::Conflict(_))), "{missing:?}");
+}
+
 pub fn versions_are_kept_once(store: &Store) {
     let version = WorkflowVersion {
         hash: Hash::of(b"source"),

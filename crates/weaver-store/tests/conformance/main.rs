@@ -54,6 +54,7 @@ conformance! {
     log::a_batch_is_all_or_nothing,
     log::large_payloads_come_back,
     log::a_thread_is_forgotten_with_all_that_belongs_to_it,
+    log::what_an_execution_was_asked_can_change,
     log::versions_are_kept_once,
     log::idle_threads_are_forgotten_in_time,
     checkpoints::checkpoints_form_a_tree,

@@ -47,7 +47,7 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Execution>>, Refusal> {
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let limit = page_size(query.limit);
     let before = match &query.cursor {
         Some(cursor) => Some(
             cursor
@@ -80,11 +80,24 @@ pub async fn submit(
     headers: HeaderMap,
     Body(request): Body<SubmitRequest>,
 ) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+    let once = once(&headers, "POST /executions", &request)?;
+    accept(&app, caller, &request, None, once).await
+}
+
+/// Queues what is asked for, if its source compiles.
+pub async fn accept(
+    app: &App,
+    caller: Caller,
+    request: &SubmitRequest,
+    workflow_id: Option<String>,
+    once: Option<Once>,
+) -> Result<(StatusCode, Json<Submitted>), Refusal> {
     let checked = app.sources.check(&request.workflow).await;
     checked.map_err(|refusal| refusal.inside("/workflow"))?;
-    let mut submission = wire::submission(&request)?;
-    submission.once = once(&headers, "POST /executions", &request)?;
-    let execution = executions(&app, caller).submit(submission).await?;
+    let mut submission = wire::submission(request)?;
+    submission.once = once;
+    submission.order.workflow_id = workflow_id;
+    let execution = executions(app, caller).submit(submission).await?;
     let submitted = Submitted {
         execution_id: execution.id.to_string(),
         thread: execution.thread.to_string(),
@@ -154,6 +167,9 @@ pub async fn resume(
     let id = executions.find(&id).await?;
     match (&request.answer, &request.question) {
         (Some(answer), question) => {
+            if let Some(breakpoints) = &request.breakpoints {
+                executions.stop_at(id, wire::breakpoints(breakpoints)).await?;
+            }
             executions.answer(id, question.as_deref(), &Value::from(answer)).await?;
         }
         (None, Some(_)) => {
@@ -161,7 +177,7 @@ pub async fn resume(
                 .at("/answer", "missing"));
         }
         (None, None) => {
-            executions.unpause(id).await?;
+            executions.go_on(id, request.breakpoints.as_ref().map(wire::breakpoints)).await?;
         }
     }
     shown(&executions, id).await
@@ -230,8 +246,13 @@ async fn shown(executions: &Executions, id: ExecutionId) -> Result<Json<Executio
     Ok(Json(wire::whole(executions, id).await?))
 }
 
+/// Items of a page, so many at most.
+pub fn page_size(limit: Option<usize>) -> usize {
+    limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+}
+
 /// The `Idempotency-Key`, with what it stands for.
-fn once(
+pub fn once(
     headers: &HeaderMap,
     route: &str,
     request: &impl serde::Serialize,

@@ -7,6 +7,7 @@ mod limits;
 mod openapi;
 mod schedules;
 mod studio;
+mod workflows;
 
 use std::sync::Arc;
 
@@ -36,6 +37,11 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(studio::compile))
         .routes(routes!(studio::nodes))
         .routes(routes!(studio::templates))
+        .routes(routes!(workflows::use_template))
+        .routes(routes!(workflows::list, workflows::create))
+        .routes(routes!(workflows::get, workflows::change, workflows::remove))
+        .routes(routes!(workflows::versions))
+        .routes(routes!(workflows::execute))
         .routes(routes!(executions::list, executions::submit))
         .routes(routes!(executions::get))
         .routes(routes!(events::events))

@@ -1,6 +1,7 @@
 //! The routes, asked through the router without a port.
 
 mod studio;
+mod workflows;
 
 use std::sync::Arc;
 

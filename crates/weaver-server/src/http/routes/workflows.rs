@@ -1,0 +1,193 @@
+//! Workflows: keep, look, change, execute, forget.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use weaver_api::Page;
+use weaver_api::execution::{ExecuteRequest, Submitted};
+use weaver_api::workflow::{NewWorkflow, UseTemplate, Workflow, WorkflowPatch, WorkflowVersion};
+
+use super::executions::{accept, once, page_size};
+use crate::catalog::Catalog;
+use crate::http::body::Body;
+use crate::http::guard::Caller;
+use crate::http::{App, Refusal};
+use crate::templates;
+
+/// A workflow with its version as `ETag`.
+type Tagged = ([(HeaderName, String); 1], Json<Workflow>);
+
+/// `?limit=&cursor=`.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// At most so many: 50 if absent, 200 at most.
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists the workflows, newest first, without their texts.
+#[utoipa::path(get, path = "/workflows", tag = "workflows",
+    params(PageQuery), responses((status = 200, body = Page<Workflow>)))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<Workflow>>, Refusal> {
+    let before = query.cursor.as_deref().map(str::parse).transpose();
+    let before = before.map_err(|_| not_a_cursor())?;
+    Ok(Json(catalog(&app, caller).list(before, page_size(query.limit)).await?))
+}
+
+/// Keeps a new workflow. Its text may have problems.
+#[utoipa::path(post, path = "/workflows", tag = "workflows",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
+    request_body = NewWorkflow, responses((status = 201, body = Workflow)))]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Body(request): Body<NewWorkflow>,
+) -> Result<(StatusCode, Tagged), Refusal> {
+    let once = once(&headers, "POST /workflows", &request)?;
+    let kept = catalog(&app, caller).create(request, once).await?;
+    Ok((StatusCode::CREATED, tagged(kept)))
+}
+
+/// Shows a workflow with its newest text.
+#[utoipa::path(get, path = "/workflows/{id}", tag = "workflows",
+    params(("id" = String, Path, description = "A workflow's id")),
+    responses((status = 200, body = Workflow)))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Tagged, Refusal> {
+    Ok(tagged(catalog(&app, caller).get(&id).await?))
+}
+
+/// Changes a workflow. A change to an older version is refused with the newer one's number.
+#[utoipa::path(put, path = "/workflows/{id}", tag = "workflows",
+    params(("id" = String, Path, description = "A workflow's id"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the change was made to")),
+    request_body = WorkflowPatch, responses((status = 200, body = Workflow)))]
+pub async fn change(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(request): Body<WorkflowPatch>,
+) -> Result<Tagged, Refusal> {
+    let (expected, is_header) = match (if_match(&headers)?, request.version) {
+        (Some(version), _) => (version, true),
+        (None, Some(version)) => (version, false),
+        (None, None) => {
+            let detail = "say which version the change was made to: `version`, or `If-Match`";
+            return Err(Refusal::invalid(detail).at("/version", "missing"));
+        }
+    };
+    Ok(tagged(catalog(&app, caller).change(&id, expected, is_header, request).await?))
+}
+
+/// Forgets a workflow. What was executed of it stays.
+#[utoipa::path(delete, path = "/workflows/{id}", tag = "workflows",
+    params(("id" = String, Path, description = "A workflow's id"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that is meant")),
+    responses((status = 204)))]
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    catalog(&app, caller).remove(&id, if_match(&headers)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists the texts that a workflow has had, the newest first.
+#[utoipa::path(get, path = "/workflows/{id}/versions", tag = "workflows",
+    params(("id" = String, Path, description = "A workflow's id"), PageQuery),
+    responses((status = 200, body = Page<WorkflowVersion>)))]
+pub async fn versions(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<WorkflowVersion>>, Refusal> {
+    let before = query.cursor.as_deref().map(str::parse).transpose();
+    let before = before.map_err(|_| not_a_cursor())?;
+    Ok(Json(catalog(&app, caller).versions(&id, before, page_size(query.limit)).await?))
+}
+
+/// Queues an execution of a workflow. It is on disk when this is answered.
+#[utoipa::path(post, path = "/workflows/{id}/execute", tag = "workflows",
+    params(("id" = String, Path, description = "A workflow's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
+    request_body = ExecuteRequest, responses((status = 202, body = Submitted)))]
+pub async fn execute(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(request): Body<ExecuteRequest>,
+) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+    let once = once(&headers, &format!("POST /workflows/{id}/execute"), &request)?;
+    let catalog = catalog(&app, caller);
+    let source = catalog.source(&id, request.version, request.graph.clone()).await?;
+    accept(&app, caller, &request.of(source), Some(id), once).await
+}
+
+/// Keeps a template as a new workflow.
+#[utoipa::path(post, path = "/studio/templates/{id}/use", tag = "studio",
+    params(("id" = String, Path, description = "A template's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
+    request_body = UseTemplate, responses((status = 201, body = Workflow)))]
+pub async fn use_template(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(request): Body<UseTemplate>,
+) -> Result<(StatusCode, Tagged), Refusal> {
+    let once = once(&headers, &format!("POST /studio/templates/{id}/use"), &request)?;
+    let missing = || Refusal::not_found(format!("there is no template `{id}`"));
+    let template = templates::find(&id).ok_or_else(missing)?;
+    let new = NewWorkflow {
+        name: request.name.unwrap_or(template.title),
+        file: Some(format!("{id}.py")),
+        source: template.source,
+        script: template.script,
+        layout: Default::default(),
+    };
+    Ok((StatusCode::CREATED, tagged(catalog(&app, caller).create(new, once).await?)))
+}
+
+fn catalog(app: &App, caller: Caller) -> Catalog {
+    Catalog::new(app.store.for_tenant(caller.tenant))
+}
+
+fn tagged(workflow: Workflow) -> Tagged {
+    ([(header::ETAG, format!("\"{}\"", workflow.version))], Json(workflow))
+}
+
+/// The version that `If-Match` names; `*` names none.
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    let Some(given) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let given = given.to_str().unwrap_or_default().trim();
+    let number = given.trim_start_matches("W/").trim_matches('"');
+    match (given, number.parse()) {
+        ("*", _) => Ok(None),
+        (_, Ok(version)) => Ok(Some(version)),
+        (_, Err(_)) => Err(Refusal::invalid("`If-Match` must be an `ETag` that a workflow had")),
+    }
+}
+
+fn not_a_cursor() -> Refusal {
+    Refusal::invalid("`cursor` is not one that a list gave")
+}
