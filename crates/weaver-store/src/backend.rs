@@ -13,7 +13,8 @@ use crate::query::{
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
-    CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue, Result, TenantId, Ticket,
+    Accounts, CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue, Result,
+    TenantId, Ticket,
 };
 
 /// An answer that may have to be waited for. Needs no particular runtime.
@@ -130,6 +131,9 @@ pub trait Backend: Send + Sync {
 
     /// The queue, that of all tenants: for those who run the work.
     fn queue(&self) -> &dyn Queue;
+
+    /// What tenants have beside their runs.
+    fn accounts(&self) -> &dyn Accounts;
 
     /// A memory, unless its time is over at `now`.
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>>;

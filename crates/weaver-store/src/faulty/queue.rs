@@ -7,9 +7,9 @@ use weaver_core::Timestamp;
 
 use super::{Faulty, delay, injected};
 use crate::{
-    Budget, BudgetKey, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Forgotten, Held, Limit,
-    Pending, Promoted, Queue, Rate, Reaped, Record, Reservation, Reserved, Schedule, ScheduleKey,
-    Scope, TenantId, Wakeups, WorkInfo, WorkKey,
+    Accounts, Budget, BudgetKey, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Forgotten,
+    Held, Limit, Metric, Pending, Promoted, Queue, Quota, Rate, Reaped, Record, Reservation,
+    Reserved, Schedule, ScheduleKey, Scope, Sealed, TenantId, Wakeups, WorkInfo, WorkKey,
 };
 
 impl Faulty {
@@ -82,4 +82,30 @@ faulty! {
     read kept(tenant: TenantId, after: Option<WorkKey>) -> Vec<Record>;
     act forget_over(tenant: TenantId, keys_before: Option<Timestamp>) -> Forgotten;
     read now() -> Timestamp;
+}
+
+impl Accounts for Faulty {
+    fn sealed(&self, tenant: TenantId) -> Pending<'_, Sealed> {
+        self.read(self.store.accounts().sealed(tenant))
+    }
+
+    fn replace_sealed(&self, tenant: TenantId, seen: Sealed, next: Sealed) -> Pending<'_, bool> {
+        self.act(self.store.accounts().replace_sealed(tenant, seen, next))
+    }
+
+    fn put_metrics(&self, tenant: TenantId, metrics: Vec<Metric>) -> Pending<'_, ()> {
+        self.act(self.store.accounts().put_metrics(tenant, metrics))
+    }
+
+    fn metrics(&self, tenant: TenantId, from: u32, to: u32) -> Pending<'_, Vec<Metric>> {
+        self.read(self.store.accounts().metrics(tenant, from, to))
+    }
+
+    fn set_quota(&self, tenant: TenantId, kind: Arc<str>, value: Option<u64>) -> Pending<'_, ()> {
+        self.act(self.store.accounts().set_quota(tenant, kind, value))
+    }
+
+    fn quotas(&self, tenant: TenantId) -> Pending<'_, Vec<Quota>> {
+        self.read(self.store.accounts().quotas(tenant))
+    }
 }

@@ -9,7 +9,7 @@ use weaver_core::Timestamp;
 use crate::queue::{Row, Slots, StoredReservation};
 use crate::{
     Budget, BudgetKey, DeadLetter, ExecutionId, Priority, Rate, Schedule, ScheduleKey, Scope,
-    TenantId, WorkKey, WorkState,
+    Sealed, TenantId, WorkKey, WorkState,
 };
 
 /// What the queue keeps.
@@ -27,9 +27,15 @@ pub(super) struct QueueTables {
     pub(super) schedules: BTreeMap<ScheduleKey, Schedule>,
     pub(super) budgets: HashMap<BudgetKey, Budget>,
     pub(super) reservations: BTreeMap<(BudgetKey, Uuid), StoredReservation>,
+    pub(super) sealed: HashMap<TenantId, Sealed>,
+    pub(super) metrics: BTreeMap<MetricKey, u64>,
+    pub(super) quotas: BTreeMap<(TenantId, Arc<str>), u64>,
     /// Somebody should look.
     pub(super) wake: bool,
 }
+
+/// Whose, of which day, of which model, what, as counted by whom.
+pub(super) type MetricKey = (TenantId, u32, Arc<str>, Arc<str>, Uuid);
 
 /// A row's place in the index of its state. What is equal otherwise goes by age:
 /// ids of executions grow with time.

@@ -5,7 +5,7 @@ use weaver_core::Timestamp;
 
 use super::rows::{Answer, Row, Rows, Slots, StoredReservation};
 use super::{Budget, BudgetKey, DeadLetter, Rate, Schedule, Scope, Work, WorkKey, WorkState};
-use crate::{Error, Record, TenantId};
+use crate::{Error, Metric, Quota, Record, Sealed, TenantId};
 
 /// One thing that a queue holds, as it is. Its parts are the store's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,9 @@ enum Thing {
     Budget(BudgetKey, Budget),
     Reservation(StoredReservation),
     Dead(DeadLetter),
+    Sealed(Sealed),
+    Metric(Metric),
+    Quota(Quota),
     Row(Row),
 }
 
@@ -71,6 +74,10 @@ async fn all_but_rows<R: Rows>(rows: &mut R, tenant: TenantId) -> Answer<Vec<Thi
     things.extend(budgets.into_iter().map(|(key, budget)| Thing::Budget(key, budget)));
     things.extend(rows.reservations(tenant).await?.into_iter().map(Thing::Reservation));
     things.extend(rows.dead(tenant, usize::MAX).await?.into_iter().map(Thing::Dead));
+    let sealed = rows.sealed(tenant).await?;
+    things.extend((!sealed.is_empty()).then_some(Thing::Sealed(sealed)));
+    things.extend(rows.quotas(tenant).await?.into_iter().map(Thing::Quota));
+    things.extend(rows.metrics(tenant, 0, u32::MAX).await?.into_iter().map(Thing::Metric));
     Ok(things)
 }
 
@@ -101,6 +108,9 @@ pub(super) async fn restore<R: Rows>(
         Thing::Budget(key, budget) => rows.put_budget(*key, budget).await,
         Thing::Reservation(stored) => rows.put_reservation(stored).await,
         Thing::Dead(letter) => rows.put_dead(letter).await,
+        Thing::Sealed(sealed) => rows.put_sealed(tenant, sealed).await,
+        Thing::Metric(metric) => rows.put_metrics(tenant, std::slice::from_ref(metric)).await,
+        Thing::Quota(quota) => rows.set_quota(tenant, &quota.kind, Some(quota.value)).await,
         Thing::Row(row) => {
             // What comes later has its turn behind it.
             let ranks = rows.ranks(tenant, &row.route, row.priority).await?;
@@ -117,6 +127,7 @@ impl Thing {
     fn tenant(&self) -> Option<TenantId> {
         match self {
             Thing::Weight(_) | Thing::Slots(..) | Thing::Rate(..) => None,
+            Thing::Sealed(_) | Thing::Metric(_) | Thing::Quota(_) => None,
             Thing::Schedule(schedule) => Some(schedule.key.tenant),
             Thing::Budget(key, _) => Some(key.tenant),
             Thing::Reservation(stored) => Some(stored.reservation.budget.tenant),

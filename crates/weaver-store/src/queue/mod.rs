@@ -45,7 +45,9 @@ pub use work::{
 
 pub(crate) use flow::{apply, forget_thread};
 pub(crate) use operations::{Operation, Transact};
-pub(crate) use rows::{Books, Ranks, Row, Rows, Slots, StoredReservation, bit, now_or_never};
+pub(crate) use rows::{
+    AccountRows, Answer, Books, Ranks, Row, Rows, Slots, StoredReservation, bit, now_or_never,
+};
 
 use crate::{Pending, Result, TenantId};
 

@@ -1,5 +1,6 @@
 //! The store in a SQLite file: one thread writes, any number of connections read.
 
+mod accounts;
 mod apply;
 mod export;
 mod fault;
@@ -264,6 +265,10 @@ impl Backend for Sqlite {
     }
 
     fn queue(&self) -> &dyn crate::Queue {
+        self
+    }
+
+    fn accounts(&self) -> &dyn crate::Accounts {
         self
     }
 

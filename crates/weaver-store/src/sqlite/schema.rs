@@ -16,6 +16,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("log", include_str!("../../migrations/sqlite/0001_log.sql")),
     ("tenants", include_str!("../../migrations/sqlite/0002_tenants.sql")),
     ("queue", include_str!("../../migrations/sqlite/0003_queue.sql")),
+    ("accounts", include_str!("../../migrations/sqlite/0005_accounts.sql")),
 ];
 
 /// The newest version that this program knows.
