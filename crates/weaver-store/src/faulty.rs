@@ -250,6 +250,10 @@ impl Backend for Faulty {
         self
     }
 
+    fn accounts(&self) -> &dyn crate::Accounts {
+        self
+    }
+
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>> {
         self.read(self.store.item(key, now))
     }

@@ -20,6 +20,7 @@
 //! - A handle is that of one tenant, and nothing of another's can be named with it.
 //! - All SQL of the product is in this crate.
 
+mod accounts;
 mod backend;
 mod batch;
 mod copy;
@@ -44,6 +45,7 @@ mod sqlite;
 mod store;
 mod ticket;
 
+pub use accounts::{Accounts, Credential, Metric, Quota, Sealed, TenantKey};
 pub use backend::{Backend, Pending, Records};
 pub use batch::{Batch, Record};
 pub use copy::{Copied, Progress, copy};

@@ -1,6 +1,7 @@
 //! The store in memory: for tests, for runs that keep nothing, and as the model
 //! that the others are compared with.
 
+mod accounts;
 mod apply;
 mod queue;
 mod queue_books;
@@ -78,6 +79,12 @@ struct Tenant {
     written: bool,
 }
 
+impl World {
+    fn has_written(&mut self, tenant: TenantId) {
+        self.tenants.entry(tenant).or_default().written = true;
+    }
+}
+
 impl Memory {
     fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
@@ -108,7 +115,7 @@ impl Memory {
         if let Some(cause) = execution.and_then(|id| failed.get(&id)) {
             return Err(Error::Aborted { cause: cause.clone() });
         }
-        world.tenants.entry(self.tenant).or_default().written = true;
+        world.has_written(self.tenant);
         let result = world.apply(self.tenant, &self.clock, batch);
         if let (Err(error), Some(id)) = (&result, execution) {
             failed.insert(id, Arc::new(error.clone()));
@@ -161,6 +168,10 @@ impl Backend for Memory {
     }
 
     fn library(&self) -> &dyn crate::Library {
+        self
+    }
+
+    fn accounts(&self) -> &dyn crate::Accounts {
         self
     }
 

@@ -74,6 +74,19 @@ fn fill(store: &Store, word: &str) {
             .with(CacheEntry { key: Hash::of(&[n as u8]), payload: word.into(), expires: None });
         store.append(batch).wait().unwrap();
     }
+    let key = TenantKey { version: 1, master: "m".into(), sealed: word.into(), created: at(1) };
+    let sealed = Sealed { keys: vec![key], credentials: Vec::new() };
+    let (accounts, tenant) = (store.accounts(), store.tenant());
+    assert!(get(accounts.replace_sealed(tenant, Sealed::default(), sealed)));
+    let metric = Metric {
+        day: 1,
+        model: word.into(),
+        kind: "calls".into(),
+        writer: uuid::Uuid::from_u128(1),
+        value: 3,
+    };
+    get(accounts.put_metrics(tenant, vec![metric]));
+    get(accounts.set_quota(tenant, "day".into(), Some(5)));
 }
 
 fn records(store: &Store) -> Vec<Record> {
@@ -99,7 +112,8 @@ fn a_house_moves_to_postgres_and_back() {
     let mut seen = Vec::new();
     let copied = block_on(copy(&old, &middle, |progress| seen.push(progress))).unwrap();
     assert_eq!(copied.tenants, 2);
-    let total = records(&old).len() + records(&old.for_tenant(guest)).len();
+    // Of each tenant three more stand beside its log.
+    let total = records(&old).len() + records(&old.for_tenant(guest)).len() + 6;
     assert_eq!(copied.records, total as u64);
     assert_eq!(seen.last(), Some(&Progress::Verified { tenants: 2, records: copied.records }));
     assert_eq!(get(middle.verify()).problems, []);

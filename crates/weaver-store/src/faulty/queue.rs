@@ -7,10 +7,10 @@ use weaver_core::Timestamp;
 
 use super::{Faulty, delay, injected};
 use crate::{
-    Budget, BudgetKey, Changed, Claim, ClaimRequest, DeadLetter, Error, ExecutionId, Forgotten,
-    Held, Library, Limit, Pending, Promoted, Queue, Rate, Reaped, Record, Reservation, Reserved,
-    Revision, Schedule, ScheduleKey, Scope, TenantId, Wakeups, WorkInfo, WorkKey, Workflow,
-    WorkflowChange, WorkflowId, WorkflowKey,
+    Accounts, Budget, BudgetKey, Changed, Claim, ClaimRequest, DeadLetter, Error, ExecutionId,
+    Forgotten, Held, Library, Limit, Metric, Pending, Promoted, Queue, Quota, Rate, Reaped, Record,
+    Reservation, Reserved, Revision, Schedule, ScheduleKey, Scope, Sealed, TenantId, Wakeups,
+    WorkInfo, WorkKey, Workflow, WorkflowChange, WorkflowId, WorkflowKey,
 };
 
 impl Faulty {
@@ -114,5 +114,31 @@ impl Library for Faulty {
 
     fn remove_workflow(&self, key: WorkflowKey, version: Option<u64>) -> Pending<'_, Changed> {
         self.act(self.store.library().remove_workflow(key, version))
+    }
+}
+
+impl Accounts for Faulty {
+    fn sealed(&self, tenant: TenantId) -> Pending<'_, Sealed> {
+        self.read(self.store.accounts().sealed(tenant))
+    }
+
+    fn replace_sealed(&self, tenant: TenantId, seen: Sealed, next: Sealed) -> Pending<'_, bool> {
+        self.act(self.store.accounts().replace_sealed(tenant, seen, next))
+    }
+
+    fn put_metrics(&self, tenant: TenantId, metrics: Vec<Metric>) -> Pending<'_, ()> {
+        self.act(self.store.accounts().put_metrics(tenant, metrics))
+    }
+
+    fn metrics(&self, tenant: TenantId, from: u32, to: u32) -> Pending<'_, Vec<Metric>> {
+        self.read(self.store.accounts().metrics(tenant, from, to))
+    }
+
+    fn set_quota(&self, tenant: TenantId, kind: Arc<str>, value: Option<u64>) -> Pending<'_, ()> {
+        self.act(self.store.accounts().set_quota(tenant, kind, value))
+    }
+
+    fn quotas(&self, tenant: TenantId) -> Pending<'_, Vec<Quota>> {
+        self.read(self.store.accounts().quotas(tenant))
     }
 }

@@ -9,7 +9,7 @@ use weaver_core::Timestamp;
 use crate::queue::{Row, Slots, StoredReservation};
 use crate::{
     Budget, BudgetKey, DeadLetter, ExecutionId, Priority, Rate, Revision, Schedule, ScheduleKey,
-    Scope, TenantId, WorkKey, WorkState, Workflow, WorkflowKey,
+    Scope, Sealed, TenantId, WorkKey, WorkState, Workflow, WorkflowKey,
 };
 
 /// What the queue keeps.
@@ -29,9 +29,15 @@ pub(super) struct QueueTables {
     pub(super) reservations: BTreeMap<(BudgetKey, Uuid), StoredReservation>,
     pub(super) workflows: BTreeMap<WorkflowKey, Workflow>,
     pub(super) revisions: BTreeMap<(WorkflowKey, u64), Revision>,
+    pub(super) sealed: HashMap<TenantId, Sealed>,
+    pub(super) metrics: BTreeMap<MetricKey, u64>,
+    pub(super) quotas: BTreeMap<(TenantId, Arc<str>), u64>,
     /// Somebody should look.
     pub(super) wake: bool,
 }
+
+/// Whose, of which day, of which model, what, as counted by whom.
+pub(super) type MetricKey = (TenantId, u32, Arc<str>, Arc<str>, Uuid);
 
 /// A row's place in the index of its state. What is equal otherwise goes by age:
 /// ids of executions grow with time.

@@ -155,7 +155,9 @@ impl Books for MemoryRows<'_> {
         let executions = &self.world.tables(tenant).executions;
         let is_there: HashSet<ExecutionId> = executions.keys().copied().collect();
         let queue = &self.world.queue;
-        let is_over = |key: &BudgetKey| key.tenant == tenant && !is_there.contains(&key.root);
+        let is_over = |key: &BudgetKey| {
+            key.tenant == tenant && !key.is_named() && !is_there.contains(&key.root)
+        };
         let budgets: Vec<_> = queue.budgets.keys().filter(|key| is_over(key)).copied().collect();
         let is_closed = |((budget, _), stored): &(&(BudgetKey, Uuid), &StoredReservation)| {
             budget.tenant == tenant && (stored.closed || is_over(budget))

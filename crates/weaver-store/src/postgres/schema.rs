@@ -13,6 +13,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("tenants", include_str!("../../migrations/postgres/0002_tenants.sql")),
     ("queue", include_str!("../../migrations/postgres/0003_queue.sql")),
     ("workflows", include_str!("../../migrations/postgres/0004_workflows.sql")),
+    ("accounts", include_str!("../../migrations/postgres/0005_accounts.sql")),
 ];
 
 /// The newest version that this program knows.

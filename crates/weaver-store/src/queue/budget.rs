@@ -14,6 +14,24 @@ pub struct BudgetKey {
     pub root: ExecutionId,
 }
 
+impl BudgetKey {
+    /// The budget of no execution but of a name, such as a month: it stays when
+    /// executions are forgotten.
+    pub fn named(tenant: TenantId, name: &str) -> Self {
+        let hash = weaver_core::Hash::of(name.as_bytes());
+        let bytes = hash.0[..16].try_into().expect("a hash has 32 bytes");
+        BudgetKey { tenant, root: ExecutionId(uuid::Builder::from_custom_bytes(bytes).into_uuid()) }
+    }
+
+    /// Ids of executions are of other versions.
+    pub(crate) fn is_named(&self) -> bool {
+        self.root.0.get_version_num() == NAMED_VERSION
+    }
+}
+
+/// The version of ids that are made of names.
+const NAMED_VERSION: usize = 8;
+
 /// How a budget stands, in millionths of a US dollar. Settled and reserved money
 /// together are never above the limit through a reservation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use weaver_core::Timestamp;
 use super::rows::{Answer, Row, Rows, Slots, StoredReservation};
 use super::{Budget, BudgetKey, DeadLetter, Rate, Schedule, Scope, Work, WorkKey, WorkState};
 use crate::library::{self, Revision, Workflow, WorkflowKey};
-use crate::{Error, Record, TenantId};
+use crate::{Error, Metric, Quota, Record, Sealed, TenantId};
 
 /// One thing that a queue holds, as it is. Its parts are the store's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,9 @@ enum Thing {
     Dead(DeadLetter),
     Workflow(Workflow),
     Revision(WorkflowKey, Revision),
+    Sealed(Sealed),
+    Metric(Metric),
+    Quota(Quota),
     Row(Row),
 }
 
@@ -79,6 +82,10 @@ async fn all_but_rows<R: Rows>(rows: &mut R, tenant: TenantId) -> Answer<Vec<Thi
         things.push(Thing::Workflow(workflow));
         things.extend(revisions.into_iter().map(|revision| Thing::Revision(key, revision)));
     }
+    let sealed = rows.sealed(tenant).await?;
+    things.extend((!sealed.is_empty()).then_some(Thing::Sealed(sealed)));
+    things.extend(rows.quotas(tenant).await?.into_iter().map(Thing::Quota));
+    things.extend(rows.metrics(tenant, 0, u32::MAX).await?.into_iter().map(Thing::Metric));
     Ok(things)
 }
 
@@ -113,6 +120,9 @@ pub(super) async fn restore<R: Rows>(
         Thing::Revision(key, revision) => {
             library::restore_revision(rows, tenant, key, revision).await
         }
+        Thing::Sealed(sealed) => rows.put_sealed(tenant, sealed).await,
+        Thing::Metric(metric) => rows.put_metrics(tenant, std::slice::from_ref(metric)).await,
+        Thing::Quota(quota) => rows.set_quota(tenant, &quota.kind, Some(quota.value)).await,
         Thing::Row(row) => {
             // What comes later has its turn behind it.
             let ranks = rows.ranks(tenant, &row.route, row.priority).await?;
@@ -129,6 +139,7 @@ impl Thing {
     fn tenant(&self) -> Option<TenantId> {
         match self {
             Thing::Weight(_) | Thing::Slots(..) | Thing::Rate(..) => None,
+            Thing::Sealed(_) | Thing::Metric(_) | Thing::Quota(_) => None,
             Thing::Schedule(schedule) => Some(schedule.key.tenant),
             Thing::Budget(key, _) => Some(key.tenant),
             Thing::Reservation(stored) => Some(stored.reservation.budget.tenant),

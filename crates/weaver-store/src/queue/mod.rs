@@ -46,7 +46,8 @@ pub use work::{
 pub(crate) use flow::{apply, forget_thread};
 pub(crate) use operations::{Operation, Transact, operations};
 pub(crate) use rows::{
-    Answer, Books, Ranks, Row, Rows, Shelf, Slots, StoredReservation, bit, now_or_never,
+    AccountRows, Answer, Books, Ranks, Row, Rows, Shelf, Slots, StoredReservation, bit,
+    now_or_never,
 };
 
 use crate::{Pending, Result, TenantId};

@@ -18,7 +18,7 @@ use super::limits::{ConcurrencyKey, Limit, Rate, Scope};
 use super::schedule::{Schedule, ScheduleKey};
 use super::work::{Cancel, ClaimRequest, DeadLetter, Priority, WorkInfo, WorkKey, WorkState};
 use crate::library::{Revision, Workflow, WorkflowKey};
-use crate::{Error, ExecutionId, ExecutionStatus, TenantId, WorkflowId};
+use crate::{Error, ExecutionId, ExecutionStatus, Metric, Quota, Sealed, TenantId, WorkflowId};
 
 /// A row of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ macro_rules! rows_trait {
 rows_trait! {
     /// Reads and writes of one transaction: what waits, and the limits that it waits
     /// for. What a method reads nobody else changes before the transaction ends.
-    trait Rows: Books {}
+    trait Rows: AccountRows {}
 
     /// One row.
     fn row(key: &WorkKey) -> Option<Row>;
@@ -280,6 +280,24 @@ rows_trait! {
     fn workflows(tenant: TenantId, before: Option<WorkflowId>, limit: usize) -> Vec<Workflow>;
     /// Revisions of a workflow, the newest first, below a version.
     fn revisions(key: &WorkflowKey, before: Option<u64>, limit: usize) -> Vec<Revision>;
+}
+
+rows_trait! {
+    /// Reads and writes of the same transaction: what a tenant has beside its runs.
+    trait AccountRows: Books {}
+
+    /// What a tenant keeps sealed.
+    fn sealed(tenant: TenantId) -> Sealed;
+    /// Keeps that in place of all that was there.
+    fn put_sealed(tenant: TenantId, sealed: &Sealed) -> ();
+    /// Keeps metrics, each in place of the one with its key.
+    fn put_metrics(tenant: TenantId, metrics: &[Metric]) -> ();
+    /// Metrics of these days, by key.
+    fn metrics(tenant: TenantId, from: u32, to: u32) -> Vec<Metric>;
+    /// Keeps or forgets a quota.
+    fn set_quota(tenant: TenantId, kind: &Arc<str>, value: Option<u64>) -> ();
+    /// Quotas, by kind.
+    fn quotas(tenant: TenantId) -> Vec<Quota>;
 }
 
 /// The outcome of a future over rows that never wait.

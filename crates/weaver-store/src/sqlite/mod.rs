@@ -1,5 +1,6 @@
 //! The store in a SQLite file: one thread writes, any number of connections read.
 
+mod accounts;
 mod apply;
 mod export;
 mod fault;
@@ -269,6 +270,10 @@ impl Backend for Sqlite {
     }
 
     fn library(&self) -> &dyn crate::Library {
+        self
+    }
+
+    fn accounts(&self) -> &dyn crate::Accounts {
         self
     }
 

