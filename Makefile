@@ -1,7 +1,7 @@
 # The commands of the project; `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak
+.PHONY: help demo ui test check bench soak
 
 CARGO_FLAGS := --ignore-rust-version --locked
 
@@ -14,6 +14,10 @@ demo: ## Build and run an example graph over this repository's documents, offlin
 	@ci/setup.sh rust
 	cargo build $(CARGO_FLAGS) --package weaver-server
 	@cargo run $(CARGO_FLAGS) --quiet --package weaver-server --bin agentweaver -- demo
+
+ui: ## Build the web Studio, which the next build of the server takes in
+	@ci/setup.sh ui
+	cd ui && npm run --silent build
 
 test: ## Run every check, as continuous integration does
 	@ci/test.sh

@@ -4,12 +4,17 @@
 #
 #   ci/setup.sh           everything that the checks need
 #   ci/setup.sh rust      only what a build needs, installing no Python
+#   ci/setup.sh ui        only what the web Studio needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=ci/lib.sh
 . ci/lib.sh
 
 main() {
+  if [ "${1:-all}" = ui ]; then
+    install_node_modules
+    return
+  fi
   require_rust
   install_build_tools
   if [ "${1:-all}" != rust ]; then
@@ -17,6 +22,8 @@ main() {
     install_faketime
     install_python
     make_venv
+    install_node_modules
+    install_chromium
   fi
 }
 
@@ -58,6 +65,25 @@ install_python() {
     install_or_ask python3 python3-venv
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "Python 3.10 or newer is needed and this is $(python3 --version)."
+}
+
+# Installed anew when the lock file changes.
+install_node_modules() {
+  command -v npm >/dev/null || install_or_ask nodejs npm
+  version_at_least 20.0.0 "$(node --version | tr -d v)" ||
+    fail "Node 20 or newer is needed and this is $(node --version)."
+  local wanted
+  wanted=$({ cat ui/package-lock.json && node --version; } | cksum)
+  [ "$(cat ui/node_modules/.made-from 2>/dev/null)" != "$wanted" ] || return 0
+  echo "installing ui/node_modules"
+  (cd ui && npm ci --silent --no-audit --no-fund)
+  printf '%s\n' "$wanted" >ui/node_modules/.made-from
+}
+
+# The Studio's tests drive the system's browser.
+install_chromium() {
+  command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null ||
+    install_or_ask chromium-headless-shell
 }
 
 install_or_ask() {

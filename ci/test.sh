@@ -45,6 +45,9 @@ main() {
   section clients counted "$python" -m pytest -q tests/sdk
   section examples counted ci/examples.sh
   section wasm one ci/wasm.sh
+  section ui-types one npm --prefix ui run --silent check
+  section ui-unit counted npm --prefix ui run --silent test
+  section ui-build one npm --prefix ui run --silent build
   summary
 }
 

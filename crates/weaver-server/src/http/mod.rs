@@ -10,6 +10,7 @@ mod routes;
 mod source;
 #[cfg(test)]
 mod tests;
+mod ui;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/api/v1", routes::router())
         .merge(gateway::router())
-        .fallback(routes::unknown)
+        .fallback(ui::studio)
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
 }

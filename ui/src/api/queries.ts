@@ -1,0 +1,74 @@
+import { QueryClient, queryOptions } from "@tanstack/react-query";
+import { call, Refused } from "./client";
+import type { Execution, Health, NodeType, Page, Status, Template, Workflow, WorkflowItem } from "./types";
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5_000,
+      // A refusal stays one; a server that is gone comes back.
+      retry: (failures, error) => !(error instanceof Refused) && failures < 3,
+      refetchOnWindowFocus: true,
+    },
+  },
+});
+
+/** How often lists of what goes on look again. */
+const LIVE_MS = 3_000;
+
+export const healthQuery = () =>
+  queryOptions({
+    queryKey: ["health"],
+    queryFn: ({ signal }) => call<Health>("/health", { signal }),
+    refetchInterval: LIVE_MS,
+    retry: false,
+  });
+
+export interface ExecutionFilter {
+  status?: Status;
+  workflow?: string;
+  limit?: number;
+  cursor?: string;
+}
+
+export const executionsQuery = (filter: ExecutionFilter) =>
+  queryOptions({
+    queryKey: ["executions", filter],
+    queryFn: ({ signal }) => call<Page<Execution>>("/executions", { query: { ...filter }, signal }),
+    refetchInterval: LIVE_MS,
+  });
+
+export const executionQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["execution", id],
+    queryFn: ({ signal }) => call<Execution>(`/executions/${id}`, { signal }),
+  });
+
+export const workflowsQuery = () =>
+  queryOptions({
+    queryKey: ["workflows"],
+    queryFn: ({ signal }) => call<Page<WorkflowItem>>("/workflows", { query: { limit: 200 }, signal }),
+  });
+
+export const workflowQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["workflow", id],
+    queryFn: ({ signal }) => call<Workflow>(`/workflows/${encodeURIComponent(id)}`, { signal }),
+  });
+
+export const templatesQuery = () =>
+  queryOptions({
+    queryKey: ["templates"],
+    queryFn: ({ signal }) => call<Page<Template>>("/studio/templates", { signal }),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const nodeTypesQuery = () =>
+  queryOptions({
+    queryKey: ["node-types"],
+    queryFn: async ({ signal }) => {
+      const answer = await call<NodeType[] | Page<NodeType>>("/studio/nodes", { signal });
+      return Array.isArray(answer) ? answer : answer.items;
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });

@@ -1,0 +1,66 @@
+import type { Catalog } from ".";
+
+const catalog: Catalog = {
+  "nav.label": "メイン",
+  "nav.home": "ホーム",
+  "nav.workflows": "ワークフロー",
+  "nav.executions": "実行",
+  "nav.templates": "テンプレート",
+  "nav.approvals": "承認",
+  "nav.monitoring": "モニタリング",
+  "nav.settings": "設定",
+  "nav.skip": "本文へ移動",
+  "nav.more": "その他",
+  "nav.search": "検索・コマンド",
+
+  "theme.toggle": "{theme}テーマに切り替える",
+  "theme.light": "ライト",
+  "theme.dark": "ダーク",
+  "theme.auto": "システム",
+
+  "server.lost": "サーバーが応答しません。作業内容はこの画面に残っており、復旧すると再開します。",
+  "server.back": "サーバーが復旧しました。",
+
+  "status.queued": "待機中",
+  "status.running": "実行中",
+  "status.waiting": "回答待ち",
+  "status.paused": "一時停止",
+  "status.needs_attention": "要確認",
+  "status.completed": "完了",
+  "status.failed": "失敗",
+  "status.cancelled": "取り消し",
+
+  "common.loading": "読み込み中",
+  "common.retry": "再試行",
+  "common.cancel": "キャンセル",
+  "common.close": "閉じる",
+  "common.save": "保存",
+  "common.delete": "削除",
+  "common.rename": "名前を変更",
+  "common.copy": "コピー",
+  "common.copied": "コピーしました",
+  "common.all": "すべて",
+  "common.none": "なし",
+  "common.more": "さらに表示",
+  "common.name": "名前",
+  "common.open": "開く",
+  "common.actions": "操作",
+  "common.requestId": "リクエスト {id}",
+
+  "error.title": "うまくいきませんでした",
+  "error.unreachable": "サーバーが応答しません。",
+  "error.notFound": "このアドレスには何もありません",
+  "error.notFoundHint": "削除されたか、アドレスが間違っている可能性があります。",
+  "error.crash": "このページで内部エラーが発生しました",
+
+  "palette.placeholder": "ページ移動・ワークフロー・コマンド",
+  "palette.nothing": "見つかりません",
+  "palette.goTo": "移動",
+  "palette.workflows": "ワークフロー",
+  "palette.commands": "コマンド",
+  "palette.new": "新しいワークフロー",
+  "palette.language": "言語：{name}",
+  "palette.theme": "テーマ：{name}",
+};
+
+export default catalog;

@@ -1,0 +1,66 @@
+import type { Catalog } from ".";
+
+const catalog: Catalog = {
+  "nav.label": "主导航",
+  "nav.home": "首页",
+  "nav.workflows": "工作流",
+  "nav.executions": "运行记录",
+  "nav.templates": "模板",
+  "nav.approvals": "待审批",
+  "nav.monitoring": "监控",
+  "nav.settings": "设置",
+  "nav.skip": "跳到正文",
+  "nav.more": "更多",
+  "nav.search": "搜索或执行命令",
+
+  "theme.toggle": "切换到{theme}主题",
+  "theme.light": "浅色",
+  "theme.dark": "深色",
+  "theme.auto": "跟随系统",
+
+  "server.lost": "服务器没有响应。您的工作已保留在本页，服务器恢复后会继续。",
+  "server.back": "服务器已恢复。",
+
+  "status.queued": "排队中",
+  "status.running": "运行中",
+  "status.waiting": "等待中",
+  "status.paused": "已暂停",
+  "status.needs_attention": "需要处理",
+  "status.completed": "已完成",
+  "status.failed": "失败",
+  "status.cancelled": "已取消",
+
+  "common.loading": "正在加载",
+  "common.retry": "重试",
+  "common.cancel": "取消",
+  "common.close": "关闭",
+  "common.save": "保存",
+  "common.delete": "删除",
+  "common.rename": "重命名",
+  "common.copy": "复制",
+  "common.copied": "已复制",
+  "common.all": "全部",
+  "common.none": "无",
+  "common.more": "显示更多",
+  "common.name": "名称",
+  "common.open": "打开",
+  "common.actions": "操作",
+  "common.requestId": "请求 {id}",
+
+  "error.title": "操作未成功",
+  "error.unreachable": "服务器没有响应。",
+  "error.notFound": "这个地址没有内容",
+  "error.notFoundHint": "内容可能已被删除，或地址有误。",
+  "error.crash": "本页面出现内部错误",
+
+  "palette.placeholder": "前往页面、打开工作流或执行命令",
+  "palette.nothing": "未找到结果",
+  "palette.goTo": "前往",
+  "palette.workflows": "工作流",
+  "palette.commands": "命令",
+  "palette.new": "新建工作流",
+  "palette.language": "语言：{name}",
+  "palette.theme": "主题：{name}",
+};
+
+export default catalog;

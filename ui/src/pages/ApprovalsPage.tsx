@@ -1,0 +1,1 @@
+export default function ApprovalsPage() { return <div>Approvals</div>; }

@@ -1,0 +1,1 @@
+export default function ExecutionPage() { return <div>Execution</div>; }

@@ -1,0 +1,1 @@
+export default function ExecutionsPage() { return <div>Executions</div>; }

@@ -1,0 +1,1 @@
+export default function MonitoringPage() { return <div>Monitoring</div>; }

@@ -1,0 +1,1 @@
+export default function StudioPage() { return <div>Studio</div>; }

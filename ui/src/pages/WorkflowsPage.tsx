@@ -1,0 +1,1 @@
+export default function WorkflowsPage() { return <div>Workflows</div>; }

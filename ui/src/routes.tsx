@@ -1,0 +1,116 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { type Status, STATUSES } from "./api/types";
+import { Shell } from "./components/Shell";
+import { Crashed, NotFound } from "./components/Trouble";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: Crashed });
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: lazyRouteComponent(() => import("./pages/HomePage")),
+});
+
+const workflows = createRoute({
+  getParentRoute: () => root,
+  path: "/workflows",
+  component: lazyRouteComponent(() => import("./pages/WorkflowsPage")),
+});
+
+export interface StudioSearch {
+  /** The run whose events the canvas shows. */
+  run?: string;
+}
+
+export const studio = createRoute({
+  getParentRoute: () => root,
+  path: "/workflows/$id",
+  validateSearch: (search: Record<string, unknown>): StudioSearch => ({ run: text(search.run) }),
+  component: lazyRouteComponent(() => import("./pages/StudioPage")),
+});
+
+export interface ExecutionsSearch {
+  status?: Status;
+  workflow?: string;
+}
+
+export const executions = createRoute({
+  getParentRoute: () => root,
+  path: "/executions",
+  validateSearch: (search: Record<string, unknown>): ExecutionsSearch => ({
+    status: STATUSES.find((status) => status === search.status),
+    workflow: text(search.workflow),
+  }),
+  component: lazyRouteComponent(() => import("./pages/ExecutionsPage")),
+});
+
+export interface ExecutionSearch {
+  tab?: "timeline" | "log" | "state" | "history" | "code";
+  /** The checkpoint whose state is shown. */
+  at?: string;
+  /** A second checkpoint, or another run, that it is compared with. */
+  with?: string;
+}
+
+const TABS = ["timeline", "log", "state", "history", "code"] as const;
+
+export const execution = createRoute({
+  getParentRoute: () => root,
+  path: "/executions/$id",
+  validateSearch: (search: Record<string, unknown>): ExecutionSearch => ({
+    tab: TABS.find((tab) => tab === search.tab),
+    at: text(search.at),
+    with: text(search.with),
+  }),
+  component: lazyRouteComponent(() => import("./pages/ExecutionPage")),
+});
+
+const templates = createRoute({
+  getParentRoute: () => root,
+  path: "/templates",
+  component: lazyRouteComponent(() => import("./pages/TemplatesPage")),
+});
+
+const approvals = createRoute({
+  getParentRoute: () => root,
+  path: "/approvals",
+  component: lazyRouteComponent(() => import("./pages/ApprovalsPage")),
+});
+
+const monitoring = createRoute({
+  getParentRoute: () => root,
+  path: "/monitoring",
+  component: lazyRouteComponent(() => import("./pages/MonitoringPage")),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./pages/SettingsPage")),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    home,
+    workflows,
+    studio,
+    executions,
+    execution,
+    templates,
+    approvals,
+    monitoring,
+    settings,
+  ]),
+  defaultPreload: "intent",
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
