@@ -106,7 +106,7 @@ export function nodeOf(event: RunEvent): string {
 function apply(view: RunView, event: RunEvent) {
   view.lastSequence = Math.max(view.lastSequence, event.sequence);
   const data = (event.data ?? {}) as Record<string, unknown>;
-  const node = event.node === undefined ? "" : nodeOf(event);
+  const node = event.node == null ? "" : nodeOf(event);
   switch (event.kind) {
     case "start":
       view.phase = "running";
@@ -129,7 +129,7 @@ function apply(view: RunView, event: RunEvent) {
       view.spans.push(span(view, event, "model", String(data.model ?? "")));
       return say(view, event, "quiet", String(data.model ?? ""));
     case "llm_stream_chunk": {
-      if (typeof data.text !== "string" || event.task === undefined) return;
+      if (typeof data.text !== "string" || event.task == null) return;
       const known = view.streams[event.task];
       view.streams[event.task] = { node, text: (known?.text ?? "") + data.text };
       return;
@@ -137,7 +137,7 @@ function apply(view: RunView, event: RunEvent) {
     case "llm_response":
       close(view, event, "model", String(data.model ?? ""), false);
       add(view, event, node);
-      if (event.task !== undefined) delete view.streams[event.task];
+      if (event.task != null) delete view.streams[event.task];
       return say(view, event, "plain", contentOf(data.message));
     case "tool_call":
       view.spans.push(span(view, event, "tool", String(data.tool ?? "")));
@@ -164,7 +164,7 @@ function apply(view: RunView, event: RunEvent) {
       return end(view, event, data);
     case "checkpoint_save": {
       const step = view.steps.at(-1);
-      if (step && step.checkpoint === undefined) step.checkpoint = event.checkpoint;
+      if (step && step.checkpoint === undefined) step.checkpoint = event.checkpoint ?? undefined;
       return;
     }
     default:
@@ -186,7 +186,7 @@ function exit(view: RunView, event: RunEvent, node: string, data: Record<string,
     };
   });
   close(view, event, "node", node, failed);
-  if (event.task !== undefined) delete view.streams[event.task];
+  if (event.task != null) delete view.streams[event.task];
   say(view, event, failed ? "bad" : "good", failed ? messageOf(data.error) : inline(data.update));
   // The log has no state of its own: after a reload the answers of nodes stand for it.
   if (!failed && isRecord(data.update) && (event.namespace ?? []).length === 0 && view.steps.length === 0) {
@@ -204,7 +204,7 @@ function update(view: RunView, event: RunEvent, data: Record<string, unknown>) {
   view.steps.push({
     step: event.step ?? view.steps.length,
     time: event.time,
-    checkpoint: event.checkpoint,
+    checkpoint: event.checkpoint ?? undefined,
     changed: changes.map(([key]) => key),
     values,
   });
@@ -248,13 +248,13 @@ function add(view: RunView, event: RunEvent, node: string) {
 function span(view: RunView, event: RunEvent, kind: TraceSpan["kind"], name: string): TraceSpan {
   const node = nodeOf(event);
   const depth = (event.namespace ?? []).length + (kind === "node" ? 0 : 1);
-  return { key: view.spans.length, kind, name, node, task: event.task, start: event.time, failed: false, depth };
+  return { key: view.spans.length, kind, name, node, task: event.task ?? undefined, start: event.time, failed: false, depth };
 }
 
 /** The log holds only how things ended; what began is then known from how long it took. */
 function close(view: RunView, event: RunEvent, kind: TraceSpan["kind"], name: string, failed: boolean) {
   const open = view.spans.findIndex(
-    (span) => span.end === undefined && span.kind === kind && span.task === event.task && span.node === nodeOf(event),
+    (span) => span.end === undefined && span.kind === kind && span.task === (event.task ?? undefined) && span.node === nodeOf(event),
   );
   if (open >= 0) {
     view.spans[open] = { ...view.spans[open]!, end: event.time, failed };
@@ -269,12 +269,12 @@ function say(view: RunView, event: RunEvent, tone: LogLine["tone"], text: string
     key: view.log.length,
     time: event.time,
     kind: event.kind,
-    node: event.node === undefined ? undefined : nodeOf(event),
-    task: event.task,
-    step: event.step,
+    node: event.node == null ? undefined : nodeOf(event),
+    task: event.task ?? undefined,
+    step: event.step ?? undefined,
     text,
     data: event.data,
-    durationUs: event.duration_us,
+    durationUs: event.duration_us ?? undefined,
     tone,
   });
 }
