@@ -9,7 +9,7 @@ import {
   ReactFlowProvider,
   useReactFlow,
 } from "@xyflow/react";
-import { type ReactNode, useCallback, useEffect } from "react";
+import { type ReactNode, type RefObject, useCallback, useEffect, useRef } from "react";
 import { useT } from "@/i18n";
 import { useStudio } from "@/studio/store";
 import classes from "./Canvas.module.css";
@@ -21,7 +21,7 @@ import { CanvasTools } from "./panels/CanvasTools";
 const NODE_TYPES = { work: WorkNode, end: EndNode, fold: FoldNode };
 const EDGE_TYPES = { thread: ThreadEdge };
 const EDGE_DEFAULTS = {
-  markerEnd: { type: MarkerType.ArrowClosed, width: 15, height: 15, color: "var(--line-strong)" },
+  markerEnd: { type: MarkerType.ArrowClosed, width: 15, height: 15, color: "context-stroke" },
 };
 /** From here on only what is on screen is in the page. */
 const MANY_NODES = 120;
@@ -49,7 +49,8 @@ function Surface({ onSelect, onConnect, onDelete, onKey, children }: Props) {
   const edges = useStudio((state) => state.edges);
   const broken = useStudio((state) => state.broken);
   const changeNodes = useStudio((state) => state.changeNodes);
-  useFit();
+  const host = useRef<HTMLElement>(null);
+  useFit(host);
 
   const connect = useCallback(
     ({ source, target }: Connection) => onConnect?.(source, target),
@@ -64,7 +65,7 @@ function Surface({ onSelect, onConnect, onDelete, onKey, children }: Props) {
     [onDelete],
   );
   return (
-    <section className={classes.canvas} data-broken={broken || undefined} aria-label={t("studio.canvas")} onKeyDown={onKey}>
+    <section ref={host} className={classes.canvas} data-broken={broken || undefined} aria-label={t("studio.canvas")} onKeyDown={onKey}>
       <ReactFlow<FlowNode, FlowEdge>
         nodes={nodes}
         edges={edges}
@@ -114,17 +115,21 @@ function Surface({ onSelect, onConnect, onDelete, onKey, children }: Props) {
 
 const FIT = { padding: 0.18, maxZoom: 1.05, duration: 0 };
 
-/** Shows all of another graph; while one types, the view stays where it is. */
-function useFit() {
+/** Shows all of another graph, and in a pane of another size; while one types, the view stays where it is. */
+function useFit(host: RefObject<HTMLElement | null>) {
   const { fitView } = useReactFlow();
   const graph = useStudio((state) => state.graphName);
   const unfolded = useStudio((state) => state.unfolded);
-  const view = useStudio((state) => state.view);
   const isEmpty = useStudio((state) => state.nodes.length === 0);
   useEffect(() => {
     if (isEmpty) return;
     // The nodes are in the page after this frame.
     const frame = requestAnimationFrame(() => void fitView(FIT));
     return () => cancelAnimationFrame(frame);
-  }, [fitView, graph, unfolded, view, isEmpty]);
+  }, [fitView, graph, unfolded, isEmpty]);
+  useEffect(() => {
+    const observer = new ResizeObserver(() => requestAnimationFrame(() => void fitView(FIT)));
+    observer.observe(host.current!);
+    return () => observer.disconnect();
+  }, [fitView, host]);
 }

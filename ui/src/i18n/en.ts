@@ -9,7 +9,7 @@ const en = {
   "nav.settings": "Settings",
   "nav.skip": "Skip to content",
   "nav.more": "More",
-  "nav.search": "Search or run a command",
+  "nav.search": "Search",
 
   "theme.toggle": "Switch to {theme} theme",
   "theme.light": "light",
@@ -144,8 +144,9 @@ const en = {
   "run.latest": "Latest",
   "run.step": "Step {step}",
   "run.showChanges": "Changes",
+  "run.moreFields": "{count, one=# more field; other=# more fields}",
 
-  "event.start": "began",
+  "event.start": "Run began",
   "event.node_enter": "begins",
   "event.node_exit": "ended",
   "event.node_retry": "will be tried again",
@@ -162,8 +163,8 @@ const en = {
   "event.memory_update": "remembered",
   "event.checkpoint_save": "saved",
   "event.interrupt": "asks",
-  "event.error": "failed",
-  "event.done": "ended",
+  "event.error": "Failed",
+  "event.done": "Run ended",
 
   "travel.back": "One moment back",
   "travel.forward": "One moment on",
@@ -172,6 +173,51 @@ const en = {
 
   "problems.show": "Show",
   "problems.line": "Line {line}",
+
+  "runs.workflow": "Workflow",
+  "runs.status": "Status",
+  "runs.started": "Started",
+  "runs.id": "Run",
+  "runs.lead": "Every run of every workflow, the newest first.",
+  "runs.anyStatus": "Any status",
+  "runs.none": "Nothing has run yet",
+  "runs.noneHint": "Open a template and press Run; it works offline.",
+  "runs.noneSuch": "No run stands like this",
+
+  "home.title": "Home",
+  "home.welcome": "Welcome",
+  "home.welcomeLead": "Build agents as ordinary Python, watch them think, and go back to any moment of what they did.",
+  "home.fromTemplate": "From a template",
+  "home.recent": "Recent runs",
+  "home.allRuns": "All runs",
+  "home.waiting": "Waiting for you",
+  "home.begin3": "Begin with a template",
+  "home.allTemplates": "All templates",
+  "home.step1": "Open a workflow",
+  "home.step1Text": "The code is on the left, its picture on the right. Change one and the other follows.",
+  "home.step2": "Run it",
+  "home.step2Text": "Each step lights up as it happens. No key is needed: a scripted model answers offline.",
+  "home.step3": "Answer its question",
+  "home.step3Text": "This one asks you before it pays. Say yes or no, and it goes on from there.",
+  "home.begin": "Open the first workflow",
+  "home.healthy": "Running · version {version} · {store}",
+  "home.unhealthy": "The server has trouble with {store} · version {version}",
+
+  "approvals.lead": "Runs that wait for a person. Each goes on as soon as it has its answer.",
+  "approvals.empty": "Nothing waits for you",
+  "approvals.emptyHint": "When a workflow asks a person, its question appears here.",
+  "approvals.moment": "Waits for a moment in time, or for another run.",
+
+  "templates.lead": "Ready workflows to run and change. All of them work offline.",
+  "templates.search": "Search templates",
+
+  "settings.look": "Look and language",
+  "settings.theme": "Theme",
+  "settings.language": "Language",
+  "settings.server": "Server",
+  "settings.version": "Version",
+  "settings.store": "Database",
+  "settings.role": "Role",
 };
 
 export default en;

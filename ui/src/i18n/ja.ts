@@ -11,7 +11,7 @@ const catalog: Catalog = {
   "nav.settings": "設定",
   "nav.skip": "本文へ移動",
   "nav.more": "その他",
-  "nav.search": "検索・コマンド",
+  "nav.search": "検索",
 
   "theme.toggle": "{theme}テーマに切り替える",
   "theme.light": "ライト",
@@ -146,8 +146,9 @@ const catalog: Catalog = {
   "run.latest": "最新",
   "run.step": "ステップ {step}",
   "run.showChanges": "変更点",
+  "run.moreFields": "他の {count} 項目",
 
-  "event.start": "開始",
+  "event.start": "実行開始",
   "event.node_enter": "開始",
   "event.node_exit": "終了",
   "event.node_retry": "再試行します",
@@ -164,8 +165,8 @@ const catalog: Catalog = {
   "event.memory_update": "記憶を更新",
   "event.checkpoint_save": "保存",
   "event.interrupt": "質問",
-  "event.error": "エラー",
-  "event.done": "終了",
+  "event.error": "失敗",
+  "event.done": "実行終了",
 
   "travel.back": "一つ前へ",
   "travel.forward": "一つ先へ",
@@ -174,6 +175,51 @@ const catalog: Catalog = {
 
   "problems.show": "表示",
   "problems.line": "{line} 行目",
+
+  "runs.workflow": "ワークフロー",
+  "runs.status": "状態",
+  "runs.started": "開始",
+  "runs.id": "実行 ID",
+  "runs.lead": "すべてのワークフローの実行を新しい順に表示します。",
+  "runs.anyStatus": "すべての状態",
+  "runs.none": "まだ実行はありません",
+  "runs.noneHint": "テンプレートを開いて「実行」を押してください。オフラインで動きます。",
+  "runs.noneSuch": "この状態の実行はありません",
+
+  "home.title": "ホーム",
+  "home.welcome": "ようこそ",
+  "home.welcomeLead": "普通の Python でエージェントを作り、その動きを見て、いつでも過去の時点に戻れます。",
+  "home.fromTemplate": "テンプレートから",
+  "home.recent": "最近の実行",
+  "home.allRuns": "すべての実行",
+  "home.waiting": "あなたの回答待ち",
+  "home.begin3": "テンプレートから始める",
+  "home.allTemplates": "すべてのテンプレート",
+  "home.step1": "ワークフローを開く",
+  "home.step1Text": "左がコード、右が図です。片方を変えると、もう片方も変わります。",
+  "home.step2": "実行する",
+  "home.step2Text": "各ステップがその場で光ります。キーは不要で、台本モデルがオフラインで答えます。",
+  "home.step3": "質問に答える",
+  "home.step3Text": "このワークフローは支払いの前に確認します。答えるとそこから続きます。",
+  "home.begin": "最初のワークフローを開く",
+  "home.healthy": "稼働中 · バージョン {version} · {store}",
+  "home.unhealthy": "サーバーの {store} に問題があります · バージョン {version}",
+
+  "approvals.lead": "人の回答を待っている実行です。答えるとすぐに続きます。",
+  "approvals.empty": "待っているものはありません",
+  "approvals.emptyHint": "ワークフローが人に質問すると、ここに表示されます。",
+  "approvals.moment": "時刻または別の実行を待っています。",
+
+  "templates.lead": "そのまま実行して変更できるワークフローです。すべてオフラインで動きます。",
+  "templates.search": "テンプレートを検索",
+
+  "settings.look": "表示と言語",
+  "settings.theme": "テーマ",
+  "settings.language": "言語",
+  "settings.server": "サーバー",
+  "settings.version": "バージョン",
+  "settings.store": "データベース",
+  "settings.role": "役割",
 };
 
 export default catalog;

@@ -11,7 +11,7 @@ const catalog: Catalog = {
   "nav.settings": "设置",
   "nav.skip": "跳到正文",
   "nav.more": "更多",
-  "nav.search": "搜索或执行命令",
+  "nav.search": "搜索",
 
   "theme.toggle": "切换到{theme}主题",
   "theme.light": "浅色",
@@ -146,8 +146,9 @@ const catalog: Catalog = {
   "run.latest": "最新",
   "run.step": "第 {step} 步",
   "run.showChanges": "显示变化",
+  "run.moreFields": "另有 {count} 个字段",
 
-  "event.start": "开始",
+  "event.start": "运行开始",
   "event.node_enter": "进入",
   "event.node_exit": "结束",
   "event.node_retry": "将重试",
@@ -165,7 +166,7 @@ const catalog: Catalog = {
   "event.checkpoint_save": "已保存",
   "event.interrupt": "请求回答",
   "event.error": "出错",
-  "event.done": "结束",
+  "event.done": "运行结束",
 
   "travel.back": "后退一步",
   "travel.forward": "前进一步",
@@ -174,6 +175,51 @@ const catalog: Catalog = {
 
   "problems.show": "查看",
   "problems.line": "第 {line} 行",
+
+  "runs.workflow": "工作流",
+  "runs.status": "状态",
+  "runs.started": "开始时间",
+  "runs.id": "编号",
+  "runs.lead": "所有工作流的运行记录，最新的在前。",
+  "runs.anyStatus": "全部状态",
+  "runs.none": "还没有运行记录",
+  "runs.noneHint": "打开一个模板并点击“运行”，无需联网。",
+  "runs.noneSuch": "没有处于此状态的运行",
+
+  "home.title": "首页",
+  "home.welcome": "欢迎",
+  "home.welcomeLead": "用普通的 Python 构建智能体，观察其思考过程，并随时回到任意时刻。",
+  "home.fromTemplate": "从模板开始",
+  "home.recent": "最近的运行",
+  "home.allRuns": "全部运行",
+  "home.waiting": "等待您处理",
+  "home.begin3": "从模板开始",
+  "home.allTemplates": "全部模板",
+  "home.step1": "打开一个工作流",
+  "home.step1Text": "左侧是代码，右侧是图。改动一边，另一边随之更新。",
+  "home.step2": "运行",
+  "home.step2Text": "每一步都会实时亮起。无需密钥：脚本模型可离线回答。",
+  "home.step3": "回答它的问题",
+  "home.step3Text": "这个工作流会在付款前询问您。回答后它会继续执行。",
+  "home.begin": "打开第一个工作流",
+  "home.healthy": "运行正常 · 版本 {version} · {store}",
+  "home.unhealthy": "服务器的 {store} 出现问题 · 版本 {version}",
+
+  "approvals.lead": "等待人工处理的运行。得到回答后会立即继续。",
+  "approvals.empty": "没有待处理的事项",
+  "approvals.emptyHint": "当工作流需要人工回答时，问题会显示在这里。",
+  "approvals.moment": "正在等待某个时间点或另一个运行。",
+
+  "templates.lead": "可直接运行和修改的工作流，全部支持离线使用。",
+  "templates.search": "搜索模板",
+
+  "settings.look": "外观与语言",
+  "settings.theme": "主题",
+  "settings.language": "语言",
+  "settings.server": "服务器",
+  "settings.version": "版本",
+  "settings.store": "数据库",
+  "settings.role": "角色",
 };
 
 export default catalog;

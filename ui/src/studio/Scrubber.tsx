@@ -1,11 +1,18 @@
 import { ActionIcon, Button, Slider, Tooltip } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { useMemo } from "react";
+import type { RunEvent } from "@/api/events";
 import { useT } from "@/i18n";
 import classes from "./Studio.module.css";
 import { useStudio } from "./store";
 
 const VISIBLE = new Set(["start", "node_enter", "node_exit", "interrupt", "error", "done"]);
+
+function isVisible({ kind, data }: RunEvent): boolean {
+  // A run that waits is put away: that is said by its question.
+  const isPutAway = kind === "done" && (data as { status?: string }).status === "interrupted";
+  return VISIBLE.has(kind) && !isPutAway;
+}
 
 /** Goes back and forth through what happened: canvas, log and state show that moment. */
 export function Scrubber() {
@@ -13,7 +20,7 @@ export function Scrubber() {
   const events = useStudio((state) => state.events);
   const moment = useStudio((state) => state.moment);
   const travel = useStudio((state) => state.travel);
-  const moments = useMemo(() => events.flatMap((event, at) => (VISIBLE.has(event.kind) ? [at] : [])), [events]);
+  const moments = useMemo(() => events.flatMap((event, at) => (isVisible(event) ? [at] : [])), [events]);
   if (moments.length < 3) return null;
   const last = moments.length - 1;
   const at = moment === null ? last : Math.max(0, moments.findLastIndex((index) => index <= moment));

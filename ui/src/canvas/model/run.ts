@@ -113,7 +113,7 @@ function apply(view: RunView, event: RunEvent) {
       view.startedAt ??= event.time;
       view.endedAt = undefined;
       view.error = undefined;
-      if (data.goes_on !== true && isRecord(data.input) && Object.keys(view.values).length === 0) view.values = data.input;
+      if (data.goes_on !== true && isRecord(data.input) && !isElided(data.input) && Object.keys(view.values).length === 0) view.values = data.input;
       return say(view, event, "quiet", "");
     case "node_enter":
       touch(view, node, (run) => ({ ...run, state: "running", active: run.active + 1, error: undefined }));
@@ -137,8 +137,7 @@ function apply(view: RunView, event: RunEvent) {
     case "llm_response":
       close(view, event, "model", String(data.model ?? ""), false);
       add(view, event, node);
-      if (event.task != null) delete view.streams[event.task];
-      return say(view, event, "plain", contentOf(data.message));
+      return answered(view, event, data);
     case "tool_call":
       view.spans.push(span(view, event, "tool", String(data.tool ?? "")));
       return say(view, event, "plain", `${String(data.tool ?? "")} ${inline(data.args)}`);
@@ -172,6 +171,13 @@ function apply(view: RunView, event: RunEvent) {
   }
 }
 
+/** The log leaves long answers out; what was heard of them while they came is still known. */
+function answered(view: RunView, event: RunEvent, data: Record<string, unknown>) {
+  const heard = event.task == null ? undefined : view.streams[event.task]?.text;
+  if (event.task != null) delete view.streams[event.task];
+  say(view, event, "plain", contentOf(data.message) || heard || "");
+}
+
 function exit(view: RunView, event: RunEvent, node: string, data: Record<string, unknown>) {
   const failed = data.error !== undefined;
   touch(view, node, (run) => {
@@ -187,9 +193,9 @@ function exit(view: RunView, event: RunEvent, node: string, data: Record<string,
   });
   close(view, event, "node", node, failed);
   if (event.task != null) delete view.streams[event.task];
-  say(view, event, failed ? "bad" : "good", failed ? messageOf(data.error) : inline(data.update));
+  say(view, event, failed ? "bad" : "good", failed ? messageOf(data.error) : summary(data.update));
   // The log has no state of its own: after a reload the answers of nodes stand for it.
-  if (!failed && isRecord(data.update) && (event.namespace ?? []).length === 0 && view.steps.length === 0) {
+  if (!failed && isRecord(data.update) && !isElided(data.update) && (event.namespace ?? []).length === 0 && view.steps.length === 0) {
     view.values = { ...view.values, ...data.update };
   }
 }
@@ -211,7 +217,7 @@ function update(view: RunView, event: RunEvent, data: Record<string, unknown>) {
 }
 
 function end(view: RunView, event: RunEvent, data: Record<string, unknown>) {
-  if (isRecord(data.values)) view.values = data.values;
+  if (isRecord(data.values) && !isElided(data.values)) view.values = data.values;
   view.endedAt = event.time;
   const status = String(data.status ?? "");
   view.phase = status === "interrupted" ? "waiting" : status === "failed" ? "failed" : status === "drained" ? "running" : "completed";
@@ -288,6 +294,7 @@ function merged(before: unknown, change: unknown): unknown {
 }
 
 export function contentOf(message: unknown): string {
+  if (isElided(message)) return "";
   if (!isRecord(message)) return inline(message);
   if (typeof message.content === "string" && message.content !== "") return message.content;
   const calls = Array.isArray(message.tool_calls) ? message.tool_calls : [];
@@ -312,10 +319,24 @@ export function messageOf(failure: unknown): string {
 
 const INLINE_MAX = 600;
 
+/** A value that the log leaves out because it stands in it elsewhere or is long. */
+function isElided(value: unknown): boolean {
+  return isRecord(value) && value.$type === "elided";
+}
+
 export function inline(value: unknown): string {
+  if (isElided(value)) return "…";
   if (value === undefined || value === null) return "";
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return text.length > INLINE_MAX ? `${text.slice(0, INLINE_MAX)}…` : text;
+}
+
+/** `key: value` for each key that a node wrote. */
+function summary(update: unknown): string {
+  if (!isRecord(update) || isElided(update)) return inline(update);
+  return Object.entries(update)
+    .map(([key, value]) => `${key}: ${inline(value)}`)
+    .join("\n");
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

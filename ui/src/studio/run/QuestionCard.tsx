@@ -45,9 +45,11 @@ export function QuestionCard({ execution, question }: { execution: string; quest
       }}
     >
       <p className={classes.asks}>{questionText(question.value)}</p>
-      {facts !== undefined && (
+      {facts.length > 0 && (
         <div className={classes.facts}>
-          <JsonTree value={facts} depth={0} />
+          {facts.map(([name, value]) => (
+            <JsonTree key={name} name={name} value={value} />
+          ))}
         </div>
       )}
       {answers.length > 0 && (
@@ -87,15 +89,14 @@ export function QuestionCard({ execution, question }: { execution: string; quest
 }
 
 /** A question is any value; a few keys have a meaning for the form. */
-function partsOf(value: unknown): { schema?: JsonSchema; answers: string[]; facts?: unknown } {
-  if (!isRecord(value)) return { answers: [] };
+function partsOf(value: unknown): { schema?: JsonSchema; answers: string[]; facts: [string, unknown][] } {
+  if (!isRecord(value)) return { answers: [], facts: [] };
   const { schema, answers, options, question, message, prompt, title, ...rest } = value;
   const listed = Array.isArray(answers) ? answers : Array.isArray(options) ? options : [];
-  const facts = Object.keys(rest).length > 0 ? rest : undefined;
   return {
     schema: isRecord(schema) && isRecord(schema.properties) ? (schema as JsonSchema) : undefined,
     answers: listed.filter((choice) => typeof choice === "string"),
-    facts,
+    facts: Object.entries(rest),
   };
 }
 

@@ -36,6 +36,10 @@ export function RunInput({ sample, starting, again, onStart }: Props) {
     onStart(value);
   };
   const hasFields = Object.keys(schema.properties ?? {}).length > 0;
+  const [all, setAll] = useState(false);
+  // Most keys are for nodes to write; those of the sample are what a run begins with.
+  const asked = sample && !all ? only(schema, new Set([...Object.keys(sample), ...(schema.required ?? [])])) : schema;
+  const hidden = Object.keys(schema.properties ?? {}).length - Object.keys(asked.properties ?? {}).length;
   return (
     <form
       className={classes.form}
@@ -61,7 +65,14 @@ export function RunInput({ sample, starting, again, onStart }: Props) {
         />
       )}
       {mode === "form" && hasFields ? (
-        <SchemaForm schema={schema} value={value} onChange={setValue} errors={errors} messages={messages} />
+        <>
+          <SchemaForm schema={asked} value={value} onChange={setValue} errors={errors} messages={messages} />
+          {hidden > 0 && (
+            <Button variant="subtle" size="compact-xs" mt="sm" ml={-8} onClick={() => setAll(true)}>
+              {t("run.moreFields", { count: hidden })}
+            </Button>
+          )}
+        </>
       ) : (
         <JsonInput
           key={mode}
@@ -104,6 +115,11 @@ function inputOf(spec: Spec, graphName: string | null): { schema: JsonSchema; me
   // A TypedDict's keys are all "required", yet a run begins with the few that it needs.
   const required = graph?.input_schema || found.kind === "pydantic" ? schema.required : [];
   return { schema: { ...schema, required }, messages: new Set(messages.map((field) => field.name)) };
+}
+
+function only(schema: JsonSchema, names: ReadonlySet<string>): JsonSchema {
+  const kept = Object.entries(schema.properties ?? {}).filter(([name]) => names.has(name));
+  return { ...schema, properties: Object.fromEntries(kept) };
 }
 
 function remembered(key: string): Record<string, unknown> | undefined {
