@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
@@ -6,18 +8,18 @@ const server = process.env.AGENTWEAVER_SERVER ?? "http://127.0.0.1:8080";
 
 /**
  * The binary serves what stands beside each file as `.gz` to who takes it, and
- * then needs no compressor of its own.
+ * then needs no compressor of its own. After the bundle is written: until then
+ * other plugins still change it.
  */
 function gzipped(): Plugin {
   return {
     name: "gzipped",
     apply: "build",
-    generateBundle(_, bundle) {
-      for (const [name, output] of Object.entries(bundle)) {
-        if (!/\.(js|css|svg)$/.test(name)) continue;
-        const text = output.type === "chunk" ? output.code : output.source;
-        this.emitFile({ type: "asset", fileName: `${name}.gz`, source: gzipSync(text, { level: 9 }) });
-      }
+    async writeBundle({ dir = "dist" }, bundle) {
+      const texts = Object.keys(bundle).filter((name) => /\.(js|css|svg)$/.test(name));
+      const pack = async (name: string) =>
+        writeFile(join(dir, `${name}.gz`), gzipSync(await readFile(join(dir, name)), { level: 9 }));
+      await Promise.all(texts.map(pack));
     },
   };
 }

@@ -20,12 +20,17 @@ const workflows = createRoute({
 export interface StudioSearch {
   /** The run whose events the canvas shows. */
   run?: string;
+  /** What a new workflow begins with. */
+  template?: string;
 }
 
 export const studio = createRoute({
   getParentRoute: () => root,
   path: "/workflows/$id",
-  validateSearch: (search: Record<string, unknown>): StudioSearch => ({ run: text(search.run) }),
+  validateSearch: (search: Record<string, unknown>): StudioSearch => ({
+    run: text(search.run),
+    template: text(search.template),
+  }),
   component: lazyRouteComponent(() => import("./pages/StudioPage")),
 });
 

@@ -7,10 +7,15 @@ const madder: MantineColorsTuple = [
   "#fbeeec", "#f5d9d5", "#ebb3ad", "#e18d86", "#d76a63", "#cd4f49", "#c43f3a", "#a82c2c", "#8c2424", "#6f1c1c",
 ];
 
+/** The library's own greys have no hue; ours are those of the tokens. */
+const dark: MantineColorsTuple = [
+  "#e8e9ed", "#b7bcc7", "#9097a5", "#717a8a", "#414857", "#2a2f3a", "#20242d", "#191c23", "#12141a", "#0e1015",
+];
+
 export const theme = createTheme({
   primaryColor: "indigo",
   primaryShade: { light: 7, dark: 6 },
-  colors: { indigo, madder },
+  colors: { indigo, madder, dark },
   fontFamily: "var(--font-text)",
   fontFamilyMonospace: "var(--font-code)",
   headings: { fontFamily: "var(--font-text)", fontWeight: "600" },

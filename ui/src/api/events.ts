@@ -1,42 +1,8 @@
 import { send, Unreachable } from "./client";
-
-export type EventKind =
-  | "start"
-  | "node_enter"
-  | "node_exit"
-  | "node_retry"
-  | "state_update"
-  | "llm_request"
-  | "llm_stream_chunk"
-  | "llm_response"
-  | "tool_call"
-  | "tool_result"
-  | "custom"
-  | "print"
-  | "notice"
-  | "context_build"
-  | "memory_update"
-  | "checkpoint_save"
-  | "interrupt"
-  | "error"
-  | "done";
+import type { components } from "./schema";
 
 /** One event of a run. Live-only events repeat the number of the durable one before them. */
-export interface RunEvent {
-  sequence: number;
-  /** Microseconds since 1970. */
-  time: number;
-  kind: EventKind;
-  step?: number;
-  namespace?: string[];
-  node?: string;
-  task?: string;
-  duration_us?: number;
-  usage?: { input: number; output: number };
-  cost_micros?: number;
-  checkpoint?: string;
-  data?: unknown;
-}
+export type RunEvent = components["schemas"]["Event"];
 
 export type StreamState = "open" | "lost" | "ended";
 

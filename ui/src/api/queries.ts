@@ -1,4 +1,4 @@
-import { QueryClient, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { call, Refused } from "./client";
 import type { Execution, Health, NodeType, Page, Status, Template, Workflow, WorkflowItem } from "./types";
 
@@ -35,6 +35,17 @@ export const executionsQuery = (filter: ExecutionFilter) =>
   queryOptions({
     queryKey: ["executions", filter],
     queryFn: ({ signal }) => call<Page<Execution>>("/executions", { query: { ...filter }, signal }),
+    refetchInterval: LIVE_MS,
+  });
+
+/** The same as pages, one after the other. */
+export const executionPages = (filter: ExecutionFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["executions", "pages", filter],
+    queryFn: ({ signal, pageParam }) =>
+      call<Page<Execution>>("/executions", { query: { ...filter, cursor: pageParam }, signal }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
     refetchInterval: LIVE_MS,
   });
 

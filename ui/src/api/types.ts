@@ -1,16 +1,28 @@
-/** Shapes of the HTTP API. */
-import type { FileSpec } from "./spec";
+/** Short names for shapes of the HTTP API; they are generated from its OpenAPI document. */
+import type { components } from "./schema";
 
-export type Status =
-  | "queued"
-  | "running"
-  | "waiting"
-  | "paused"
-  | "needs_attention"
-  | "completed"
-  | "failed"
-  | "cancelled";
+type Schemas = components["schemas"];
 
+export type Status = Schemas["Status"];
+export type Execution = Schemas["Execution"];
+export type Question = Schemas["Question"];
+export type OpenCall = Schemas["OpenCall"];
+export type SubmitRequest = Schemas["SubmitRequest"];
+export type Submitted = Schemas["Submitted"];
+export type WorkflowSource = Schemas["WorkflowSource"];
+export type Health = Schemas["Health"];
+export type NodeType = Schemas["NodeType"];
+export type NodeSetting = Schemas["NodeSetting"];
+export type Template = Schemas["Template"];
+export type Parsed = Schemas["Parsed"];
+export type Compiled = Schemas["Compiled"];
+
+export interface Page<T> {
+  items: T[];
+  next_cursor?: string | null;
+}
+
+/** In the order of a life. */
 export const STATUSES: Status[] = [
   "queued",
   "running",
@@ -26,123 +38,13 @@ export function isFinal(status: Status): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
 }
 
-export interface Page<T> {
-  items: T[];
-  next_cursor?: string | null;
-}
-
-export interface WorkflowSource {
-  file: string;
-  source: string;
-  graph?: string;
-  script?: string;
-}
-
-export interface Breakpoints {
-  before?: string[];
-  after?: string[];
-}
-
-export interface SubmitRequest {
-  workflow: WorkflowSource;
-  input: unknown;
-  model?: string;
-  thread?: string;
-  budget?: string;
-  labels?: Record<string, string>;
-  breakpoints?: Breakpoints;
-}
-
-export interface Submitted {
-  execution_id: string;
-  thread: string;
-  status: Status;
-}
-
-export interface Question {
-  id: string;
-  namespace?: string;
-  value: unknown;
-  asked_at: string;
-  deadline?: string;
-}
-
-export interface OpenCall {
-  key: string;
-  kind: string;
-  request: unknown;
-  since: string;
-}
-
-export interface Execution {
-  id: string;
-  parent?: string;
-  workflow: string;
-  version: string;
-  thread: string;
-  status: Status;
-  priority: number;
-  created_at: string;
-  started_at?: string;
-  completed_at?: string;
-  run_at?: string;
-  questions?: Question[];
-  waits_for?: string[];
-  open_calls?: OpenCall[];
-  output?: unknown;
-  error?: Failure;
-  tokens_input: number;
-  tokens_output: number;
-  cost: string;
-  lease_owner?: string;
-  deliveries: number;
-  labels?: Record<string, string>;
-}
-
+/** Why a run or a node failed, as far as screens show it. */
 export interface Failure {
   code?: string;
   message?: string;
   help?: string;
   node?: string;
   [key: string]: unknown;
-}
-
-export interface Health {
-  status: string;
-  version: string;
-  role: string;
-  store: string;
-}
-
-export interface Parsed {
-  version: string;
-  spec: FileSpec;
-}
-
-export interface NodeType {
-  name: string;
-  group: string;
-  summary: string;
-  settings: NodeSetting[];
-}
-
-export interface NodeSetting {
-  name: string;
-  kind: string;
-  required: boolean;
-  default?: string;
-  doc: string;
-  choices?: string[];
-}
-
-export interface Template {
-  id: string;
-  title: string;
-  summary: string;
-  tags: string[];
-  source: string;
-  script?: string;
-  input?: unknown;
 }
 
 export interface Place {

@@ -76,7 +76,8 @@ export function CommandPalette() {
       nothingFound={t("palette.nothing")}
       highlightQuery
       scrollable
-      maxHeight={420}
+      maxHeight={440}
+      overlayProps={{ blur: 0, backgroundOpacity: 0.35 }}
       shortcut={["mod + K"]}
       searchProps={{
         leftSection: icon(IconSearch),

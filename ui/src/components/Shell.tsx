@@ -78,6 +78,8 @@ export function Shell() {
   );
 }
 
+const IS_MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
+
 function Search({ narrow }: { narrow: boolean }) {
   const t = useT();
   return (
@@ -85,7 +87,7 @@ function Search({ narrow }: { narrow: boolean }) {
       <UnstyledButton className={classes.search} onClick={spotlight.open} aria-label={t("nav.search")}>
         <IconCommand size={16} stroke={1.6} aria-hidden />
         <span className={classes.word}>{t("nav.search")}</span>
-        <kbd className={classes.keys}>⌘K</kbd>
+        <kbd className={classes.keys}>{IS_MAC ? "⌘K" : "Ctrl K"}</kbd>
       </UnstyledButton>
     </Tooltip>
   );

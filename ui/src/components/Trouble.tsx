@@ -1,9 +1,9 @@
 import { Button } from "@mantine/core";
 import { IconPlugConnectedX, IconMapOff, IconAlertTriangle } from "@tabler/icons-react";
-import { Link } from "@tanstack/react-router";
 import { Refused, Unreachable } from "@/api/client";
 import { useT } from "@/i18n";
 import { Empty } from "@/ui/Empty";
+import { LinkButton } from "./LinkButton";
 
 /** What went wrong with a request, in the server's words, and a way on. */
 export function Trouble({ error, retry }: { error: unknown; retry?: () => void }) {
@@ -32,9 +32,9 @@ export function NotFound() {
       title={t("error.notFound")}
       text={t("error.notFoundHint")}
       action={
-        <Button component={Link} to="/" variant="default">
+        <LinkButton to="/" variant="default">
           {t("nav.home")}
-        </Button>
+        </LinkButton>
       }
     />
   );

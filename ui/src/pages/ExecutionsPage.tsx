@@ -1,1 +1,63 @@
-export default function ExecutionsPage() { return <div>Executions</div>; }
+import { Button, Select } from "@mantine/core";
+import { IconPlayerPlay } from "@tabler/icons-react";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { executionPages } from "@/api/queries";
+import { type Status, STATUSES } from "@/api/types";
+import { LinkButton } from "@/components/LinkButton";
+import { Loading } from "@/components/Loading";
+import { RunList } from "@/components/RunList";
+import { Trouble } from "@/components/Trouble";
+import { useT } from "@/i18n";
+import { executions } from "@/routes";
+import { Empty } from "@/ui/Empty";
+import { PageFrame } from "@/ui/PageFrame";
+
+export default function ExecutionsPage() {
+  const t = useT();
+  const navigate = useNavigate();
+  const filter = executions.useSearch();
+  const { data, error, isPending, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(executionPages(filter));
+  const items = data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <PageFrame
+      wide
+      title={t("nav.executions")}
+      lead={t("runs.lead")}
+      actions={
+        <Select
+          w={190}
+          aria-label={t("runs.status")}
+          placeholder={t("runs.anyStatus")}
+          clearable
+          value={filter.status ?? null}
+          onChange={(status) => void navigate({ to: "/executions", search: { ...filter, status: (status as Status) ?? undefined } })}
+          data={STATUSES.map((status) => ({ value: status, label: t(`status.${status}`) }))}
+        />
+      }
+    >
+      {isPending && <Loading rows={8} />}
+      {error && <Trouble error={error} retry={() => void refetch()} />}
+      {data && items.length === 0 && (
+        <Empty
+          icon={IconPlayerPlay}
+          title={t(filter.status ? "runs.noneSuch" : "runs.none")}
+          text={filter.status ? undefined : t("runs.noneHint")}
+          action={
+            !filter.status && (
+              <LinkButton to="/templates">
+                {t("home.fromTemplate")}
+              </LinkButton>
+            )
+          }
+        />
+      )}
+      {items.length > 0 && <RunList items={items} />}
+      {hasNextPage && (
+        <Button mt="md" variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+          {t("common.more")}
+        </Button>
+      )}
+    </PageFrame>
+  );
+}

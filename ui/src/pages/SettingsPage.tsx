@@ -1,1 +1,57 @@
-export default function SettingsPage() { return <div>Settings</div>; }
+import { SegmentedControl, Select, useMantineColorScheme } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { healthQuery } from "@/api/queries";
+import { type Language, LANGUAGES, useSpeech } from "@/i18n";
+import { PageFrame, Section } from "@/ui/PageFrame";
+import classes from "./SettingsPage.module.css";
+
+export default function SettingsPage() {
+  const { t, language, setLanguage } = useSpeech();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const { data } = useQuery(healthQuery());
+  return (
+    <PageFrame title={t("nav.settings")}>
+      <Section title={t("settings.look")}>
+        <div className={classes.rows}>
+          <div className={classes.row}>
+            <span>{t("settings.theme")}</span>
+            <SegmentedControl
+              size="xs"
+              aria-label={t("settings.theme")}
+              value={colorScheme}
+              onChange={(value) => setColorScheme(value as typeof colorScheme)}
+              data={(["light", "dark", "auto"] as const).map((value) => ({ value, label: t(`theme.${value}`) }))}
+            />
+          </div>
+          <div className={classes.row}>
+            <span>{t("settings.language")}</span>
+            <Select
+              w={180}
+              aria-label={t("settings.language")}
+              allowDeselect={false}
+              value={language}
+              onChange={(value) => value && setLanguage(value as Language)}
+              data={LANGUAGES}
+            />
+          </div>
+        </div>
+      </Section>
+      {data && (
+        <Section title={t("settings.server")}>
+          <dl className={classes.rows}>
+            {[
+              [t("settings.version"), data.version],
+              [t("settings.store"), data.store === "postgresql" ? "PostgreSQL" : "SQLite"],
+              [t("settings.role"), data.role],
+            ].map(([label, value]) => (
+              <div key={label} className={classes.row}>
+                <dt>{label}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        </Section>
+      )}
+    </PageFrame>
+  );
+}

@@ -1,1 +1,67 @@
-export default function StudioPage() { return <div>Studio</div>; }
+import { Loader } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { templatesQuery, workflowQuery } from "@/api/queries";
+import { Trouble } from "@/components/Trouble";
+import { useT } from "@/i18n";
+import { studio } from "@/routes";
+import { Studio } from "@/studio/Studio";
+import { useStudio } from "@/studio/store";
+import { FIRST_SOURCE, type OpenWorkflow } from "@/studio/workflow";
+
+/** The id of a workflow that is not saved yet. */
+const NEW = "new";
+
+export default function StudioPage() {
+  const { id } = studio.useParams();
+  return id === NEW ? <Draft /> : <Saved id={id} />;
+}
+
+function Saved({ id }: { id: string }) {
+  const { data, error, refetch } = useQuery({ ...workflowQuery(id), refetchOnWindowFocus: false });
+  if (error) return <Trouble error={error} retry={() => void refetch()} />;
+  if (!data) return <Waiting />;
+  return <Opened workflow={{ ...data, key: data.id }} />;
+}
+
+function Draft() {
+  const t = useT();
+  const { template } = studio.useSearch();
+  const { data, error, refetch } = useQuery({ ...templatesQuery(), enabled: template !== undefined });
+  if (error) return <Trouble error={error} retry={() => void refetch()} />;
+  if (template !== undefined && !data) return <Waiting />;
+  const found = data?.items.find((item) => item.id === template);
+  const workflow: OpenWorkflow = found
+    ? {
+        key: `template.${found.id}`,
+        name: found.title,
+        file: `${found.id}.py`,
+        source: found.source,
+        script: found.script ?? undefined,
+        input: found.input as Record<string, unknown>,
+        layout: {},
+      }
+    : { key: NEW, name: t("studio.untitled"), file: "workflow.py", source: FIRST_SOURCE, layout: {}, input: { name: "Ada" } };
+  return <Opened workflow={workflow} />;
+}
+
+/** Puts the workflow into the store before anything draws it. */
+function Opened({ workflow }: { workflow: OpenWorkflow }) {
+  const { run } = studio.useSearch();
+  const [opened, setOpened] = useState<string>();
+  useEffect(() => {
+    useStudio.getState().open(workflow.file, workflow.source, workflow.layout);
+    setOpened(workflow.key);
+    // Another text of the same workflow does not replace what is being typed.
+  }, [workflow.key]);
+  return opened === workflow.key ? <Studio workflow={workflow} runId={run} /> : <Waiting />;
+}
+
+function Waiting() {
+  const t = useT();
+  return (
+    <div style={{ display: "grid", placeItems: "center", flex: 1 }}>
+      <Loader size="sm" aria-label={t("common.loading")} />
+    </div>
+  );
+}

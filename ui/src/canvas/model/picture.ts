@@ -90,15 +90,15 @@ function draw(
 function described(file: FileSpec, spec: NodeSpec): Pick<PictureNode, "kind" | "detail" | "graph" | "trouble"> {
   switch (spec.kind) {
     case "typed":
-      return { kind: lookOf(spec.type ?? ""), detail: typedDetail(spec) };
+      return { kind: lookOf(spec.type), detail: typedDetail(spec.type, spec.settings) };
     case "subgraph":
-      return { kind: "subgraph", detail: spec.graph ?? "", graph: spec.graph };
+      return { kind: "subgraph", detail: spec.graph, graph: spec.graph };
     case "tool_node":
-      return { kind: "tool", detail: (spec.tools ?? []).join(", ") };
+      return { kind: "tool", detail: spec.tools.join(", ") };
     case "dynamic":
-      return { kind: "dynamic", detail: spec.reason ?? "", trouble: spec.reason };
+      return { kind: "dynamic", detail: spec.reason, trouble: spec.reason };
     default: {
-      const made = file.functions.find((candidate) => candidate.id === (spec.id ?? spec.function));
+      const made = file.functions.find((candidate) => candidate.id === spec.id);
       const detail = made?.doc ?? (spec.function && spec.function !== spec.name ? `${spec.function}()` : "");
       const trouble = made?.runs.runs === "worker" ? made.runs.reasons[0] : undefined;
       return { kind: "function", detail, trouble };
@@ -134,10 +134,10 @@ function lookOf(type: string): Look {
 
 const TELLING = ["model", "url", "message", "query", "path", "server", "tool", "condition", "into", "channel"];
 
-function typedDetail(spec: NodeSpec): string {
-  const told = TELLING.map((name) => spec.settings?.find((setting) => setting.name === name)?.value);
+function typedDetail(type: string, settings: { name: string; value: unknown }[]): string {
+  const told = TELLING.map((name) => settings.find((setting) => setting.name === name)?.value);
   const value = told.find((value) => typeof value === "string" && value !== "");
-  return value === undefined ? (spec.type ?? "") : `${spec.type} · ${value as string}`;
+  return value === undefined ? type : `${type} · ${value as string}`;
 }
 
 const STRENGTH = ["send", "command", "conditional", "join", "plain"] as const;

@@ -106,14 +106,14 @@ export function nodeOf(event: RunEvent): string {
 function apply(view: RunView, event: RunEvent) {
   view.lastSequence = Math.max(view.lastSequence, event.sequence);
   const data = (event.data ?? {}) as Record<string, unknown>;
-  const node = event.node === undefined ? "" : nodeOf(event);
+  const node = event.node == null ? "" : nodeOf(event);
   switch (event.kind) {
     case "start":
       view.phase = "running";
       view.startedAt ??= event.time;
       view.endedAt = undefined;
       view.error = undefined;
-      if (data.goes_on !== true && isRecord(data.input) && Object.keys(view.values).length === 0) view.values = data.input;
+      if (data.goes_on !== true && isRecord(data.input) && !isElided(data.input) && Object.keys(view.values).length === 0) view.values = data.input;
       return say(view, event, "quiet", "");
     case "node_enter":
       touch(view, node, (run) => ({ ...run, state: "running", active: run.active + 1, error: undefined }));
@@ -129,7 +129,7 @@ function apply(view: RunView, event: RunEvent) {
       view.spans.push(span(view, event, "model", String(data.model ?? "")));
       return say(view, event, "quiet", String(data.model ?? ""));
     case "llm_stream_chunk": {
-      if (typeof data.text !== "string" || event.task === undefined) return;
+      if (typeof data.text !== "string" || event.task == null) return;
       const known = view.streams[event.task];
       view.streams[event.task] = { node, text: (known?.text ?? "") + data.text };
       return;
@@ -137,8 +137,7 @@ function apply(view: RunView, event: RunEvent) {
     case "llm_response":
       close(view, event, "model", String(data.model ?? ""), false);
       add(view, event, node);
-      if (event.task !== undefined) delete view.streams[event.task];
-      return say(view, event, "plain", contentOf(data.message));
+      return answered(view, event, data);
     case "tool_call":
       view.spans.push(span(view, event, "tool", String(data.tool ?? "")));
       return say(view, event, "plain", `${String(data.tool ?? "")} ${inline(data.args)}`);
@@ -164,12 +163,19 @@ function apply(view: RunView, event: RunEvent) {
       return end(view, event, data);
     case "checkpoint_save": {
       const step = view.steps.at(-1);
-      if (step && step.checkpoint === undefined) step.checkpoint = event.checkpoint;
+      if (step && step.checkpoint === undefined) step.checkpoint = event.checkpoint ?? undefined;
       return;
     }
     default:
       return say(view, event, "quiet", inline(event.data));
   }
+}
+
+/** The log leaves long answers out; what was heard of them while they came is still known. */
+function answered(view: RunView, event: RunEvent, data: Record<string, unknown>) {
+  const heard = event.task == null ? undefined : view.streams[event.task]?.text;
+  if (event.task != null) delete view.streams[event.task];
+  say(view, event, "plain", contentOf(data.message) || heard || "");
 }
 
 function exit(view: RunView, event: RunEvent, node: string, data: Record<string, unknown>) {
@@ -186,10 +192,10 @@ function exit(view: RunView, event: RunEvent, node: string, data: Record<string,
     };
   });
   close(view, event, "node", node, failed);
-  if (event.task !== undefined) delete view.streams[event.task];
-  say(view, event, failed ? "bad" : "good", failed ? messageOf(data.error) : inline(data.update));
+  if (event.task != null) delete view.streams[event.task];
+  say(view, event, failed ? "bad" : "good", failed ? messageOf(data.error) : summary(data.update));
   // The log has no state of its own: after a reload the answers of nodes stand for it.
-  if (!failed && isRecord(data.update) && (event.namespace ?? []).length === 0 && view.steps.length === 0) {
+  if (!failed && isRecord(data.update) && !isElided(data.update) && (event.namespace ?? []).length === 0 && view.steps.length === 0) {
     view.values = { ...view.values, ...data.update };
   }
 }
@@ -204,14 +210,14 @@ function update(view: RunView, event: RunEvent, data: Record<string, unknown>) {
   view.steps.push({
     step: event.step ?? view.steps.length,
     time: event.time,
-    checkpoint: event.checkpoint,
+    checkpoint: event.checkpoint ?? undefined,
     changed: changes.map(([key]) => key),
     values,
   });
 }
 
 function end(view: RunView, event: RunEvent, data: Record<string, unknown>) {
-  if (isRecord(data.values)) view.values = data.values;
+  if (isRecord(data.values) && !isElided(data.values)) view.values = data.values;
   view.endedAt = event.time;
   const status = String(data.status ?? "");
   view.phase = status === "interrupted" ? "waiting" : status === "failed" ? "failed" : status === "drained" ? "running" : "completed";
@@ -248,13 +254,13 @@ function add(view: RunView, event: RunEvent, node: string) {
 function span(view: RunView, event: RunEvent, kind: TraceSpan["kind"], name: string): TraceSpan {
   const node = nodeOf(event);
   const depth = (event.namespace ?? []).length + (kind === "node" ? 0 : 1);
-  return { key: view.spans.length, kind, name, node, task: event.task, start: event.time, failed: false, depth };
+  return { key: view.spans.length, kind, name, node, task: event.task ?? undefined, start: event.time, failed: false, depth };
 }
 
 /** The log holds only how things ended; what began is then known from how long it took. */
 function close(view: RunView, event: RunEvent, kind: TraceSpan["kind"], name: string, failed: boolean) {
   const open = view.spans.findIndex(
-    (span) => span.end === undefined && span.kind === kind && span.task === event.task && span.node === nodeOf(event),
+    (span) => span.end === undefined && span.kind === kind && span.task === (event.task ?? undefined) && span.node === nodeOf(event),
   );
   if (open >= 0) {
     view.spans[open] = { ...view.spans[open]!, end: event.time, failed };
@@ -269,12 +275,12 @@ function say(view: RunView, event: RunEvent, tone: LogLine["tone"], text: string
     key: view.log.length,
     time: event.time,
     kind: event.kind,
-    node: event.node === undefined ? undefined : nodeOf(event),
-    task: event.task,
-    step: event.step,
+    node: event.node == null ? undefined : nodeOf(event),
+    task: event.task ?? undefined,
+    step: event.step ?? undefined,
     text,
     data: event.data,
-    durationUs: event.duration_us,
+    durationUs: event.duration_us ?? undefined,
     tone,
   });
 }
@@ -288,6 +294,7 @@ function merged(before: unknown, change: unknown): unknown {
 }
 
 export function contentOf(message: unknown): string {
+  if (isElided(message)) return "";
   if (!isRecord(message)) return inline(message);
   if (typeof message.content === "string" && message.content !== "") return message.content;
   const calls = Array.isArray(message.tool_calls) ? message.tool_calls : [];
@@ -312,10 +319,24 @@ export function messageOf(failure: unknown): string {
 
 const INLINE_MAX = 600;
 
+/** A value that the log leaves out because it stands in it elsewhere or is long. */
+function isElided(value: unknown): boolean {
+  return isRecord(value) && value.$type === "elided";
+}
+
 export function inline(value: unknown): string {
+  if (isElided(value)) return "…";
   if (value === undefined || value === null) return "";
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return text.length > INLINE_MAX ? `${text.slice(0, INLINE_MAX)}…` : text;
+}
+
+/** `key: value` for each key that a node wrote. */
+function summary(update: unknown): string {
+  if (!isRecord(update) || isElided(update)) return inline(update);
+  return Object.entries(update)
+    .map(([key, value]) => `${key}: ${inline(value)}`)
+    .join("\n");
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,0 +1,89 @@
+import { ActionIcon, Button, SegmentedControl, Select, Tooltip } from "@mantine/core";
+import { IconChevronRight, IconCode, IconColumns2, IconListTree, IconPlayerPlayFilled, IconSchema } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import { useT } from "@/i18n";
+import classes from "./Studio.module.css";
+import { shownGraph, useStudio, type View } from "./store";
+import type { OpenWorkflow } from "./workflow";
+
+interface Props {
+  workflow: OpenWorkflow;
+  panel: boolean;
+  outline: boolean;
+  onOutline(): void;
+  onRun(): void;
+}
+
+const VIEWS = [
+  { value: "code", icon: IconCode, label: "studio.code" },
+  { value: "split", icon: IconColumns2, label: "studio.split" },
+  { value: "canvas", icon: IconSchema, label: "studio.canvas" },
+] as const;
+
+export function StudioBar({ workflow, panel, outline, onOutline, onRun }: Props) {
+  const t = useT();
+  const view = useStudio((state) => state.view);
+  const spec = useStudio((state) => state.spec);
+  const graphName = useStudio((state) => state.graphName);
+  const showGraph = useStudio((state) => state.showGraph);
+  const graphs = spec?.graphs ?? [];
+  return (
+    <header className={classes.bar}>
+      <div className={classes.crumbs}>
+        <Link to="/workflows" className={classes.crumb}>
+          {t("nav.workflows")}
+        </Link>
+        <IconChevronRight size={14} aria-hidden className={classes.crumbArrow} />
+        <h1 className={classes.name}>{workflow.name}</h1>
+        <SaveState workflow={workflow} />
+      </div>
+      <div className={classes.barTools}>
+        {graphs.length > 1 && (
+          <Select
+            size="xs"
+            w={150}
+            aria-label={t("studio.graph")}
+            allowDeselect={false}
+            value={shownGraph({ spec, graphName })?.name ?? null}
+            onChange={(name) => name && showGraph(name)}
+            data={graphs.map((graph) => ({ value: graph.name, label: graph.compiled[0] ?? graph.name }))}
+          />
+        )}
+        <Tooltip label={t("studio.outline")}>
+          <ActionIcon size={30} variant={outline ? "light" : "subtle"} onClick={onOutline} aria-label={t("studio.outline")} aria-pressed={outline}>
+            <IconListTree size={17} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
+        <SegmentedControl
+          size="xs"
+          value={view}
+          onChange={(value) => useStudio.setState({ view: value as View })}
+          data={VIEWS.map(({ value, icon: Icon, label }) => ({
+            value,
+            label: (
+              <span className={classes.viewChoice} title={t(label)}>
+                <Icon size={16} stroke={1.7} aria-hidden />
+                <span className="visually-hidden">{t(label)}</span>
+              </span>
+            ),
+          }))}
+        />
+        <Button leftSection={<IconPlayerPlayFilled size={13} />} onClick={onRun} variant={panel ? "light" : "filled"}>
+          {t("studio.run")}
+        </Button>
+      </div>
+    </header>
+  );
+}
+
+function SaveState({ workflow }: { workflow: OpenWorkflow }) {
+  const t = useT();
+  const source = useStudio((state) => state.source);
+  if (workflow.id === undefined) return <span className={classes.saveState}>{t("studio.draft")}</span>;
+  const saved = source === workflow.source;
+  return (
+    <span className={classes.saveState} data-unsaved={!saved || undefined}>
+      {saved ? t("studio.saved") : t("studio.unsaved")}
+    </span>
+  );
+}

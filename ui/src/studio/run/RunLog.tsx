@@ -1,0 +1,117 @@
+import {
+  IconAlertTriangle,
+  IconArrowRight,
+  IconCheck,
+  IconCircleX,
+  IconFlag,
+  IconHandStop,
+  IconInfoCircle,
+  IconPlayerPlay,
+  IconRefresh,
+  IconSparkles,
+  IconTool,
+} from "@tabler/icons-react";
+import { useEffect, useRef, useState } from "react";
+import type { LogLine } from "@/canvas/model/run";
+import { useSpeech } from "@/i18n";
+import { Empty } from "@/ui/Empty";
+import { JsonTree } from "@/ui/JsonTree";
+import { clock, duration } from "@/util/format";
+import { useStudio } from "../store";
+import classes from "./run.module.css";
+
+const ICONS: Partial<Record<LogLine["kind"], typeof IconCheck>> = {
+  start: IconPlayerPlay,
+  node_enter: IconArrowRight,
+  node_exit: IconCheck,
+  node_retry: IconRefresh,
+  llm_request: IconSparkles,
+  llm_response: IconSparkles,
+  tool_call: IconTool,
+  tool_result: IconTool,
+  interrupt: IconHandStop,
+  error: IconAlertTriangle,
+  done: IconFlag,
+};
+
+/** How far back a long run is listed before one asks for more. */
+const LINES_SHOWN = 400;
+
+/** What happened, in order, with answers as they arrive. */
+export function RunLog() {
+  const { t } = useSpeech();
+  const run = useStudio((state) => state.run);
+  const end = useRef<HTMLDivElement>(null);
+  const [all, setAll] = useState(false);
+  const streams = Object.entries(run.streams);
+  const length = run.log.length + streams.reduce((sum, [, { text }]) => sum + text.length, 0);
+  useEffect(() => {
+    const page = end.current?.parentElement?.parentElement;
+    // Who has scrolled up to read is left there.
+    if (page && page.scrollHeight - page.scrollTop - page.clientHeight < 160) end.current?.scrollIntoView({ block: "end" });
+  }, [length]);
+
+  if (run.log.length === 0) return <Empty icon={IconInfoCircle} title={t("run.nothingYet")} text={t("run.nothingYetHint")} />;
+  // The start of a model call and its answer are one line to a reader.
+  const lines = run.log.filter((line) => line.kind !== "llm_request" && !(line.kind === "node_enter" && line.step !== undefined && hasEnded(run.log, line)));
+  const shown = all ? lines : lines.slice(-LINES_SHOWN);
+  return (
+    <div>
+      {lines.length > shown.length && (
+        <button type="button" className={classes.line} onClick={() => setAll(true)}>
+          <span />
+          {t("run.earlier", { count: lines.length - shown.length })}
+        </button>
+      )}
+      <ol className={classes.log} aria-label={t("run.log")}>
+        {shown.map((line) => (
+          <Line key={line.key} line={line} />
+        ))}
+      </ol>
+      {streams.map(([task, { node, text }]) => (
+        <p key={task} className={classes.stream} aria-label={node}>
+          {text}
+          <span className={classes.caret} aria-hidden />
+        </p>
+      ))}
+      <div ref={end} />
+    </div>
+  );
+}
+
+function hasEnded(log: LogLine[], line: LogLine): boolean {
+  return log.some((other) => other.key > line.key && other.task === line.task && (other.kind === "node_exit" || other.kind === "interrupt"));
+}
+
+function Line({ line }: { line: LogLine }) {
+  const { t, locale } = useSpeech();
+  const [open, setOpen] = useState(false);
+  const Icon = line.tone === "bad" ? IconCircleX : (ICONS[line.kind] ?? IconInfoCircle);
+  const subject = line.node ?? t(`event.${line.kind}`);
+  return (
+    <li>
+      <button
+        type="button"
+        className={classes.line}
+        data-tone={line.tone}
+        data-open={open || undefined}
+        aria-expanded={open}
+        title={clock(new Date(line.time / 1_000).toISOString(), locale)}
+        onClick={() => setOpen(!open)}
+      >
+        <Icon size={15} stroke={1.8} className={classes.lineIcon} aria-hidden />
+        <span style={{ minWidth: 0 }}>
+          <span className={classes.lineHead}>{subject}</span>
+          {line.node !== undefined && <span style={{ color: "var(--ink-3)" }}> {t(`event.${line.kind}`)}</span>}
+          {line.text && <span className={classes.lineText}>{line.text}</span>}
+        </span>
+        <span className={classes.lineSide}>{line.durationUs != null && duration(line.durationUs)}</span>
+      </button>
+      {open && line.data !== undefined && (
+        <div className={classes.data}>
+          <JsonTree value={line.data} />
+        </div>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,54 @@
+import { IconTimeline } from "@tabler/icons-react";
+import type { TraceSpan } from "@/canvas/model/run";
+import { useT } from "@/i18n";
+import { Empty } from "@/ui/Empty";
+import { duration } from "@/util/format";
+import { useStudio } from "../store";
+import classes from "./run.module.css";
+
+/** Which node, model call and tool call took how long, and when. */
+export function RunTimeline() {
+  const t = useT();
+  const spans = useStudio((state) => state.run.spans);
+  const select = useStudio((state) => state.select);
+  if (spans.length === 0) return <Empty icon={IconTimeline} title={t("run.nothingYet")} text={t("run.nothingYetHint")} />;
+  return <Waterfall spans={spans} onChoose={(span) => select(span.node)} />;
+}
+
+export function Waterfall({ spans, onChoose }: { spans: TraceSpan[]; onChoose?(span: TraceSpan): void }) {
+  const t = useT();
+  const ordered = [...spans].sort((a, b) => a.start - b.start || a.depth - b.depth);
+  const begin = Math.min(...spans.map((span) => span.start));
+  const end = Math.max(begin + 1, ...spans.map((span) => span.end ?? span.start));
+  const part = (time: number) => `${((time - begin) / (end - begin)) * 100}%`;
+  return (
+    <div className={classes.timeline}>
+      {ordered.map((span) => {
+        const stop = span.end ?? end;
+        const kind = span.kind === "node" ? "" : ` (${t(span.kind === "model" ? "node.model" : "node.tool")})`;
+        return (
+          <button key={span.key} type="button" className={classes.bar} onClick={() => onChoose?.(span)} title={`${span.name}${kind}`}>
+            <span className={classes.barName} style={{ paddingLeft: span.depth * 10, color: span.kind === "node" ? undefined : "var(--ink-3)" }}>
+              {span.kind === "model" ? shortModel(span.name) : span.name}
+            </span>
+            <span className={classes.track}>
+              <span
+                className={classes.length}
+                data-kind={span.kind}
+                data-failed={span.failed || undefined}
+                data-open={span.end === undefined || undefined}
+                style={{ left: part(span.start), width: `calc(${part(stop)} - ${part(span.start)})` }}
+              />
+            </span>
+            <span className={classes.barTime}>{span.end === undefined ? "…" : duration(span.end - span.start)}</span>
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+/** The scripted model's name holds the path of its script. */
+function shortModel(name: string): string {
+  return name.startsWith("scripted:") ? "scripted" : name;
+}
