@@ -16,6 +16,7 @@ use super::pipeline::{Pipeline, both};
 use super::plan::{Plan, Stage};
 use super::pool::{Mode, begin, connect_patiently, set_tenant};
 use super::queue_tx::{LOCK_QUEUE, PgRows};
+use super::turns::Turns;
 use super::wakers::Wakers;
 use super::write::{self, Written};
 use super::writer::Append;
@@ -28,6 +29,7 @@ use crate::{Batch, Clock, Error, Result, TenantId, crash, crash_point};
 pub(super) struct Session {
     dsn: Dsn,
     options: PostgresOptions,
+    turns: Turns,
     connection: Option<Connection>,
     known: HashMap<TenantId, Known>,
     /// The marks of connections that were asked for a commit and never answered.
@@ -50,9 +52,14 @@ type Batches<'a> = BTreeMap<TenantId, Vec<&'a Batch>>;
 type Stages<'a> = Vec<(TenantId, Vec<Stage<'a>>)>;
 
 impl Session {
-    pub(super) fn new(dsn: Dsn, options: PostgresOptions, wakeups: Arc<Wakers>) -> Self {
+    pub(super) fn new(
+        dsn: Dsn,
+        options: PostgresOptions,
+        wakeups: Arc<Wakers>,
+        turns: Turns,
+    ) -> Self {
         let (known, unanswered) = (HashMap::new(), Vec::new());
-        Session { dsn, options, connection: None, known, unanswered, wakeups }
+        Session { dsn, options, turns, connection: None, known, unanswered, wakeups }
     }
 
     /// Writes all batches of a group or none of them.
@@ -143,7 +150,7 @@ impl Session {
         };
         let stages = self.plan(batches, locked)?;
         let all = || stages.iter().flat_map(|(_, stages)| stages);
-        changes.forget(connection, &self.options.clock).await?;
+        changes.forget(connection, &self.options.clock, &self.turns).await?;
         let rare: Vec<_> = all().flat_map(Stage::rare_statements).collect();
         connection.prepare(&rare).await?;
         let mut pipeline: Pipeline<'_, Written> = Pipeline::new();
@@ -163,7 +170,7 @@ impl Session {
         // it rolls back. A crash point wants to be between the two.
         if crash::is_armed() || !changes.works.is_empty() || all().any(Stage::must_be_seen) {
             first_failure(pipeline.run_apart_if_armed().await)?;
-            let wake = changes.apply(connection, &self.options.clock).await?;
+            let wake = changes.apply(connection, &self.options.clock, &self.turns).await?;
             crash_point!("during_commit");
             *committing = true;
             connection.batch("COMMIT").await.map_err(commit_fault)?;
@@ -304,11 +311,16 @@ impl<'a> QueueChanges<'a> {
     }
 
     /// Takes threads out of the queue while their executions are still there.
-    async fn forget(&self, connection: &Connection, clock: &Clock) -> Result<(), Fault> {
+    async fn forget(
+        &self,
+        connection: &Connection,
+        clock: &Clock,
+        turns: &Turns,
+    ) -> Result<(), Fault> {
         if self.forgotten.is_empty() {
             return Ok(());
         }
-        let mut rows = PgRows::new(connection, clock, false);
+        let mut rows = PgRows::new(connection, clock, turns, false);
         for (tenant, thread) in &self.forgotten {
             queue::forget_thread(&mut rows, *tenant, thread).await?;
         }
@@ -316,8 +328,13 @@ impl<'a> QueueChanges<'a> {
     }
 
     /// Gives whether somebody should look at the queue after the commit.
-    async fn apply(&self, connection: &Connection, clock: &Clock) -> Result<bool, Fault> {
-        let mut rows = PgRows::new(connection, clock, false);
+    async fn apply(
+        &self,
+        connection: &Connection,
+        clock: &Clock,
+        turns: &Turns,
+    ) -> Result<bool, Fault> {
+        let mut rows = PgRows::new(connection, clock, turns, false);
         for (tenant, work) in &self.works {
             queue::apply(&mut rows, *tenant, work).await?;
         }

@@ -23,6 +23,8 @@ mod read_tasks;
 mod schema;
 mod shelf;
 mod side;
+mod transact;
+mod turns;
 mod value;
 mod wakers;
 mod write;
@@ -39,7 +41,7 @@ use weaver_core::{Hash, Timestamp};
 
 use self::dsn::Dsn;
 use self::pool::{Mode, Pool, Tx, Work};
-use self::queue_tx::PgRows;
+use self::turns::Turns;
 use self::wakers::Wakers;
 use self::writer::Queue;
 use crate::backend::{Backend, Pending, Records};
@@ -47,11 +49,10 @@ use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
     Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Standing, ThreadInfo, Verification,
 };
-use crate::queue::{Operation, Transact};
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
-    Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Priority,
-    Result, Schema, TenantId, Ticket, Wakeups, block_on,
+    Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Result,
+    Schema, TenantId, Ticket, block_on,
 };
 
 /// How to work with a PostgreSQL database.
@@ -112,6 +113,7 @@ struct Database {
     /// Ends with the runtime.
     listener: JoinHandle<()>,
     clock: Clock,
+    turns: Turns,
 }
 
 /// How many records are read before somebody takes them.
@@ -143,7 +145,8 @@ impl Postgres {
         }
         let wakers = Wakers::new();
         let listener = wakers.start(dsn.clone(), runtime.handle());
-        let (queue, writers) = Queue::start(&dsn, options, runtime.handle(), &wakers);
+        let turns = Turns::default();
+        let (queue, writers) = Queue::start(&dsn, options, runtime.handle(), &wakers, &turns);
         let pool = Pool::new(dsn, options.clone(), runtime.handle().clone());
         let (queue, runtime) = (Some(queue), Some(runtime));
         let database = Arc::new(Database {
@@ -154,6 +157,7 @@ impl Postgres {
             wakers,
             listener,
             clock: options.clock.clone(),
+            turns,
         });
         Ok(Arc::new(Postgres { database, tenant: TenantId::LOCAL }))
     }
@@ -241,74 +245,6 @@ impl Drop for Database {
         let _ = block_on(answer);
         // This may be a thread of a runtime, where another's end may not be waited for.
         runtime.shutdown_background();
-    }
-}
-
-/// How often an operation is tried that others are in the way of.
-const TRIES: usize = 3;
-
-impl Transact for Postgres {
-    fn transact<O: Operation>(&self, operation: O) -> Pending<'_, O::Output> {
-        let arguments = (Arc::new(operation), self.database.clock.clone());
-        Box::pin(async move {
-            let mut tries = 1;
-            let (output, wake, claimed) = loop {
-                match self.operate(arguments.clone()).await {
-                    Err(Error::Busy { .. }) if tries < TRIES => tries += 1,
-                    outcome => break outcome?,
-                }
-            };
-            if wake {
-                self.database.wakers.wake();
-            }
-            self.advance_clocks(claimed);
-            Ok(output)
-        })
-    }
-
-    fn wakeups(&self) -> Wakeups {
-        self.database.wakers.wakeups()
-    }
-}
-
-/// What an operation gave, whether somebody should look at the queue, and the ranks
-/// that were claimed.
-type Operated<T> = (T, bool, Vec<(Arc<str>, Priority, i64)>);
-
-impl Postgres {
-    async fn operate<O: Operation>(
-        &self,
-        arguments: (Arc<O>, Clock),
-    ) -> Result<Operated<O::Output>> {
-        let mode = if O::READS { Mode::Read } else { Mode::Write };
-        let pool = &self.database.pool;
-        pool.with_tx(self.tenant, mode, arguments, |tx, (operation, clock)| {
-            Box::pin(async move {
-                let mut rows = PgRows::new(&tx.connection, clock, O::READS);
-                let output = operation.run(&mut rows).await?;
-                rows.flush().await?;
-                Ok((output, rows.wake, std::mem::take(&mut rows.claimed)))
-            })
-        })
-        .await
-    }
-
-    /// Remembers the ranks claimed last, while what was claimed is under way already.
-    /// Not on the disk at once: what is lost of it makes nothing wrong, a tenant's next
-    /// row only comes a little early.
-    fn advance_clocks(&self, claimed: Vec<(Arc<str>, Priority, i64)>) {
-        if claimed.is_empty() {
-            return;
-        }
-        let (pool, tenant) = (self.database.pool.clone(), self.tenant);
-        self.database.pool.spawn(async move {
-            let advanced = pool.with_tx(tenant, Mode::Write, claimed, |tx, claimed| {
-                Box::pin(queue_rows::advance_clocks(tx, claimed))
-            });
-            if let Err(error) = advanced.await {
-                tracing::warn!(%error, "the ranks claimed last are not kept");
-            }
-        });
     }
 }
 

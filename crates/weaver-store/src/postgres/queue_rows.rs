@@ -1,14 +1,12 @@
 //! [`Rows`] on PostgreSQL.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 use weaver_core::Timestamp;
 
 use super::fault::Fault;
-use super::pool::Tx;
 use super::queue_columns::{row_at, select_rows};
 use super::queue_tx::{PgRows, SLOTS_OF, limit, slots_at};
 use super::value::{Time, some_time_at};
@@ -199,7 +197,8 @@ impl Rows for PgRows<'_> {
     async fn ranks(&mut self, tenant: TenantId, route: &str, priority: Priority) -> Read<Ranks> {
         let key = (route.into(), priority);
         self.act(tenant).await?;
-        let clock = self.clocks.get(&key).copied().unwrap_or(0);
+        let stored = self.clocks.get(&key).copied().unwrap_or(0);
+        let clock = self.turns.latest(&key.0, priority, stored);
         let loaded = self.loaded(tenant).await?;
         let last = loaded.ranks.get(&key).copied().unwrap_or(0);
         Ok(Ranks { last, clock, weight: loaded.weight.unwrap_or(1) })
@@ -355,20 +354,6 @@ impl Rows for PgRows<'_> {
         self.wake = true;
         Ok(())
     }
-}
-
-/// Remembers the ranks claimed last.
-pub(super) async fn advance_clocks(tx: &Tx, claimed: &[(Arc<str>, Priority, i64)]) -> Read<()> {
-    tx.query("SELECT set_config('synchronous_commit', 'off', true)", &[]).await?;
-    for (route, priority, rank) in claimed {
-        tx.execute(
-            "INSERT INTO queue_clocks AS c VALUES ($1, $2, $3) ON CONFLICT (route, priority)
-                DO UPDATE SET rank = EXCLUDED.rank WHERE c.rank < EXCLUDED.rank",
-            &[&&**route, &i64::from(priority.level()), rank],
-        )
-        .await?;
-    }
-    Ok(())
 }
 
 fn keys(rows: &[tokio_postgres::Row]) -> Read<Vec<WorkKey>> {

@@ -18,6 +18,7 @@ use super::connection::Connection;
 use super::fault::Fault;
 use super::pipeline::{Pipeline, both};
 use super::queue_columns::{row_at, select_rows, small_at};
+use super::turns::Turns;
 use super::value::{some_time_at, text_at, word_at};
 use crate::queue::{Row, Slots};
 use crate::{Clock, Priority, Rate, Scope, TenantId, WorkKey};
@@ -29,13 +30,14 @@ type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 pub(super) struct PgRows<'a> {
     pub(super) connection: &'a Connection,
     pub(super) clock: &'a Clock,
+    pub(super) turns: &'a Turns,
     /// Whether it only reads.
     reads: bool,
     /// As whom the session acts now.
     acting: Option<TenantId>,
     /// The tenants whose lock is held, with what was loaded.
     tenants: BTreeMap<TenantId, Loaded>,
-    /// The ranks claimed last, by route and priority.
+    /// The ranks claimed last, by route and priority, as the database has them.
     pub(super) clocks: HashMap<(Arc<str>, Priority), i64>,
     /// Ranks that were claimed in this transaction.
     pub(super) claimed: Vec<(Arc<str>, Priority, i64)>,
@@ -71,10 +73,16 @@ pub(super) const SLOTS_OF: &str = "SELECT scope, slots, used, fixed FROM concurr
      WHERE tenant_id = $1 AND scope = $2";
 
 impl<'a> PgRows<'a> {
-    pub(super) fn new(connection: &'a Connection, clock: &'a Clock, reads: bool) -> Self {
+    pub(super) fn new(
+        connection: &'a Connection,
+        clock: &'a Clock,
+        turns: &'a Turns,
+        reads: bool,
+    ) -> Self {
         PgRows {
             connection,
             clock,
+            turns,
             reads,
             acting: None,
             tenants: BTreeMap::new(),

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::PostgresOptions;
 use super::dsn::Dsn;
 use super::group::Session;
+use super::turns::Turns;
 use super::wakers::Wakers;
 use crate::{Batch, Error, ExecutionId, Result, TenantId, Ticket, crash_point};
 
@@ -76,6 +77,7 @@ impl Queue {
         options: &PostgresOptions,
         runtime: &Handle,
         wakeups: &Arc<Wakers>,
+        turns: &Turns,
     ) -> (Self, Vec<JoinHandle<()>>) {
         let bytes_max = options.queue_bytes_max;
         let load = Arc::new(Load { bytes: AtomicUsize::new(0), bytes_max, taken: Notify::new() });
@@ -83,7 +85,7 @@ impl Queue {
         for _ in 0..options.writers.max(1) {
             let (sender, receiver) = unbounded_channel();
             let writer = Writer {
-                session: Session::new(dsn.clone(), options.clone(), wakeups.clone()),
+                session: Session::new(dsn.clone(), options.clone(), wakeups.clone(), turns.clone()),
                 load: load.clone(),
                 failed: HashMap::new(),
             };
