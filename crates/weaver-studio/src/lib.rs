@@ -12,6 +12,7 @@
 //! - An analysis depends on the text alone, never on the edits that led to it.
 
 mod analysis;
+pub mod convert;
 mod document;
 pub mod edit;
 pub mod typed_nodes;

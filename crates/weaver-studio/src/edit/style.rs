@@ -174,7 +174,7 @@ fn behind_comments(text: &str, mut at: usize) -> usize {
 }
 
 /// Whether a text is a name in Python; keywords are none.
-pub(super) fn is_identifier(name: &str) -> bool {
+pub(crate) fn is_identifier(name: &str) -> bool {
     let parsed = ruff_python_parser::parse_expression(name);
     parsed.is_ok_and(|parsed| {
         let expr = parsed.syntax().body.as_ref();
