@@ -1,6 +1,6 @@
 //! Wire types of the HTTP API under `/api/v1`, and the client that speaks them.
 //!
-//! Start with [`Client`]; what it sends and gets is plain data in [`execution`],
+//! Start with [`Client`]; what it sends and gets is plain data in [`execution`], [`history`],
 //! [`workflow`], [`schedule`], [`studio`] and [`health`], and what is refused is a [`Problem`].
 //!
 //! Invariants:
@@ -15,6 +15,7 @@ mod error;
 mod events;
 pub mod execution;
 pub mod health;
+pub mod history;
 pub mod limit;
 mod money;
 mod page;

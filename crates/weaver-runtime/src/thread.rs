@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use weaver_core::{Timestamp, Value};
+use weaver_engine::checkpoint::Stored;
 use weaver_engine::{
     CheckpointId, CheckpointState, Graph, InterruptId, Load, Saved, Source, stable_namespace,
 };
@@ -80,6 +81,15 @@ pub(crate) async fn load_below(
 }
 
 const PAGE: usize = 256;
+
+/// The state keys of a checkpoint; control channels are left out.
+pub fn values(state: &CheckpointState<Value>) -> Value {
+    let keys = state.channels.iter().filter(|(name, _)| !name.starts_with("__"));
+    Value::map(keys.filter_map(|(name, channel)| match channel.stored.as_ref()? {
+        Stored::Value(value) => Some((name.clone(), value.clone())),
+        _ => None,
+    }))
+}
 
 /// Checkpoints of a namespace of a thread (empty: the root graph), newest first;
 /// limit 0 means all.

@@ -15,6 +15,7 @@ mod moving;
 mod render;
 mod settings;
 mod templates;
+mod travel;
 mod wire;
 mod workflow;
 mod workshop;

@@ -41,16 +41,18 @@ pub async fn migrate(
         let thread = &at_rest.view.execution.thread;
         let (old, new) = (version_of(&old), version_of(&new));
         let misfits = fit::misfits(store, thread, None, old, new).await;
-        refuse(source, &misfits.map_err(weaver_runtime::executions::Refused::from)?)?;
+        refuse_misfits(source, &misfits.map_err(weaver_runtime::executions::Refused::from)?)?;
     }
     Ok(executions.pin(&at_rest, version).await?)
 }
 
-fn version_of(workflow: &Workflow) -> Version<'_> {
+/// A workflow as its fit is looked at.
+pub fn version_of(workflow: &Workflow) -> Version<'_> {
     Version { analysis: &workflow.analysis, plan: &workflow.plan }
 }
 
-fn refuse(source: &WorkflowSource, misfits: &[fit::Misfit]) -> Result<(), Refusal> {
+/// Refuses what has open things that have no place in a source.
+pub fn refuse_misfits(source: &WorkflowSource, misfits: &[fit::Misfit]) -> Result<(), Refusal> {
     if misfits.is_empty() {
         return Ok(());
     }

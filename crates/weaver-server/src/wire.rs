@@ -1,5 +1,6 @@
 //! Between the API's types and the runtime's: the one place that converts.
 
+mod history;
 mod limits;
 mod nodes;
 
@@ -18,6 +19,7 @@ use weaver_store::{
     WorkflowVersion,
 };
 
+pub use history::{checkpoints, line_of, log_line, replayed, state};
 pub use limits::{limit_list, set_limit};
 pub use nodes::node_types;
 

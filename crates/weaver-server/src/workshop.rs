@@ -40,7 +40,8 @@ impl Bench {
         Ok(Bench { settings, parts, workflows: Kept::new(), gateways: Kept::new() })
     }
 
-    fn make(&self, job: &Job) -> Result<Prepared, Failure> {
+    /// Makes what drives an execution.
+    pub fn make(&self, job: &Job) -> Result<Prepared, Failure> {
         let workflow = self.workflow(job)?;
         let gateway = self.gateway(job)?;
         let binding = Binding { tenant: job.tenant.to_string(), execution: job.thread.to_string() };
@@ -66,7 +67,8 @@ impl Bench {
         })
     }
 
-    fn workflow(&self, job: &Job) -> Result<Arc<Workflow>, Failure> {
+    /// The compiled workflow of an execution.
+    pub fn workflow(&self, job: &Job) -> Result<Arc<Workflow>, Failure> {
         let key = (job.version.hash, job.order.graph.clone());
         self.workflows.get_or_make(key, || {
             let version = &job.version;

@@ -51,23 +51,26 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     };
     let _guard = write_server_file(&settings, &file)?;
     let drain = CancellationToken::new();
+    let (store_kind, place) = (settings.store_kind(), settings.place());
+    let clients_models = models(&settings)?;
+    let bench = Arc::new(Bench::new(settings, key)?);
     let app = Arc::new(App {
         store: store.clone(),
-        store_kind: settings.store_kind(),
+        store_kind,
         live: Live::default(),
         sources: Sources::default(),
         access: Access { token, address },
-        models: Models::new(models(&settings)?, drain.clone()),
+        models: Models::new(clients_models, drain.clone()),
+        bench: bench.clone(),
         role: args.role.word(),
         drain: drain.clone(),
     });
     term::note(&format!("agentweaver {} · {}", env!("CARGO_PKG_VERSION"), file.address));
-    term::note(&format!("log: {}", settings.place()));
+    term::note(&format!("log: {place}"));
     let answering = tokio::spawn(http::serve(listener, app.clone()));
     let working = match args.role {
         Role::Api => None,
         Role::All | Role::Scheduler => {
-            let bench = Arc::new(Bench::new(settings, key)?);
             let scheduler = Scheduler::new(store, bench, options(args, &app));
             Some(tokio::spawn(scheduler.run(drain.clone())))
         }

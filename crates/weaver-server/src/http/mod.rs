@@ -20,6 +20,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weaver_store::Store;
 
+use crate::workshop::Bench;
+
 pub use guard::Access;
 pub use live::Live;
 pub use problem::Refusal;
@@ -37,6 +39,8 @@ pub struct App {
     pub sources: Sources,
     /// Who may ask.
     pub access: Access,
+    /// Compiles what is forked, edited and replayed.
+    pub bench: Arc<Bench>,
     /// The models that clients may ask.
     pub models: gateway::Models,
     /// What this process does: `all`, `api`, `scheduler`.

@@ -125,6 +125,8 @@ impl From<Refused> for Refusal {
             Refused::KeyReused => {
                 Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
             }
+            Refused::Failed(weaver_runtime::Error::NotFound(_)) => Refusal::not_found(detail),
+            Refused::Failed(weaver_runtime::Error::Invalid(_)) => Refusal::invalid(detail),
             Refused::Failed(weaver_runtime::Error::Store(error)) => {
                 tracing::error!(%error, code = error.code(), "the store failed a request");
                 Refusal::new(

@@ -7,7 +7,7 @@ use weaver_engine::CheckpointState;
 use weaver_runtime::thread;
 use weaver_store::Store;
 
-use super::{short, values_of};
+use super::short;
 use crate::cli::HistoryArgs;
 use crate::commands::run::unknown_thread;
 use crate::error::CliError;
@@ -44,7 +44,7 @@ pub async fn run(store: &Store, thread: &str, args: &HistoryArgs) -> Result<(), 
     let [from, to] = states.as_slice() else {
         return Err(CliError::usage("--diff needs two checkpoints"));
     };
-    let changes = changes(&values_of(from), &values_of(to));
+    let changes = changes(&thread::values(from), &thread::values(to));
     if args.json {
         term::json(&as_json(from, to, &changes));
         return Ok(());

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use console::style;
 use weaver_core::spec::START;
 use weaver_core::{Event, Timestamp, Value};
-use weaver_engine::checkpoint::Stored;
-use weaver_engine::{CheckpointId, CheckpointState, stable_namespace};
+use weaver_engine::{CheckpointId, stable_namespace};
 use weaver_runtime::thread::HistoryEntry;
 use weaver_runtime::{Order, from_entry, thread};
 use weaver_store::{Execution, ExecutionQuery, Store};
@@ -261,17 +260,8 @@ async fn state_at(
     let (saved, _) = thread::load(store, thread, &place.namespace, Some(place.id))
         .await?
         .ok_or_else(|| unknown_thread(thread))?;
-    term::json(&serde_json::Value::from(&values_of(&saved.state).plain()));
+    term::json(&serde_json::Value::from(&thread::values(&saved.state).plain()));
     Ok(())
-}
-
-/// The state keys of a checkpoint; control channels are left out.
-fn values_of(state: &CheckpointState<Value>) -> Value {
-    let keys = state.channels.iter().filter(|(name, _)| !name.starts_with("__"));
-    Value::map(keys.filter_map(|(name, channel)| match channel.stored.as_ref()? {
-        Stored::Value(value) => Some((name.clone(), value.clone())),
-        _ => None,
-    }))
 }
 
 async fn events(store: &Store, thread: &str, args: &HistoryArgs) -> Result<(), CliError> {

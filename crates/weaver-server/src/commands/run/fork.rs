@@ -61,7 +61,7 @@ impl Session<'_> {
         let values = json_argument("--update", update)?;
         // A subgraph has keys of its own; the engine leaves out what it does not have.
         let values = match place.namespace.is_empty() {
-            true => checked_update(self.workflow, values)?,
+            true => checked_update(self.workflow, "--update", values)?,
             false => values,
         };
         let stood = thread::load(&self.store, thread, &place.namespace, Some(place.id)).await?;

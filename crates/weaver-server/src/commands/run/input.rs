@@ -189,19 +189,18 @@ fn checked(
 }
 
 /// A change of the state, for `--fork --update`: every key must be one of the graph's.
-pub fn checked_update(workflow: &Workflow, update: Value) -> Result<Value, CliError> {
-    const FLAG: &str = "--update";
+pub fn checked_update(workflow: &Workflow, what: &str, update: Value) -> Result<Value, CliError> {
     let shape = workflow.state_shape();
     let keys = shape.keys();
     let has = || format!("the state has: {}", keys.join(", "));
-    let given = object(&update, FLAG, has)?;
+    let given = object(&update, what, has)?;
     let unknown = fit::unknown(&keys, given);
     if !keys.is_empty() && !unknown.is_empty() {
         return Err(CliError::usage(unknown_keys(&unknown)).with_help(has()));
     }
     match fit::misfits(shape.schema, &shape.fields, &update).as_slice() {
         [] => Ok(update),
-        wrong => Err(misfit(FLAG, wrong)),
+        wrong => Err(misfit(what, wrong)),
     }
 }
 

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use console::style;
-use serde_json::{Value as Json, json};
 use weaver_core::Value;
 use weaver_engine::{Outcome, stable_namespace};
 use weaver_runtime::replay::{Difference, DifferenceKind, ReplayRequest, Replayed, replay};
@@ -14,8 +13,9 @@ use super::{json_argument, unknown_thread};
 use crate::cli::RunArgs;
 use crate::error::{CliError, exit};
 use crate::house::{House, look_into_store, random_key};
-use crate::render::{source, term};
+use crate::render::term;
 use crate::settings::Settings;
+use crate::wire;
 use crate::workflow::Workflow;
 
 /// Characters of a value that are shown.
@@ -47,7 +47,7 @@ pub async fn run(args: &RunArgs, settings: &Settings, wanted: &str) -> Result<()
     let host = house.host(&workflow, &workflow.plan, &execution.thread);
     let replayed = replay(&store, Arc::new(host), request).await?;
     match args.json {
-        true => term::out(&json_of(&replayed, &workflow)),
+        true => term::json(&wire::replayed(&replayed, &workflow)),
         false => print(&replayed, &workflow, args.file.is_some()),
     }
     match replayed.differences.is_empty() {
@@ -150,16 +150,11 @@ fn place(difference: &Difference, workflow: &Workflow) -> String {
     }
     if let Some(node) = &difference.node {
         text.push_str(&format!(" · node `{node}`"));
-        if let Some(line) = line(difference, workflow) {
+        if let Some(line) = wire::line_of(difference, workflow) {
             text.push_str(&format!(" ({}:{line})", workflow.file));
         }
     }
     text
-}
-
-fn line(difference: &Difference, workflow: &Workflow) -> Option<u32> {
-    let span = source::place_of(&workflow.analysis.spec, difference.node.as_deref()?)?;
-    Some(span.line)
 }
 
 fn words(difference: &Difference) -> String {
@@ -178,49 +173,6 @@ fn words(difference: &Difference) -> String {
         DifferenceKind::Longer => "the run goes on where it had ended".into(),
         DifferenceKind::Outcome => "it ends otherwise".into(),
     }
-}
-
-/// A stable word for a kind, and the key or the kind of call that it is about.
-fn kind_of(kind: &DifferenceKind) -> (&'static str, Option<&str>) {
-    match kind {
-        DifferenceKind::CallNotRecorded(kind) => ("call_not_recorded", Some(kind)),
-        DifferenceKind::CallChanged(kind) => ("call_changed", Some(kind)),
-        DifferenceKind::CallNotMade(kind) => ("call_not_made", Some(kind)),
-        DifferenceKind::Wrote(key) => ("wrote", Some(key)),
-        DifferenceKind::State(key) => ("state", Some(key)),
-        DifferenceKind::Next => ("next", None),
-        DifferenceKind::Shorter => ("shorter", None),
-        DifferenceKind::Longer => ("longer", None),
-        DifferenceKind::Outcome => ("outcome", None),
-    }
-}
-
-fn json_of(replayed: &Replayed, workflow: &Workflow) -> String {
-    let plain = |value: &Value| Json::from(&value.plain());
-    let difference = |difference: &Difference| {
-        let (kind, what) = kind_of(&difference.kind);
-        json!({
-            "kind": kind,
-            "what": what,
-            "namespace": &*difference.namespace,
-            "step": difference.step,
-            "node": difference.node.as_deref(),
-            "file": workflow.file,
-            "line": line(difference, workflow),
-            "recorded": plain(&difference.recorded),
-            "now": plain(&difference.now),
-        })
-    };
-    let served = replayed.served.iter().map(|(kind, count)| (kind.to_string(), json!(count)));
-    let json = json!({
-        "execution": replayed.execution.id.to_string(),
-        "thread": &*replayed.execution.thread,
-        "equal": replayed.differences.is_empty(),
-        "same_checkpoints": replayed.same_checkpoints,
-        "served": served.collect::<serde_json::Map<_, _>>(),
-        "differences": replayed.differences.iter().map(difference).collect::<Vec<_>>(),
-    });
-    serde_json::to_string_pretty(&json).expect("it has a JSON form")
 }
 
 fn plural(count: u64, word: &str) -> String {

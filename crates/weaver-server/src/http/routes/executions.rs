@@ -29,6 +29,10 @@ use crate::{moving, wire};
 pub struct ListQuery {
     /// Only those that stand so.
     status: Option<Status>,
+    /// Only those of this file.
+    workflow: Option<String>,
+    /// Only those of this thread.
+    thread: Option<String>,
     /// At most so many: 50 if absent, 200 at most.
     limit: Option<usize>,
     /// `next_cursor` of the page before.
@@ -60,11 +64,19 @@ pub async fn list(
     let executions = executions(&app, caller);
     let status = query.status.map(wire::stored_status);
     // One more than the page shows that there is a next one.
-    let wanted = ExecutionQuery { status, before, limit: limit + 1, ..ExecutionQuery::default() };
+    let wanted = ExecutionQuery {
+        status,
+        workflow: query.workflow.map(Into::into),
+        thread: query.thread.map(Into::into),
+        before,
+        limit: limit + 1,
+    };
     let mut views = executions.list(wanted).await?;
     let more = views.len() > limit;
     views.truncate(limit);
     let next_cursor = views.last().filter(|_| more).map(|last| last.execution.id.to_string());
+    // An edit of a state is an execution too, in which nothing runs.
+    views.retain(|view| view.order.input.as_str() != Some("update"));
     let items = views.iter().map(|view| wire::execution(view, &[])).collect();
     Ok(Json(Page { items, next_cursor }))
 }

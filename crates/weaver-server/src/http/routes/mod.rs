@@ -3,6 +3,7 @@
 mod events;
 mod executions;
 mod health;
+mod history;
 mod limits;
 mod openapi;
 mod schedules;
@@ -45,6 +46,12 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(executions::list, executions::submit))
         .routes(routes!(executions::get))
         .routes(routes!(events::events))
+        .routes(routes!(history::checkpoints))
+        .routes(routes!(history::state, history::edit))
+        .routes(routes!(history::fork))
+        .routes(routes!(history::replay))
+        .routes(routes!(history::workflow))
+        .routes(routes!(history::logs))
         .routes(routes!(executions::cancel))
         .routes(routes!(executions::pause))
         .routes(routes!(executions::resume))

@@ -1,9 +1,11 @@
 //! The routes, asked through the router without a port.
 
+mod history;
 mod studio;
 mod workflows;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -11,14 +13,20 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use weaver_runtime::{Scheduler, scheduler};
 use weaver_store::Store;
 
 use super::gateway::Models;
 use super::{Access, App, Live, Sources, router};
+use crate::settings::Settings;
+use crate::workshop::Bench;
 
 /// A server on a store in memory; the one door to it.
 struct TestApp {
     router: Router,
+    app: Arc<App>,
+    /// Where scripts are kept.
+    _data: tempfile::TempDir,
 }
 
 /// What came back.
@@ -35,6 +43,8 @@ const TOKEN: &str = "secret";
 
 impl TestApp {
     fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let settings = Settings { data: data.path().into(), ..Settings::default() };
         let drain = CancellationToken::new();
         let gateway = weaver_llm::Gateway::new(weaver_llm::Options::default()).unwrap();
         let app = App {
@@ -43,11 +53,43 @@ impl TestApp {
             live: Live::default(),
             sources: Sources::default(),
             access: Access { token: TOKEN.into(), address: ADDRESS.parse().unwrap() },
+            bench: Arc::new(Bench::new(settings, [7; 32]).unwrap()),
             models: Models::new(gateway, drain.clone()),
             role: "api",
             drain,
         };
-        TestApp { router: router(Arc::new(app)) }
+        let app = Arc::new(app);
+        TestApp { router: router(app.clone()), app, _data: data }
+    }
+
+    /// The same with a scheduler that works until the app is gone.
+    fn working() -> Self {
+        let app = TestApp::new();
+        let mut options = scheduler::Options::new("test");
+        options.poll = Duration::from_millis(10);
+        let scheduler = Scheduler::new(app.app.store.clone(), app.app.bench.clone(), options);
+        tokio::spawn(scheduler.run(app.app.drain.clone()));
+        app
+    }
+
+    /// Waits until an execution stands so.
+    async fn until(&self, id: &str, status: &str) -> Value {
+        let wait = async {
+            let mut ticks = tokio::time::interval(Duration::from_millis(5));
+            loop {
+                let execution = self.get(&format!("/executions/{id}")).await.body;
+                if execution["status"] == status {
+                    return execution;
+                }
+                ticks.tick().await;
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(20), wait).await {
+            Ok(execution) => execution,
+            Err(_) => {
+                panic!("it is not {status}: {}", self.get(&format!("/executions/{id}")).await.body)
+            }
+        }
     }
 
     async fn get(&self, path: &str) -> Answer {
