@@ -11,6 +11,7 @@
 //! - This crate knows neither how a request is answered nor where settings are.
 
 mod client;
+pub mod credential;
 mod error;
 mod events;
 pub mod execution;

@@ -13,6 +13,7 @@ mod http;
 mod moving;
 mod render;
 mod settings;
+mod vault;
 mod wire;
 mod workflow;
 mod workshop;
@@ -71,6 +72,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Reconcile(args) => block_on(commands::executions::reconcile(args, settings()?)),
         Command::Schedule(args) => block_on(commands::schedule::run(args, settings()?)),
         Command::Limit(args) => block_on(commands::limit::run(args, settings()?)),
+        Command::Credentials(args) => block_on(commands::credentials::run(args, settings()?)),
         Command::Models(args) => block_on(commands::models::run(args, settings()?)),
         Command::Chat(args) => block_on(commands::chat::run(args, settings()?)),
         Command::Doctor(args) => block_on(commands::doctor::run(args, settings()?)),

@@ -1,5 +1,6 @@
 //! Between the API's types and the runtime's: the one place that converts.
 
+mod credentials;
 mod limits;
 
 use weaver_api::Usd;
@@ -17,6 +18,7 @@ use weaver_store::{
     WorkflowVersion,
 };
 
+pub use credentials::{credential_list, rotate_credentials, set_credential};
 pub use limits::{limit_list, set_limit};
 
 /// The version of a workflow that was sent.

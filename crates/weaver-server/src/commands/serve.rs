@@ -16,11 +16,12 @@ use weaver_store::{ExecutionId, TenantId};
 
 use crate::cli::{Role, ServeArgs};
 use crate::error::CliError;
-use crate::house::{models, open_store, snapshot_key};
+use crate::house::{named, open_store, snapshot_key};
 use crate::http::gateway::Models;
 use crate::http::{self, Access, App, Live, Sources};
 use crate::render::term;
 use crate::settings::Settings;
+use crate::vault::Vault;
 use crate::workshop::Bench;
 
 /// Where a running server is, and what proves the right to change something:
@@ -40,6 +41,9 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     check_listen(args.listen)?;
     let store = open_store(&settings)?;
     let key = snapshot_key(&settings.data)?;
+    let vault = Vault::new(store.clone(), settings.master.clone(), &settings.models);
+    // Better now than at the first call.
+    vault.keys(store.tenant()).await?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         CliError::usage(format!("cannot listen on {}: {error}", args.listen))
             .with_help("choose another address with --listen 127.0.0.1:0")
@@ -59,7 +63,8 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
         live: Live::default(),
         sources: Sources::default(),
         access: Access { token, address },
-        models: Models::new(models(&settings)?, drain.clone()),
+        models: Models::new(named(&settings), vault.clone(), drain.clone())?,
+        vault: vault.clone(),
         role: args.role.word(),
         drain: drain.clone(),
     });
@@ -69,7 +74,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     let working = match args.role {
         Role::Api => None,
         Role::All | Role::Scheduler => {
-            let bench = Arc::new(Bench::new(settings, key)?);
+            let bench = Arc::new(Bench::new(settings, vault, key)?);
             let scheduler = Scheduler::new(store, bench, options(args, &app));
             Some(tokio::spawn(scheduler.run(drain.clone())))
         }

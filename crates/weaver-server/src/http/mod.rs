@@ -17,6 +17,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weaver_store::Store;
 
+use crate::vault::Vault;
+
 pub use guard::Access;
 pub use live::Live;
 pub use problem::Refusal;
@@ -34,6 +36,8 @@ pub struct App {
     pub sources: Sources,
     /// Who may ask.
     pub access: Access,
+    /// Keys of providers.
+    pub vault: Vault,
     /// The models that clients may ask.
     pub models: gateway::Models,
     /// What this process does: `all`, `api`, `scheduler`.

@@ -11,7 +11,8 @@ mod openai_responses;
 mod refused;
 mod sse;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -19,10 +20,14 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use weaver_llm::inbound::{Api, Asked, Fault, Writer};
-use weaver_llm::{Call, ChatRequest, ChatResponse, Gateway};
+use weaver_llm::{Call, ChatRequest, ChatResponse, Gateway, Options};
+use weaver_store::TenantId;
 
 use super::App;
+use crate::error::CliError;
+use crate::vault::Vault;
 pub use lists::{Listed, Lists};
 use refused::Refused;
 pub use refused::in_its_words;
@@ -51,11 +56,20 @@ pub fn api_of(uri: &Uri, headers: &HeaderMap) -> Option<Api> {
     Some(if anthropic { Api::Anthropic } else { Api::OpenAi })
 }
 
-/// The models that clients may ask.
+/// The models that clients may ask: the same for all tenants, each with its own keys.
 pub struct Models {
+    options: Options,
+    vault: Vault,
+    by_tenant: Mutex<HashMap<TenantId, Arc<Asks>>>,
+    /// Calls off what is still under way some time after the server began to drain.
+    stop: CancellationToken,
+}
+
+/// The models of one tenant, as long as it has these keys.
+pub struct Asks {
+    keys: Option<Uuid>,
     gateway: Gateway,
     lists: Lists,
-    /// Calls off what is still under way some time after the server began to drain.
     stop: CancellationToken,
 }
 
@@ -63,8 +77,10 @@ pub struct Models {
 const DRAIN: Duration = Duration::from_secs(10);
 
 impl Models {
-    /// Models of a gateway, until the server drains. Needs a tokio runtime.
-    pub fn new(gateway: Gateway, drain: CancellationToken) -> Self {
+    /// Models by these settings, until the server drains. Needs a tokio runtime.
+    pub fn new(options: Options, vault: Vault, drain: CancellationToken) -> Result<Self, CliError> {
+        // What is wrong with the settings is said before anybody asks.
+        Gateway::new(options.clone()).map_err(|error| CliError::usage(error.to_string()))?;
         let stop = CancellationToken::new();
         let stopping = stop.clone();
         tokio::spawn(async move {
@@ -72,9 +88,25 @@ impl Models {
             tokio::time::sleep(DRAIN).await;
             stopping.cancel();
         });
-        Models { lists: Lists::new(gateway.clone()), gateway, stop }
+        Ok(Models { options, vault, by_tenant: Mutex::default(), stop })
     }
 
+    /// Those of a tenant.
+    pub async fn of(&self, tenant: TenantId) -> Result<Arc<Asks>, Refused> {
+        let keys = self.vault.keys(tenant).await?;
+        let mut by_tenant = self.by_tenant.lock().expect("nothing panics while it is held");
+        if let Some(asks) = by_tenant.get(&tenant).filter(|asks| asks.keys == keys.id) {
+            return Ok(asks.clone());
+        }
+        let gateway = Gateway::new(keys.join(&self.options))?;
+        let lists = Lists::new(gateway.clone());
+        let asks = Arc::new(Asks { keys: keys.id, gateway, lists, stop: self.stop.clone() });
+        by_tenant.insert(tenant, asks.clone());
+        Ok(asks)
+    }
+}
+
+impl Asks {
     /// The whole answer. When the client goes away this is dropped, and with it the
     /// connection to the provider.
     async fn whole(&self, asked: Asked) -> Result<ChatResponse, Refused> {

@@ -22,6 +22,12 @@ impl From<weaver_llm::Error> for Refused {
     }
 }
 
+impl From<crate::vault::Error> for Refused {
+    fn from(error: crate::vault::Error) -> Self {
+        Refused(of_edge(Refusal::from(error)))
+    }
+}
+
 impl IntoResponse for Refused {
     /// The status alone: the body needs to know the interface and the request's id,
     /// which the edge has.
@@ -74,6 +80,7 @@ fn of_edge(refusal: Refusal) -> Fault {
         401 => "invalid_api_key",
         403 => "forbidden",
         404 => "unknown_url",
+        500.. => "server_error",
         _ => "invalid_request",
     };
     let help = problem.help.as_deref().map(|help| format!("; {help}")).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Every route under `/api/v1`: the table of contents.
 
+mod credentials;
 mod events;
 mod executions;
 mod health;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use super::{App, Refusal};
 
@@ -28,6 +29,9 @@ pub fn router() -> Router<Arc<App>> {
         .route("/executions/{id}/retry", post(executions::retry))
         .route("/executions/{id}/migrate", post(executions::migrate))
         .route("/executions/{id}/reconcile", post(executions::reconcile))
+        .route("/credentials", get(credentials::list))
+        .route("/credentials/rotate", post(credentials::rotate))
+        .route("/credentials/{provider}", put(credentials::set).delete(credentials::remove))
         .route("/limits", get(limits::list).put(limits::set))
         .route("/schedules", get(schedules::list).post(schedules::create))
         .route(
@@ -38,6 +42,11 @@ pub fn router() -> Router<Arc<App>> {
                 .delete(schedules::remove),
         )
         .method_not_allowed_fallback(not_allowed)
+}
+
+/// Whether even a look needs the token.
+pub fn is_private(path: &str) -> bool {
+    path.starts_with("/api/v1/credentials")
 }
 
 /// No such route.
