@@ -22,6 +22,7 @@ mod page;
 mod problem;
 pub mod schedule;
 mod time;
+pub mod usage;
 
 pub use client::Client;
 pub use error::Error;

@@ -10,6 +10,7 @@ mod desk;
 mod error;
 mod house;
 mod http;
+mod ledger;
 mod moving;
 mod render;
 mod settings;

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod limits;
+mod usage;
 
 use weaver_api::Usd;
 use weaver_api::execution::{
@@ -20,6 +21,7 @@ use weaver_store::{
 
 pub use credentials::{credential_list, rotate_credentials, set_credential};
 pub use limits::{limit_list, set_limit};
+pub use usage::{days, quotas, set_quotas, usage};
 
 /// The version of a workflow that was sent.
 pub fn version(workflow: &WorkflowSource) -> WorkflowVersion {

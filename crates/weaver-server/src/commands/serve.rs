@@ -19,6 +19,7 @@ use crate::error::CliError;
 use crate::house::{named, open_store, snapshot_key};
 use crate::http::gateway::Models;
 use crate::http::{self, Access, App, Live, Sources};
+use crate::ledger::Ledger;
 use crate::render::term;
 use crate::settings::Settings;
 use crate::vault::Vault;
@@ -57,19 +58,23 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     };
     let _guard = write_server_file(&settings, &file)?;
     let drain = CancellationToken::new();
+    let ledger = Ledger::new(store.clone(), &holder(&settings));
     let app = Arc::new(App {
         store: store.clone(),
         store_kind: settings.store_kind(),
         live: Live::default(),
         sources: Sources::default(),
         access: Access { token, address },
-        models: Models::new(named(&settings), vault.clone(), drain.clone())?,
+        models: Models::new(named(&settings), vault.clone(), ledger.clone(), drain.clone())?,
+        ledger: ledger.clone(),
         vault: vault.clone(),
         role: args.role.word(),
         drain: drain.clone(),
     });
     term::note(&format!("agentweaver {} · {}", env!("CARGO_PKG_VERSION"), file.address));
     term::note(&format!("log: {}", settings.place()));
+    let written = CancellationToken::new();
+    let writing = tokio::spawn(ledger.keep(written.clone()));
     let answering = tokio::spawn(http::serve(listener, app.clone()));
     let working = match args.role {
         Role::Api => None,
@@ -86,7 +91,16 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
         working.await.map_err(|error| CliError::failed(error.to_string()))?;
     }
     let answered = answering.await.map_err(|error| CliError::failed(error.to_string()))?;
+    written.cancel();
+    writing.await.map_err(|error| CliError::failed(error.to_string()))?;
     answered.map_err(|error| CliError::failed(error.to_string()))
+}
+
+/// The same after each start, and another for each server that shares a store.
+fn holder(settings: &Settings) -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
+    format!("{} {}", host.trim(), data.display())
 }
 
 fn options(args: &ServeArgs, app: &Arc<App>) -> Options {

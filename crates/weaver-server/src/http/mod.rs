@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weaver_store::Store;
 
+use crate::ledger::Ledger;
 use crate::vault::Vault;
 
 pub use guard::Access;
@@ -38,6 +39,8 @@ pub struct App {
     pub access: Access,
     /// Keys of providers.
     pub vault: Vault,
+    /// What clients of models use.
+    pub ledger: Ledger,
     /// The models that clients may ask.
     pub models: gateway::Models,
     /// What this process does: `all`, `api`, `scheduler`.
@@ -57,7 +60,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> std::io::Result<()> 
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/api/v1", routes::router())
-        .merge(gateway::router())
+        .merge(gateway::router(app.clone()))
         .fallback(routes::unknown)
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)

@@ -5,7 +5,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use weaver_llm::inbound::{Api, Fault};
 
+use super::account::say_pace;
 use crate::http::Refusal;
+use crate::ledger::Pace;
 
 /// A request that gets no answer of a model.
 pub struct Refused(pub Fault);
@@ -47,9 +49,13 @@ const ANTHROPIC_ID: HeaderName = HeaderName::from_static("request-id");
 /// The response as the interface has it: a refusal gets its body here.
 pub fn in_its_words(api: Api, mut response: Response, request_id: &str) -> Response {
     let extensions = response.extensions_mut();
+    let pace = extensions.remove::<Pace>();
     let fault = extensions.remove::<Fault>().or_else(|| extensions.remove().map(of_edge));
     if let Some(fault) = fault {
         response = refuse(api, &fault, request_id);
+    }
+    if let Some(pace) = pace {
+        say_pace(&pace, &mut response);
     }
     if api == Api::Anthropic
         && let Ok(id) = HeaderValue::from_str(request_id)

@@ -6,6 +6,7 @@ mod executions;
 mod health;
 mod limits;
 mod schedules;
+mod usage;
 
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub fn router() -> Router<Arc<App>> {
                 .patch(schedules::patch)
                 .delete(schedules::remove),
         )
+        .route("/usage", get(usage::usage))
+        .route("/quotas", get(usage::quotas).put(usage::set_quotas))
         .method_not_allowed_fallback(not_allowed)
 }
 

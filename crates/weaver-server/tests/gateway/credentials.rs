@@ -1,16 +1,10 @@
 //! Keys of providers: kept sealed, used, changed, and nowhere to be seen.
 
-#[path = "../cli/desk.rs"]
-#[allow(dead_code)]
-mod desk;
-mod provider;
-mod serving;
-
 use std::cell::RefCell;
 
-use desk::Desk;
-use provider::Provider;
-use serving::Serving;
+use crate::desk::{Desk, Ended};
+use crate::provider::{BEHAVIOURS, Provider};
+use crate::serving::Serving;
 
 /// Strings that stand nowhere else. The second takes the place of the first.
 const CANARIES: [&str; 2] = ["sk-canary-7Qx2mZr9VtB4-abWX", "sk-canary-Lp5Kd8Jw3HnC-cdYZ"];
@@ -53,7 +47,7 @@ fn no_key_is_seen_anywhere() {
     let provider = Provider::open();
     let desk = place(&provider);
     let seen = RefCell::new(Vec::new());
-    let note = |ended: desk::Ended| {
+    let note = |ended: Ended| {
         seen.borrow_mut().extend([ended.out.clone(), ended.err.clone()]);
         ended
     };
@@ -65,7 +59,7 @@ fn no_key_is_seen_anywhere() {
     assert_eq!(provider.keys(), [CANARIES[0]], "the key that is kept is the one that is used");
 
     let server = Serving::start(&desk);
-    for model in provider::BEHAVIOURS {
+    for model in BEHAVIOURS {
         for stream in [false, true] {
             for (path, body) in server.calls(model, stream) {
                 seen.borrow_mut().push(server.http("POST", path, Some(&body)));

@@ -86,8 +86,10 @@ fn said(model: &str, stream: bool, key: &str) -> (&'static str, &'static str, St
         ("good", false) => ("200 OK", JSON, r#"{"id":"c","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#.into()),
         ("good", true) => {
             let pieces = piece(r#""content":"Hello.""#, "null") + &piece("", r#""stop""#);
-            ("200 OK", SSE, pieces + "data: [DONE]\n\n")
+            let usage = r#"{"id":"c","model":"m","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
+            ("200 OK", SSE, pieces + &format!("data: {usage}\n\ndata: [DONE]\n\n"))
         }
+        ("long", true) => ("200 OK", SSE, piece(r#""content":"one two three ""#, "null").repeat(200)),
         ("refuse", _) => ("401 Unauthorized", JSON, wrong),
         ("break", _) => ("400 Bad Request", JSON, wrong),
         ("page", _) => ("403 Forbidden", "text/html", format!("<html>Denied for {key}</html>")),
