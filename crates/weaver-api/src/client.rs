@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use weaver_core::Event;
 
+use crate::credential::{Credential, CredentialRequest, RotateRequest};
 use crate::execution::{
     CancelRequest, Execution, MigrateRequest, ReconcileRequest, ResumeRequest, RetryRequest,
     Status, SubmitRequest, Submitted,
@@ -171,6 +172,35 @@ impl Client {
     /// Forgets a schedule.
     pub async fn delete_schedule(&self, name: &str) -> Result<(), Error> {
         self.send(self.request(Method::DELETE, &format!("/schedules/{name}"))).await.map(drop)
+    }
+
+    /// Credentials, without their values.
+    pub async fn credentials(&self) -> Result<Page<Credential>, Error> {
+        self.get("/credentials", &[]).await
+    }
+
+    /// Keeps a provider's key.
+    pub async fn set_credential(
+        &self,
+        provider: &str,
+        request: &CredentialRequest,
+    ) -> Result<Credential, Error> {
+        let call = self.request(Method::PUT, &format!("/credentials/{provider}"));
+        self.json(call.json(request)).await
+    }
+
+    /// Forgets a provider's key.
+    pub async fn remove_credential(&self, provider: &str) -> Result<(), Error> {
+        let path = format!("/credentials/{provider}");
+        self.send(self.request(Method::DELETE, &path)).await.map(drop)
+    }
+
+    /// Seals all credentials anew; gives them without their values.
+    pub async fn rotate_credentials(
+        &self,
+        request: &RotateRequest,
+    ) -> Result<Page<Credential>, Error> {
+        self.json(self.request(Method::POST, "/credentials/rotate").json(request)).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

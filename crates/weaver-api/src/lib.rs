@@ -11,6 +11,7 @@
 //! - This crate knows neither how a request is answered nor where settings are.
 
 mod client;
+pub mod credential;
 mod error;
 mod events;
 pub mod execution;
@@ -23,6 +24,7 @@ mod problem;
 pub mod schedule;
 pub mod studio;
 mod time;
+pub mod usage;
 pub mod workflow;
 
 pub use client::Client;

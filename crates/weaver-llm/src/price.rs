@@ -81,14 +81,23 @@ impl Price {
     /// The cost of a call in micro-USD, rounded up once at the end. A call of the past
     /// is priced anew by calling this with another price.
     pub fn cost_micros(&self, usage: &TokenUsage) -> u64 {
-        let lines = self.bill(usage);
-        let total: u128 = lines.iter().map(|line| line.tokens as u128 * line.price as u128).sum();
-        u64::try_from(total.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+        cost(&self.bill(usage))
     }
 
     /// The lines of the bill: each token in one of them, none without tokens.
     pub fn bill(&self, usage: &TokenUsage) -> Vec<BillLine> {
-        let price = self.of_prompt(usage.tokens.input);
+        self.of_prompt(usage.tokens.input).lines(usage)
+    }
+
+    /// The cost of many calls whose prompts were all of one [`prompt_class`], from the
+    /// sums of their tokens; rounded up once.
+    pub fn cost_micros_of_sum(&self, sum: &TokenUsage, class: u64) -> u64 {
+        cost(&self.of_prompt(class.saturating_add(1)).lines(sum))
+    }
+
+    /// At these prices, however long the prompt.
+    fn lines(&self, usage: &TokenUsage) -> Vec<BillLine> {
+        let price = self;
         let (tokens, details) = (&usage.tokens, &usage.details);
         let cached_read = price.cached_read.unwrap_or(price.input);
         let cached_write = price.cached_write.unwrap_or(price.input);
@@ -146,6 +155,20 @@ impl Price {
             _ => *self,
         }
     }
+}
+
+fn cost(lines: &[BillLine]) -> u64 {
+    let total: u128 = lines.iter().map(|line| line.tokens as u128 * line.price as u128).sum();
+    u64::try_from(total.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// Where prices of some model change with the length of the prompt.
+const CLASSES: [u64; 4] = [272_000, 200_000, 128_000, 100_000];
+
+/// The class of a prompt of so many tokens: the greatest number that prices are known to
+/// change above and that it is above, or 0. Sums of one class can be priced anew.
+pub fn prompt_class(tokens: u64) -> u64 {
+    CLASSES.into_iter().find(|above| tokens > *above).unwrap_or(0)
 }
 
 /// The built-in price of a model: that of its own name, or of the longest name that it
@@ -266,6 +289,17 @@ mod tests {
     }
 
     #[test]
+    fn sums_of_a_class_cost_what_their_calls_do() {
+        let price = lookup("google", "gemini-2.5-pro").unwrap();
+        for input in [100, 199_999, 200_000, 200_001, 900_000] {
+            let one = plain(Usage { input, output: 1000, ..Usage::default() });
+            let four = plain(Usage { input: 4 * input, output: 4000, ..Usage::default() });
+            let sum = price.cost_micros_of_sum(&four, prompt_class(input));
+            assert!(sum.abs_diff(4 * price.cost_micros(&one)) <= 4, "{input}");
+        }
+    }
+
+    #[test]
     fn versions_find_their_family_and_other_models_do_not() {
         let mini = lookup("openai", "gpt-4o-mini-2024-07-18").unwrap();
         assert_eq!(mini, lookup("openai", "gpt-4o-mini").unwrap());
@@ -285,6 +319,7 @@ mod tests {
                 assert!(read <= price.input, "{provider}/{name}: a cache that costs more");
                 assert!(price.input <= 200_000_000, "{provider}/{name}: a slip of the units");
                 if let Some(long) = price.long {
+                    assert!(CLASSES.contains(&long.above), "{provider}/{name}: a class is missing");
                     assert!(long.input > price.input, "{provider}/{name}");
                 }
             }

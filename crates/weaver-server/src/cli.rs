@@ -1,5 +1,6 @@
 //! The command line, as data.
 
+mod credentials;
 mod executions;
 mod limit;
 mod models;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use credentials::{CredentialsArgs, CredentialsCommand};
 pub use executions::{
     CancelArgs, ExecutionArgs, LogsArgs, MoveArgs, OrderArgs, PsArgs, ReconcileArgs, ResumeArgs,
     RetryArgs, Role, ServeArgs, SubmitArgs, Target,
@@ -140,6 +142,9 @@ pub enum Command {
     Schedule(ScheduleArgs),
     /// Limit how many executions are under way at once, and how fast they start
     Limit(LimitArgs),
+    /// Keep keys of providers, sealed
+    #[command(after_help = credentials::CREDENTIALS)]
+    Credentials(CredentialsArgs),
     /// List the models that can be asked, with their prices
     #[command(after_help = models::MODELS)]
     Models(ModelsArgs),

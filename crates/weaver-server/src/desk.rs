@@ -1,6 +1,7 @@
 //! [`Desk`]: where commands about executions go: to a server, or to the log itself
 //! when no server works on it.
 
+mod credentials;
 mod limits;
 mod schedules;
 

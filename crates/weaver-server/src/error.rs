@@ -72,3 +72,19 @@ impl From<weaver_runtime::Error> for CliError {
         }
     }
 }
+
+impl From<crate::vault::Error> for CliError {
+    fn from(error: crate::vault::Error) -> Self {
+        use crate::vault::Error;
+        let said = CliError { word: Some(error.code()), ..CliError::usage(error.to_string()) };
+        match error {
+            Error::Store(error) => error.into(),
+            Error::Locked(_) => said.with_help(
+                "bring the master key that they were sealed with: AGENTWEAVER_MASTER_KEY, or \
+                 master.key in the data directory",
+            ),
+            Error::Master(_) => said,
+            _ => CliError { word: None, ..said },
+        }
+    }
+}

@@ -8,12 +8,13 @@ use std::time::Duration;
 use weaver_agent::{Host, Plan, Services};
 use weaver_core::Hash;
 use weaver_interpreter::{Binding, Pool, PoolOptions};
-use weaver_llm::Gateway;
+use weaver_llm::{Gateway, Options};
 use weaver_store::{OpenOptions, Store};
 use weaver_tools::{Registry, Toolbox, WebSearchOptions};
 
 use crate::error::CliError;
 use crate::settings::Settings;
+use crate::vault::Vault;
 use crate::workflow::Workflow;
 
 /// The tenant of a run from the command line.
@@ -90,7 +91,8 @@ impl House {
         key: [u8; 32],
     ) -> Result<Self, CliError> {
         let script = workflow.beside("script.yaml").or_else(|| workflow.beside("script.json"));
-        let (gateway, model_note) = gateway(settings, script, model)?;
+        let usual = settings.model.as_deref();
+        let (gateway, model_note) = gateway(&settings.models, usual, script, model)?;
         let environment = settings.environment.iter().flat_map(|(name, value)| [name, value]);
         let stand_in = model_note.iter();
         let surroundings = stand_in.chain(environment).map(|part| part.as_bytes());
@@ -193,15 +195,16 @@ fn write_private(path: &PathBuf, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// The models of a run. `--model` wins; else a script beside the file stands in
+/// The models of a run. `--model` wins, then the `usual` one; else a script beside the file stands in
 /// for providers that have no key; else the file's own models are asked.
 pub fn gateway(
-    settings: &Settings,
+    options: &Options,
+    usual: Option<&str>,
     script: Option<PathBuf>,
     model: Option<&str>,
 ) -> Result<(Gateway, Option<String>), CliError> {
-    let mut options = settings.models.clone();
-    let model = model.map(String::from).or_else(|| settings.model.clone());
+    let mut options = options.clone();
+    let model = model.or(usual).map(String::from);
     let has_key = options.providers.values().any(|provider| provider.api_key.is_some());
     let model = model.or_else(|| (script.is_some() && !has_key).then(|| "scripted".to_string()));
     options.script = script;
@@ -219,10 +222,30 @@ pub fn gateway(
 
 /// The models that clients ask by name. A model of the settings answers those who
 /// name none.
-pub fn models(settings: &Settings) -> Result<Gateway, CliError> {
+pub async fn models(mut settings: Settings) -> Result<Gateway, CliError> {
+    match look_into_store(&settings) {
+        Ok(Some(store)) => unseal(&mut settings, &store).await?,
+        Ok(None) => {}
+        // It is from before there were credentials.
+        Err(error) if error.word == Some("store_older") => {}
+        Err(error) => return Err(error),
+    }
+    let options = named(&settings);
+    Gateway::new(options).map_err(|error| CliError::usage(error.to_string()))
+}
+
+/// Settings of models that clients ask by name.
+pub fn named(settings: &Settings) -> Options {
     let mut options = settings.models.clone();
     options.default_model = settings.model.clone().or(options.default_model);
-    Gateway::new(options).map_err(|error| CliError::usage(error.to_string()))
+    options
+}
+
+/// Takes the local tenant's credentials into the settings, where they come first.
+pub async fn unseal(settings: &mut Settings, store: &Store) -> Result<(), CliError> {
+    let vault = Vault::new(store.clone(), settings.master.clone(), &settings.models);
+    settings.models = vault.keys(store.tenant()).await?.join(&settings.models);
+    Ok(())
 }
 
 fn tools(settings: &Settings) -> Result<Registry, CliError> {

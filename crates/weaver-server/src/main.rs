@@ -11,11 +11,13 @@ mod desk;
 mod error;
 mod house;
 mod http;
+mod ledger;
 mod moving;
 mod render;
 mod settings;
 mod templates;
 mod travel;
+mod vault;
 mod wire;
 mod workflow;
 mod workshop;
@@ -74,6 +76,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Reconcile(args) => block_on(commands::executions::reconcile(args, settings()?)),
         Command::Schedule(args) => block_on(commands::schedule::run(args, settings()?)),
         Command::Limit(args) => block_on(commands::limit::run(args, settings()?)),
+        Command::Credentials(args) => block_on(commands::credentials::run(args, settings()?)),
         Command::Models(args) => block_on(commands::models::run(args, settings()?)),
         Command::Chat(args) => block_on(commands::chat::run(args, settings()?)),
         Command::Doctor(args) => block_on(commands::doctor::run(args, settings()?)),

@@ -12,6 +12,7 @@ use self::models::{Price, Provider};
 use crate::cli::Global;
 use crate::error::CliError;
 use crate::render::term;
+use crate::vault::MasterOptions;
 
 /// The settings file that is read when there is one.
 const FILE: &str = "agentweaver.toml";
@@ -33,6 +34,8 @@ pub struct Settings {
     pub model: Option<String>,
     /// Providers and keys.
     pub models: weaver_llm::Options,
+    /// Where the key is that seals credentials.
+    pub master: MasterOptions,
     /// Hosts that the guarded HTTP client may reach although they are private.
     pub http_allow: Vec<String>,
     /// Address of a SearXNG server for `web_search`.
@@ -111,8 +114,15 @@ impl Settings {
             None => file.http.allow,
         };
         let data = global.data.clone().or(file.data).unwrap_or_else(|| DATA.into());
+        let master = MasterOptions {
+            key: variable("AGENTWEAVER_MASTER_KEY"),
+            old_key: variable("AGENTWEAVER_MASTER_KEY_OLD"),
+            file: variable("AGENTWEAVER_MASTER_KEY_FILE").map(PathBuf::from),
+            data: data.clone(),
+        };
         Ok(Settings {
             data,
+            master,
             database_url: variable("AGENTWEAVER_DATABASE_URL").or(file.database.url),
             file: path,
             model: variable("AGENTWEAVER_MODEL").or(file.model),

@@ -110,7 +110,7 @@ impl Travel {
         let view = self.executions.get(id).await?;
         let version = self.version(&view, workflow).await?;
         let job = self.job(id, view.execution.thread.clone(), version, view.order);
-        let prepared = self.bench.make(&job).map_err(not_made)?;
+        let prepared = self.bench.make(&job).await.map_err(not_made)?;
         let workflow = self.bench.workflow(&job).map_err(not_made)?;
         let request = replay::ReplayRequest {
             execution: id,
@@ -195,7 +195,7 @@ impl Travel {
         values: Value,
         as_node: Option<&str>,
     ) -> Result<CheckpointId, Refusal> {
-        let prepared = self.bench.make(job).map_err(not_made)?;
+        let prepared = self.bench.make(job).await.map_err(not_made)?;
         let as_node = as_node.map(Arc::from);
         let edit = StateUpdate { values: Some(values), as_node, task: None };
         let input = Input::Update(vec![vec![edit]]);

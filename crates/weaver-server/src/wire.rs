@@ -1,8 +1,10 @@
 //! Between the API's types and the runtime's: the one place that converts.
 
+mod credentials;
 mod history;
 mod limits;
 mod nodes;
+mod usage;
 
 use weaver_api::Usd;
 use weaver_api::execution::{
@@ -19,9 +21,11 @@ use weaver_store::{
     WorkflowVersion,
 };
 
+pub use credentials::{credential_list, rotate_credentials, set_credential};
 pub use history::{checkpoints, line_of, log_line, replayed, state};
 pub use limits::{limit_list, set_limit};
 pub use nodes::node_types;
+pub use usage::{days, quotas, set_quotas, usage};
 
 /// The version of a workflow that was sent.
 pub fn version(workflow: &WorkflowSource) -> WorkflowVersion {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use uuid::Uuid;
 use weaver_agent::plan::targets;
 use weaver_core::{Failure, FailureKind, Hash, Value};
 use weaver_engine::{RunOptions, Targets};
@@ -16,15 +17,20 @@ use weaver_runtime::scheduler::{Job, Prepared, Workshop};
 use crate::error::CliError;
 use crate::house::{Parts, gateway};
 use crate::settings::Settings;
+use crate::vault::{Keys, Vault};
 use crate::workflow::{Broken, Workflow};
 
 /// Compiled workflows and models, by what they were made from.
 pub struct Bench {
     settings: Settings,
+    vault: Vault,
     parts: Parts,
     workflows: Kept<(Hash, Option<String>), Arc<Workflow>>,
-    gateways: Kept<(Option<String>, Option<Hash>), Gateway>,
+    gateways: Kept<Asked, Gateway>,
 }
+
+/// With which keys, which model, which script.
+type Asked = (Option<Uuid>, Option<String>, Option<Hash>);
 
 /// What was made last, to be used again.
 struct Kept<K, V>(Mutex<HashMap<K, V>>);
@@ -35,15 +41,22 @@ const KEPT_MAX: usize = 256;
 
 impl Bench {
     /// A bench with the parts that runs of this process share. Needs a tokio runtime.
-    pub fn new(settings: Settings, key: [u8; 32]) -> Result<Self, CliError> {
+    pub fn new(settings: Settings, vault: Vault, key: [u8; 32]) -> Result<Self, CliError> {
         let parts = Parts::new(&settings, key)?;
-        Ok(Bench { settings, parts, workflows: Kept::new(), gateways: Kept::new() })
+        Ok(Bench { settings, vault, parts, workflows: Kept::new(), gateways: Kept::new() })
     }
 
     /// Makes what drives an execution.
-    pub fn make(&self, job: &Job) -> Result<Prepared, Failure> {
+    pub async fn make(&self, job: &Job) -> Result<Prepared, Failure> {
+        let keys = self.vault.keys(job.tenant).await.map_err(|error| {
+            Failure::new(FailureKind::Internal, error.code(), error.to_string())
+        })?;
+        self.assemble(job, &keys)
+    }
+
+    fn assemble(&self, job: &Job, keys: &Keys) -> Result<Prepared, Failure> {
         let workflow = self.workflow(job)?;
-        let gateway = self.gateway(job)?;
+        let gateway = self.gateway(job, keys)?;
         let binding = Binding { tenant: job.tenant.to_string(), execution: job.thread.to_string() };
         let handler = self.parts.host(&gateway, &workflow, &workflow.plan, binding);
         let mut options = RunOptions::default();
@@ -77,9 +90,9 @@ impl Bench {
         })
     }
 
-    fn gateway(&self, job: &Job) -> Result<Gateway, Failure> {
+    fn gateway(&self, job: &Job, keys: &Keys) -> Result<Gateway, Failure> {
         let script = job.order.script.as_deref();
-        let key = (job.order.model.clone(), script.map(|text| Hash::of(text.as_bytes())));
+        let key = (keys.id, job.order.model.clone(), script.map(|text| Hash::of(text.as_bytes())));
         self.gateways.get_or_make(key, || {
             let path = match script {
                 Some(text) => Some(self.script(text).map_err(|error| {
@@ -87,7 +100,8 @@ impl Bench {
                 })?),
                 None => None,
             };
-            let made = gateway(&self.settings, path, job.order.model.as_deref());
+            let (options, usual) = (keys.join(&self.settings.models), &self.settings.model);
+            let made = gateway(&options, usual.as_deref(), path, job.order.model.as_deref());
             made.map(|(gateway, _)| gateway).map_err(|error| refused("model_unknown", error))
         })
     }
@@ -108,7 +122,7 @@ impl Bench {
 
 impl Workshop for Bench {
     fn prepare(&self, job: Job) -> BoxFuture<'_, Result<Prepared, Failure>> {
-        async move { self.make(&job) }.boxed()
+        async move { self.make(&job).await }.boxed()
     }
 }
 

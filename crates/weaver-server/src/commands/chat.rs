@@ -18,7 +18,7 @@ use crate::settings::Settings;
 
 /// Answers each line until `/exit` or the end of the input.
 pub async fn run(args: &ChatArgs, settings: Settings) -> Result<(), CliError> {
-    let gateway = models(&settings)?;
+    let gateway = models(settings).await?;
     let name = args.model.clone().unwrap_or_default();
     let model = gateway.resolve(&name).map_err(|error| CliError::usage(error.to_string()))?;
     let person = std::io::stdin().is_terminal();

@@ -36,7 +36,7 @@ struct Model {
 
 /// Asks every provider that can be asked for its models.
 pub async fn run(args: &ModelsArgs, settings: Settings) -> Result<(), CliError> {
-    let gateway = models(&settings)?;
+    let gateway = models(settings).await?;
     if let Some(wanted) = &args.provider {
         check(&gateway, wanted)?;
     }

@@ -14,11 +14,13 @@ use weaver_runtime::scheduler::Options;
 
 use crate::cli::{Role, ServeArgs};
 use crate::error::CliError;
-use crate::house::{models, open_store, snapshot_key};
+use crate::house::{named, open_store, snapshot_key};
 use crate::http::gateway::Models;
 use crate::http::{self, Access, App, Live, Sources};
+use crate::ledger::Ledger;
 use crate::render::term;
 use crate::settings::Settings;
+use crate::vault::Vault;
 use crate::workshop::Bench;
 
 /// Where a running server is, and what proves the right to change something:
@@ -38,6 +40,9 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     check_listen(args.listen)?;
     let store = open_store(&settings)?;
     let key = snapshot_key(&settings.data)?;
+    let vault = Vault::new(store.clone(), settings.master.clone(), &settings.models);
+    // Better now than at the first call.
+    vault.keys(store.tenant()).await?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         CliError::usage(format!("cannot listen on {}: {error}", args.listen))
             .with_help("choose another address with --listen 127.0.0.1:0")
@@ -52,21 +57,26 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     let _guard = write_server_file(&settings, &file)?;
     let drain = CancellationToken::new();
     let (store_kind, place) = (settings.store_kind(), settings.place());
-    let clients_models = models(&settings)?;
-    let bench = Arc::new(Bench::new(settings, key)?);
+    let ledger = Ledger::new(store.clone(), &holder(&settings));
+    let named = named(&settings);
+    let bench = Arc::new(Bench::new(settings, vault.clone(), key)?);
     let app = Arc::new(App {
         store: store.clone(),
         store_kind,
         live: Live::default(),
         sources: Sources::default(),
         access: Access { token, address },
-        models: Models::new(clients_models, drain.clone()),
+        models: Models::new(named, vault.clone(), ledger.clone(), drain.clone())?,
         bench: bench.clone(),
+        ledger: ledger.clone(),
+        vault,
         role: args.role.word(),
         drain: drain.clone(),
     });
     term::note(&format!("agentweaver {} · {}", env!("CARGO_PKG_VERSION"), file.address));
     term::note(&format!("log: {place}"));
+    let written = CancellationToken::new();
+    let writing = tokio::spawn(ledger.keep(written.clone()));
     let answering = tokio::spawn(http::serve(listener, app.clone()));
     let working = match args.role {
         Role::Api => None,
@@ -82,7 +92,16 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
         working.await.map_err(|error| CliError::failed(error.to_string()))?;
     }
     let answered = answering.await.map_err(|error| CliError::failed(error.to_string()))?;
+    written.cancel();
+    writing.await.map_err(|error| CliError::failed(error.to_string()))?;
     answered.map_err(|error| CliError::failed(error.to_string()))
+}
+
+/// The same after each start, and another for each server that shares a store.
+fn holder(settings: &Settings) -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let data = std::path::absolute(&settings.data).unwrap_or_else(|_| settings.data.clone());
+    format!("{} {}", host.trim(), data.display())
 }
 
 fn options(args: &ServeArgs, app: &Arc<App>) -> Options {

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use weaver_store::TenantId;
 
-use super::{App, Refusal, gateway};
+use super::{App, Refusal, gateway, routes};
 
 /// How those who ask prove who they are.
 pub struct Access {
@@ -41,7 +41,8 @@ pub async fn guard(
     let id = request_id(request.headers());
     let api = gateway::api_of(request.uri(), request.headers());
     // Lists of models are asked for at their providers, with the owner's keys.
-    let open = request.method().is_safe() && api.is_none();
+    let private = api.is_some() || routes::is_private(request.uri().path());
+    let open = request.method().is_safe() && !private;
     let mut response = match app.access.check(open, request.headers()) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);

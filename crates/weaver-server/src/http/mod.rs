@@ -20,6 +20,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weaver_store::Store;
 
+use crate::ledger::Ledger;
+use crate::vault::Vault;
 use crate::workshop::Bench;
 
 pub use guard::Access;
@@ -41,6 +43,10 @@ pub struct App {
     pub access: Access,
     /// Compiles what is forked, edited and replayed.
     pub bench: Arc<Bench>,
+    /// Keys of providers.
+    pub vault: Vault,
+    /// What clients of models use.
+    pub ledger: Ledger,
     /// The models that clients may ask.
     pub models: gateway::Models,
     /// What this process does: `all`, `api`, `scheduler`.
@@ -60,7 +66,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> std::io::Result<()> 
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/api/v1", routes::router())
-        .merge(gateway::router())
+        .merge(gateway::router(app.clone()))
         .fallback(ui::studio)
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)

@@ -29,7 +29,7 @@ use weaver_store::{ExecutionQuery, Store};
 
 use crate::cli::{DurabilityArg, RunArgs};
 use crate::error::{CliError, exit};
-use crate::house::{House, open_store, snapshot_key};
+use crate::house::{House, open_store, snapshot_key, unseal};
 use crate::render::{source, term};
 use crate::settings::Settings;
 use crate::workflow::Workflow;
@@ -37,11 +37,12 @@ use ask::Asked;
 use output::Screen;
 
 /// Runs, asks the person at the terminal where the graph waits, and reports.
-pub async fn run(args: &RunArgs, settings: Settings) -> Result<(), CliError> {
+pub async fn run(args: &RunArgs, mut settings: Settings) -> Result<(), CliError> {
     if let Some(wanted) = &args.travel.replay {
         return replay::run(args, &settings, wanted).await;
     }
     let store = open_store(&settings)?;
+    unseal(&mut settings, &store).await?;
     if let Some(checkpoint) = &args.travel.fork {
         return fork::run(args, &settings, store, checkpoint).await;
     }

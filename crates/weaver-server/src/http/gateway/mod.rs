@@ -1,6 +1,7 @@
 //! The model gateway for clients of OpenAI's and Anthropic's interfaces: any model
 //! of any provider, in either's words. The words themselves are `weaver_llm::inbound`.
 
+mod account;
 mod anthropic;
 mod body;
 mod embeddings;
@@ -11,24 +12,31 @@ mod openai_responses;
 mod refused;
 mod sse;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
+use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use weaver_llm::inbound::{Api, Asked, Fault, Writer};
-use weaver_llm::{Call, ChatRequest, ChatResponse, Gateway};
+use weaver_llm::{Call, ChatRequest, ChatResponse, Gateway, Options};
+use weaver_store::TenantId;
 
 use super::App;
+use crate::error::CliError;
+use crate::ledger::Ledger;
+use crate::vault::Vault;
 pub use lists::{Listed, Lists};
 use refused::Refused;
 pub use refused::in_its_words;
 
 /// Every route.
-pub fn router() -> Router<Arc<App>> {
+pub fn router(app: Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/v1/chat/completions", post(openai_chat::create))
         .route("/v1/responses", post(openai_responses::create))
@@ -37,6 +45,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/models/{*id}", get(models::get))
         .route("/v1/messages", post(anthropic::create))
         .route("/v1/messages/count_tokens", post(anthropic::count))
+        .route_layer(axum::middleware::from_fn_with_state(app, account::pace))
         .method_not_allowed_fallback(not_allowed)
 }
 
@@ -51,11 +60,25 @@ pub fn api_of(uri: &Uri, headers: &HeaderMap) -> Option<Api> {
     Some(if anthropic { Api::Anthropic } else { Api::OpenAi })
 }
 
-/// The models that clients may ask.
+/// The models that clients may ask: the same for all tenants, each with its own keys.
 pub struct Models {
+    options: Options,
+    vault: Vault,
+    ledger: Ledger,
+    /// Without anybody's keys: for names and prices.
+    house: Gateway,
+    by_tenant: Mutex<HashMap<TenantId, Arc<Asks>>>,
+    /// Calls off what is still under way some time after the server began to drain.
+    stop: CancellationToken,
+}
+
+/// The models of one tenant, as long as it has these keys.
+pub struct Asks {
+    tenant: TenantId,
+    keys: Option<Uuid>,
+    ledger: Ledger,
     gateway: Gateway,
     lists: Lists,
-    /// Calls off what is still under way some time after the server began to drain.
     stop: CancellationToken,
 }
 
@@ -63,8 +86,16 @@ pub struct Models {
 const DRAIN: Duration = Duration::from_secs(10);
 
 impl Models {
-    /// Models of a gateway, until the server drains. Needs a tokio runtime.
-    pub fn new(gateway: Gateway, drain: CancellationToken) -> Self {
+    /// Models by these settings, until the server drains. Needs a tokio runtime.
+    pub fn new(
+        options: Options,
+        vault: Vault,
+        ledger: Ledger,
+        drain: CancellationToken,
+    ) -> Result<Self, CliError> {
+        // What is wrong with the settings is said before anybody asks.
+        let house = Gateway::new(options.clone());
+        let house = house.map_err(|error| CliError::usage(error.to_string()))?;
         let stop = CancellationToken::new();
         let stopping = stop.clone();
         tokio::spawn(async move {
@@ -72,14 +103,53 @@ impl Models {
             tokio::time::sleep(DRAIN).await;
             stopping.cancel();
         });
-        Models { lists: Lists::new(gateway.clone()), gateway, stop }
+        let by_tenant = Mutex::default();
+        Ok(Models { options, vault, ledger, house, by_tenant, stop })
     }
 
+    /// Names and prices.
+    pub fn prices(&self) -> &Gateway {
+        &self.house
+    }
+
+    /// Those of a tenant.
+    pub async fn of(&self, tenant: TenantId) -> Result<Arc<Asks>, Refused> {
+        let keys = self.vault.keys(tenant).await?;
+        let mut by_tenant = self.by_tenant.lock().expect("nothing panics while it is held");
+        if let Some(asks) = by_tenant.get(&tenant).filter(|asks| asks.keys == keys.id) {
+            return Ok(asks.clone());
+        }
+        let gateway = Gateway::new(keys.join(&self.options))?;
+        let lists = Lists::new(gateway.clone());
+        let asks = Arc::new(Asks {
+            tenant,
+            keys: keys.id,
+            ledger: self.ledger.clone(),
+            gateway,
+            lists,
+            stop: self.stop.clone(),
+        });
+        by_tenant.insert(tenant, asks.clone());
+        Ok(asks)
+    }
+}
+
+impl Asks {
     /// The whole answer. When the client goes away this is dropped, and with it the
     /// connection to the provider.
     async fn whole(&self, asked: Asked) -> Result<ChatResponse, Refused> {
-        let request = self.request(asked)?;
-        Ok(self.gateway.complete(request, self.call()).await?)
+        let mut request = self.request(asked)?;
+        let (mut bill, call) = self.open(&mut request).await?;
+        match self.gateway.complete(request, call).await {
+            Ok(response) => {
+                bill.end(&response.head, &response.usage);
+                Ok(response)
+            }
+            Err(error) => {
+                bill.fail(&error);
+                Err(error.into())
+            }
+        }
     }
 
     /// The answer in pieces.
@@ -88,9 +158,22 @@ impl Models {
         asked: Asked,
         writer: impl Writer + 'static,
     ) -> Result<Response, Refused> {
-        let request = self.request(asked)?;
-        let stream = self.gateway.chat(request, self.call()).await?;
-        Ok(sse::answer(stream, Box::new(writer)))
+        let mut request = self.request(asked)?;
+        let (mut bill, call) = self.open(&mut request).await?;
+        match self.gateway.chat(request, call).await {
+            Ok(stream) => {
+                // The bill goes with the stream, however that ends.
+                let noted = stream.inspect(move |event| match event {
+                    Ok(event) => bill.event(event),
+                    Err(error) => bill.fail(error),
+                });
+                Ok(sse::answer(noted.boxed(), Box::new(writer)))
+            }
+            Err(error) => {
+                bill.fail(&error);
+                Err(error.into())
+            }
+        }
     }
 
     fn request(&self, asked: Asked) -> Result<ChatRequest, Refused> {

@@ -10,39 +10,47 @@ use weaver_llm::inbound::Api;
 
 use super::Refused;
 use crate::http::App;
+use crate::http::guard::Caller;
 
 /// All models of all providers that answer, as `provider/model`.
-pub async fn list(State(app): State<Arc<App>>, Extension(api): Extension<Api>) -> Json<Value> {
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Extension(api): Extension<Api>,
+) -> Result<Json<Value>, Refused> {
+    let asks = app.models.of(caller.tenant).await?;
     let mut models = vec![model(api, "scripted", "agentweaver")];
-    for listed in app.models.lists.ask(|_| true).await {
+    for listed in asks.lists.ask(|_| true).await {
         let Ok(names) = listed.names else { continue };
         let provider = &listed.provider;
         models.extend(names.iter().map(|name| model(api, &format!("{provider}/{name}"), provider)));
     }
-    Json(match api {
+    Ok(Json(match api {
         Api::OpenAi => json!({"object": "list", "data": models}),
         Api::Anthropic => {
             let (first, last) = (models.first().cloned(), models.last().cloned());
             let id = |model: Option<Value>| model.map(|model| model["id"].clone());
             json!({"data": models, "has_more": false, "first_id": id(first), "last_id": id(last)})
         }
-    })
+    }))
 }
 
 /// One model, under any name that a request may use.
 pub async fn get(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Extension(api): Extension<Api>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refused> {
-    let resolved = app.models.gateway.resolve(&id)?;
+    let asks = app.models.of(caller.tenant).await?;
+    let resolved = asks.gateway.resolve(&id)?;
     if resolved.offline {
         return Ok(Json(model(api, &id, "agentweaver")));
     }
     // A model at a plain address has no provider whose list could be asked for.
-    let known = app.models.gateway.providers().iter().any(|own| own.name == resolved.provider);
+    let known = asks.gateway.providers().iter().any(|own| own.name == resolved.provider);
     if known {
-        let names = app.models.lists.of(&resolved.provider).await?;
+        let names = asks.lists.of(&resolved.provider).await?;
         if !names.iter().any(|name| is_same(name, &resolved.model)) {
             let names = names.iter().map(String::as_str);
             let near = weaver_llm::nearest(&resolved.model, names);

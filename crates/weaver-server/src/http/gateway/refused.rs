@@ -5,7 +5,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use weaver_llm::inbound::{Api, Fault};
 
+use super::account::say_pace;
 use crate::http::Refusal;
+use crate::ledger::Pace;
 
 /// A request that gets no answer of a model.
 pub struct Refused(pub Fault);
@@ -19,6 +21,12 @@ impl From<Fault> for Refused {
 impl From<weaver_llm::Error> for Refused {
     fn from(error: weaver_llm::Error) -> Self {
         Refused(Fault::from(&error))
+    }
+}
+
+impl From<crate::vault::Error> for Refused {
+    fn from(error: crate::vault::Error) -> Self {
+        Refused(of_edge(Refusal::from(error)))
     }
 }
 
@@ -41,9 +49,13 @@ const ANTHROPIC_ID: HeaderName = HeaderName::from_static("request-id");
 /// The response as the interface has it: a refusal gets its body here.
 pub fn in_its_words(api: Api, mut response: Response, request_id: &str) -> Response {
     let extensions = response.extensions_mut();
+    let pace = extensions.remove::<Pace>();
     let fault = extensions.remove::<Fault>().or_else(|| extensions.remove().map(of_edge));
     if let Some(fault) = fault {
         response = refuse(api, &fault, request_id);
+    }
+    if let Some(pace) = pace {
+        say_pace(&pace, &mut response);
     }
     if api == Api::Anthropic
         && let Ok(id) = HeaderValue::from_str(request_id)
@@ -74,6 +86,7 @@ fn of_edge(refusal: Refusal) -> Fault {
         401 => "invalid_api_key",
         403 => "forbidden",
         404 => "unknown_url",
+        500.. => "server_error",
         _ => "invalid_request",
     };
     let help = problem.help.as_deref().map(|help| format!("; {help}")).unwrap_or_default();

@@ -8,10 +8,14 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use futures::{FutureExt, Stream, StreamExt, stream};
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc;
 use weaver_llm::inbound::{Fault, Frame, Writer};
-use weaver_llm::{ChatEvent, ChatStream, Error};
+use weaver_llm::{ChatEvent, Error};
+
+/// An answer in pieces.
+type Events = BoxStream<'static, Result<ChatEvent, Error>>;
 
 /// How far a reader may be behind before the provider is not read from any more.
 const AHEAD: usize = 64;
@@ -24,7 +28,7 @@ const TOGETHER: usize = 16 << 10;
 const QUIET: Duration = Duration::from_secs(15);
 
 /// The response; the answer goes on while it is read.
-pub fn answer(stream: ChatStream, writer: Box<dyn Writer>) -> Response {
+pub fn answer(stream: Events, writer: Box<dyn Writer>) -> Response {
     let mut response = Response::new(body(stream, writer, STALL));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -34,7 +38,7 @@ pub fn answer(stream: ChatStream, writer: Box<dyn Writer>) -> Response {
 
 /// The task ends, and the provider's connection with it, when the answer does, when
 /// the reader goes away, and when it takes nothing for `stall`.
-fn body(stream: ChatStream, writer: Box<dyn Writer>, stall: Duration) -> Body {
+fn body(stream: Events, writer: Box<dyn Writer>, stall: Duration) -> Body {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let cut = Arc::new(AtomicBool::new(false));
     let reader = Reader { sender, stall, cut: cut.clone() };
@@ -59,7 +63,7 @@ fn pieces(
 }
 
 struct Pump {
-    stream: ChatStream,
+    stream: Events,
     writer: Box<dyn Writer>,
     reader: Reader,
 }
@@ -152,18 +156,18 @@ fn written(frames: &mut Vec<Frame>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use weaver_llm::inbound::{anthropic, chat};
-    use weaver_llm::{ChatResponse, Part};
+    use weaver_llm::{ChatResponse, ChatStream, Part};
 
     use super::*;
 
-    fn long(parts: usize) -> ChatStream {
+    fn long(parts: usize) -> Events {
         let text = "a".repeat(TOGETHER);
         // Refusals between keep the texts apart.
         let parts = (0..parts).map(|i| match i % 2 {
             0 => Part::text(&text),
             _ => Part::Refusal { text: text.clone() },
         });
-        ChatStream::of(&ChatResponse { parts: parts.collect(), ..ChatResponse::default() })
+        ChatStream::of(&ChatResponse { parts: parts.collect(), ..ChatResponse::default() }).boxed()
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Every route under `/api/v1`: the table of contents.
 
+mod credentials;
 mod events;
 mod executions;
 mod health;
@@ -8,13 +9,14 @@ mod limits;
 mod openapi;
 mod schedules;
 mod studio;
+mod usage;
 mod workflows;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::get;
+use axum::routing::{get, post, put};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,6 +28,11 @@ pub fn router() -> Router<Arc<App>> {
     let document = openapi::Document::new(document);
     routes
         .route("/openapi.json", get(move || document.clone().answer()))
+        .route("/credentials", get(credentials::list))
+        .route("/credentials/rotate", post(credentials::rotate))
+        .route("/credentials/{provider}", put(credentials::set).delete(credentials::remove))
+        .route("/usage", get(usage::usage))
+        .route("/quotas", get(usage::quotas).put(usage::set_quotas))
         .method_not_allowed_fallback(not_allowed)
 }
 
@@ -61,6 +68,11 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(limits::list, limits::set))
         .routes(routes!(schedules::list, schedules::create))
         .routes(routes!(schedules::get, schedules::replace, schedules::patch, schedules::remove))
+}
+
+/// Whether even a look needs the token.
+pub fn is_private(path: &str) -> bool {
+    path.starts_with("/api/v1/credentials")
 }
 
 /// No such route.

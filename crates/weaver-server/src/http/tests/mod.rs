@@ -18,7 +18,9 @@ use weaver_store::Store;
 
 use super::gateway::Models;
 use super::{Access, App, Live, Sources, router};
+use crate::ledger::Ledger;
 use crate::settings::Settings;
+use crate::vault::Vault;
 use crate::workshop::Bench;
 
 /// A server on a store in memory; the one door to it.
@@ -46,15 +48,20 @@ impl TestApp {
         let data = tempfile::tempdir().unwrap();
         let settings = Settings { data: data.path().into(), ..Settings::default() };
         let drain = CancellationToken::new();
-        let gateway = weaver_llm::Gateway::new(weaver_llm::Options::default()).unwrap();
+        let store = Store::in_memory();
+        let vault = Vault::new(store.clone(), settings.master.clone(), &settings.models);
+        let ledger = Ledger::new(store.clone(), "test");
+        let options = weaver_llm::Options::default();
         let app = App {
-            store: Store::in_memory(),
+            store,
             store_kind: "memory",
             live: Live::default(),
             sources: Sources::default(),
             access: Access { token: TOKEN.into(), address: ADDRESS.parse().unwrap() },
-            bench: Arc::new(Bench::new(settings, [7; 32]).unwrap()),
-            models: Models::new(gateway, drain.clone()),
+            bench: Arc::new(Bench::new(settings, vault.clone(), [7; 32]).unwrap()),
+            models: Models::new(options, vault.clone(), ledger.clone(), drain.clone()).unwrap(),
+            vault,
+            ledger,
             role: "api",
             drain,
         };

@@ -1,0 +1,9 @@
+//! The gateway as its clients and its owner see it: keys, money, pace.
+
+mod credentials;
+#[path = "../cli/desk.rs"]
+#[allow(dead_code)]
+mod desk;
+mod money;
+mod provider;
+mod serving;
