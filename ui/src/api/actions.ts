@@ -1,17 +1,53 @@
 /** What changes something, or is asked while one types. Each call is one request. */
 import { call } from "./client";
 import type { components } from "./schema";
-import type { Compiled, Execution, Parsed, SubmitRequest, Submitted } from "./types";
+import type {
+  Compiled,
+  ExecuteRequest,
+  Execution,
+  NewWorkflow,
+  Parsed,
+  SubmitRequest,
+  Submitted,
+  Workflow,
+  WorkflowPatch,
+} from "./types";
 
+/** What can be done to a graph; the server turns it into edits of the text. */
+export type Operation =
+  | { op: "add_node"; name: string; node: NewNode }
+  | { op: "remove_node"; name: string; remove_function?: boolean }
+  | { op: "rename_node"; name: string; to: string }
+  | { op: "set_node"; name: string; settings: Record<string, unknown> }
+  | { op: "add_edge" | "remove_edge"; source: string; target: string }
+  | { op: "remove_branch"; source: string; route: string };
+
+export type NewNode = { typed: string; settings: Record<string, unknown> } | { new_function: string };
+
+export interface Edited {
+  source: string;
+  version: string;
+  /** Bytes of the old text. */
+  edits: { start: number; end: number; text: string }[];
+  spec: Parsed["spec"];
+}
+
+type EditRequest = { source: string; file: string; graph?: string; operations: Operation[] };
 type SourceRequest = { source: string; file: string };
 
 export const api = {
   parse: (body: SourceRequest, signal?: AbortSignal) => call<Parsed>("/studio/parse", { method: "POST", body, signal }),
   compile: (body: SourceRequest, signal?: AbortSignal) =>
     call<Compiled>("/studio/compile", { method: "POST", body, signal }),
+  edit: (body: EditRequest) => call<Edited>("/studio/edit", { method: "POST", body }),
   submit: (body: SubmitRequest) => call<Submitted>("/executions", { method: "POST", body, headers: once() }),
   resume: (id: string, body: components["schemas"]["ResumeRequest"]) =>
     call<Execution>(`/executions/${id}/resume`, { method: "POST", body, headers: once() }),
+  execute: (workflow: string, body: ExecuteRequest) =>
+    call<Submitted>(`/workflows/${workflow}/execute`, { method: "POST", body, headers: once() }),
+  createWorkflow: (body: NewWorkflow) => call<Workflow>("/workflows", { method: "POST", body, headers: once() }),
+  changeWorkflow: (id: string, body: WorkflowPatch) => call<Workflow>(`/workflows/${id}`, { method: "PUT", body }),
+  removeWorkflow: (id: string) => call<void>(`/workflows/${id}`, { method: "DELETE" }),
   cancel: (id: string) => call<Execution>(`/executions/${id}/cancel`, { method: "POST", body: {} }),
   pause: (id: string) => call<Execution>(`/executions/${id}/pause`, { method: "POST" }),
   retry: (id: string) => call<Execution>(`/executions/${id}/retry`, { method: "POST", body: {} }),

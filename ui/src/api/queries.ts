@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { call, Refused } from "./client";
-import type { Execution, Health, NodeType, Page, Status, Template, Workflow, WorkflowItem } from "./types";
+import type { Execution, Health, NodeType, Page, Status, Template, Workflow } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -58,7 +58,7 @@ export const executionQuery = (id: string) =>
 export const workflowsQuery = () =>
   queryOptions({
     queryKey: ["workflows"],
-    queryFn: ({ signal }) => call<Page<WorkflowItem>>("/workflows", { query: { limit: 200 }, signal }),
+    queryFn: ({ signal }) => call<Page<Workflow>>("/workflows", { query: { limit: 200 }, signal }),
   });
 
 export const workflowQuery = (id: string) =>

@@ -47,24 +47,13 @@ export interface Failure {
   [key: string]: unknown;
 }
 
+/** A place on the canvas, in pixels at full size. */
 export interface Place {
   x: number;
   y: number;
 }
-
-export interface Workflow {
-  id: string;
-  name: string;
-  file: string;
-  source: string;
-  script?: string;
-  layout: Record<string, Place>;
-  version: number;
-  hash: string;
-  created_at: string;
-  updated_at: string;
-  origin: "database" | "folder";
-  path?: string;
-}
-
-export type WorkflowItem = Omit<Workflow, "source">;
+export type Workflow = Schemas["Workflow"];
+export type NewWorkflow = Schemas["NewWorkflow"];
+export type WorkflowPatch = Schemas["WorkflowPatch"];
+export type ExecuteRequest = Schemas["ExecuteRequest"];
+export type Breakpoints = Schemas["Breakpoints"];

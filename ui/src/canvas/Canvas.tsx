@@ -128,7 +128,10 @@ function useFit(host: RefObject<HTMLElement | null>) {
     return () => cancelAnimationFrame(frame);
   }, [fitView, graph, unfolded, isEmpty]);
   useEffect(() => {
-    const observer = new ResizeObserver(() => requestAnimationFrame(() => void fitView(FIT)));
+    const observer = new ResizeObserver(([entry]) => {
+      // A pane out of sight has no size to fit into.
+      if (entry && entry.contentRect.width > 0) requestAnimationFrame(() => void fitView(FIT));
+    });
     observer.observe(host.current!);
     return () => observer.disconnect();
   }, [fitView, host]);

@@ -85,6 +85,10 @@ const en = {
   "canvas.zoomOut": "Zoom out",
   "canvas.fit": "Show everything",
   "canvas.arrange": "Arrange automatically",
+  "canvas.add": "Add node",
+  "canvas.searchNodes": "Search nodes",
+  "canvas.addFunction": "A Python function of your own",
+  "canvas.decidedInCode": "This arrow is decided in the code; change it there.",
 
   "studio.code": "Code",
   "studio.canvas": "Canvas",
@@ -145,6 +149,8 @@ const en = {
   "run.step": "Step {step}",
   "run.showChanges": "Changes",
   "run.moreFields": "{count, one=# more field; other=# more fields}",
+  "run.stepOn": "Step",
+  "run.stoppedBefore": "Stopped before {nodes}",
 
   "event.start": "Run began",
   "event.node_enter": "begins",
@@ -218,6 +224,27 @@ const en = {
   "settings.version": "Version",
   "settings.store": "Database",
   "settings.role": "Role",
+
+  "panel.title": "Node {name}",
+  "panel.delete": "Delete this node",
+  "panel.stop": "Stop before this node",
+  "panel.connect": "Leads to",
+  "panel.connectTo": "Choose a node",
+  "panel.moreSettings": "{count, one=# more setting; other=# more settings}",
+  "panel.inCode": "A name of the file; change it in the code.",
+
+  "conflict.title": "This workflow was changed elsewhere",
+  "conflict.text": "On the left is what is saved now, on the right what you have here. Nothing is lost until you choose.",
+  "conflict.theirs": "Take the saved one",
+  "conflict.mine": "Keep mine",
+
+  "workflows.lead": "Python files with their canvas. Each change that you save is kept as a version.",
+  "workflows.file": "File",
+  "workflows.changed": "Changed",
+  "workflows.none": "No workflows yet",
+  "workflows.noneHint": "Save a template under your own name, or write one from nothing.",
+  "workflows.delete": "Delete this workflow?",
+  "workflows.deleteText": "“{name}” and its versions go. Runs that it has had stay in the log.",
 };
 
 export default en;

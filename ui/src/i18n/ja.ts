@@ -87,6 +87,10 @@ const catalog: Catalog = {
   "canvas.zoomOut": "縮小",
   "canvas.fit": "全体を表示",
   "canvas.arrange": "自動で整列",
+  "canvas.add": "ノードを追加",
+  "canvas.searchNodes": "ノードを検索",
+  "canvas.addFunction": "自分で書く Python 関数",
+  "canvas.decidedInCode": "この矢印はコードで決まります。コードを変更してください。",
 
   "studio.code": "コード",
   "studio.canvas": "キャンバス",
@@ -147,6 +151,8 @@ const catalog: Catalog = {
   "run.step": "ステップ {step}",
   "run.showChanges": "変更点",
   "run.moreFields": "他の {count} 項目",
+  "run.stepOn": "1 ステップ",
+  "run.stoppedBefore": "{nodes} の前で停止中",
 
   "event.start": "実行開始",
   "event.node_enter": "開始",
@@ -220,6 +226,27 @@ const catalog: Catalog = {
   "settings.version": "バージョン",
   "settings.store": "データベース",
   "settings.role": "役割",
+
+  "panel.title": "ノード {name}",
+  "panel.delete": "このノードを削除",
+  "panel.stop": "このノードの前で止める",
+  "panel.connect": "次のノード",
+  "panel.connectTo": "ノードを選ぶ",
+  "panel.moreSettings": "他の {count} 件の設定",
+  "panel.inCode": "ファイル内の名前です。コードで変更してください。",
+
+  "conflict.title": "このワークフローは別の場所で変更されました",
+  "conflict.text": "左が保存されている内容、右がこの画面の内容です。選ぶまで何も失われません。",
+  "conflict.theirs": "保存されている方を使う",
+  "conflict.mine": "自分の方を保存する",
+
+  "workflows.lead": "Python ファイルとその図です。保存するたびに版が残ります。",
+  "workflows.file": "ファイル",
+  "workflows.changed": "更新",
+  "workflows.none": "ワークフローはまだありません",
+  "workflows.noneHint": "テンプレートを保存するか、最初から書いてみましょう。",
+  "workflows.delete": "このワークフローを削除しますか？",
+  "workflows.deleteText": "「{name}」とその版が削除されます。実行の記録は残ります。",
 };
 
 export default catalog;

@@ -87,6 +87,10 @@ const catalog: Catalog = {
   "canvas.zoomOut": "缩小",
   "canvas.fit": "显示全部",
   "canvas.arrange": "自动排列",
+  "canvas.add": "添加节点",
+  "canvas.searchNodes": "搜索节点",
+  "canvas.addFunction": "自己编写的 Python 函数",
+  "canvas.decidedInCode": "此箭头由代码决定，请在代码中修改。",
 
   "studio.code": "代码",
   "studio.canvas": "画布",
@@ -147,6 +151,8 @@ const catalog: Catalog = {
   "run.step": "第 {step} 步",
   "run.showChanges": "显示变化",
   "run.moreFields": "另有 {count} 个字段",
+  "run.stepOn": "单步",
+  "run.stoppedBefore": "已在 {nodes} 前停下",
 
   "event.start": "运行开始",
   "event.node_enter": "进入",
@@ -220,6 +226,27 @@ const catalog: Catalog = {
   "settings.version": "版本",
   "settings.store": "数据库",
   "settings.role": "角色",
+
+  "panel.title": "节点 {name}",
+  "panel.delete": "删除此节点",
+  "panel.stop": "在此节点前停下",
+  "panel.connect": "连接到",
+  "panel.connectTo": "选择节点",
+  "panel.moreSettings": "另有 {count} 项设置",
+  "panel.inCode": "文件中的名称，请在代码中修改。",
+
+  "conflict.title": "此工作流已在别处被修改",
+  "conflict.text": "左侧是当前已保存的内容，右侧是您的内容。选择之前不会丢失任何内容。",
+  "conflict.theirs": "采用已保存的",
+  "conflict.mine": "保留我的",
+
+  "workflows.lead": "Python 文件及其画布。每次保存都会保留一个版本。",
+  "workflows.file": "文件",
+  "workflows.changed": "修改时间",
+  "workflows.none": "还没有工作流",
+  "workflows.noneHint": "将模板另存为自己的工作流，或从零开始编写。",
+  "workflows.delete": "删除此工作流？",
+  "workflows.deleteText": "“{name}”及其各版本将被删除，已有的运行记录会保留。",
 };
 
 export default catalog;

@@ -7,7 +7,7 @@ import { useT } from "@/i18n";
 import { studio } from "@/routes";
 import { Studio } from "@/studio/Studio";
 import { useStudio } from "@/studio/store";
-import { FIRST_SOURCE, type OpenWorkflow } from "@/studio/workflow";
+import { drafts, FIRST_SOURCE, type OpenWorkflow } from "@/studio/workflow";
 
 /** The id of a workflow that is not saved yet. */
 const NEW = "new";
@@ -21,7 +21,19 @@ function Saved({ id }: { id: string }) {
   const { data, error, refetch } = useQuery({ ...workflowQuery(id), refetchOnWindowFocus: false });
   if (error) return <Trouble error={error} retry={() => void refetch()} />;
   if (!data) return <Waiting />;
-  return <Opened workflow={{ ...data, key: data.id }} />;
+  const { name, file, source, script, layout, version, path } = data;
+  const workflow: OpenWorkflow = {
+    key: id,
+    id,
+    name,
+    file,
+    source: source ?? "",
+    script: script ?? undefined,
+    layout: layout ?? {},
+    version,
+    path: path ?? undefined,
+  };
+  return <Opened workflow={workflow} />;
 }
 
 function Draft() {
@@ -50,7 +62,7 @@ function Opened({ workflow }: { workflow: OpenWorkflow }) {
   const { run } = studio.useSearch();
   const [opened, setOpened] = useState<string>();
   useEffect(() => {
-    useStudio.getState().open(workflow.file, workflow.source, workflow.layout);
+    useStudio.getState().open(workflow.file, drafts.of(workflow.key) ?? workflow.source, workflow.layout);
     setOpened(workflow.key);
     // Another text of the same workflow does not replace what is being typed.
   }, [workflow.key]);

@@ -48,6 +48,7 @@ export default function CodeEditor(props: Props) {
       hideCursorInOverviewRuler: true,
       stickyScroll: { enabled: false },
       guides: { indentation: true },
+      bracketPairColorization: { enabled: false },
       unicodeHighlight: { ambiguousCharacters: false },
       fixedOverflowWidgets: true,
       tabSize: 4,

@@ -1,10 +1,12 @@
 import { Button, Loader } from "@mantine/core";
-import { IconAlertTriangle, IconListTree, IconPlayerPlay, IconRoute } from "@tabler/icons-react";
+import { IconAlertTriangle, IconDeviceFloppy, IconListTree, IconPlayerPlay, IconRoute } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { api } from "@/api/actions";
 import { Refused } from "@/api/client";
 import { Canvas } from "@/canvas/Canvas";
+import { AddNode } from "@/canvas/panels/AddNode";
+import { NodePanel } from "@/canvas/panels/NodePanel";
 import { Outline } from "@/canvas/panels/Outline";
 import { usePageCommands } from "@/components/commands";
 import { say } from "@/components/say";
@@ -18,9 +20,11 @@ import { Scrubber } from "./Scrubber";
 import classes from "./Studio.module.css";
 import { StudioBar } from "./StudioBar";
 import { shownGraph, useStudio } from "./store";
+import { useCanvasEdits } from "./useCanvasEdits";
 import { useLiveParse } from "./useLiveParse";
 import { useRun } from "./useRun";
-import type { OpenWorkflow } from "./workflow";
+import { useSave } from "./useSave";
+import { drafts, type OpenWorkflow } from "./workflow";
 
 const CodeEditor = lazy(() => import("./CodeEditor"));
 
@@ -49,12 +53,13 @@ export function Studio({ workflow, runId }: Props) {
       try {
         const { file, source, spec, graphName, breakpoints } = useStudio.getState();
         const graph = shownGraph({ spec, graphName })?.compiled[0];
-        const { script } = workflow;
-        const submitted = await api.submit({
-          workflow: { file, source, ...(graph && { graph }), ...(script && { script }) },
-          input,
-          ...(breakpoints.size > 0 && { breakpoints: { before: [...breakpoints] } }),
-        } as Parameters<typeof api.submit>[0]);
+        const { id, script } = workflow;
+        const stops = breakpoints.size > 0 ? { before: [...breakpoints] } : undefined;
+        // What is on screen is what runs; saved or not.
+        const asSaved = id !== undefined && source === workflow.source && graphName === null;
+        const submitted = asSaved
+          ? await api.execute(id, { input, breakpoints: stops })
+          : await api.submit({ workflow: { file, source, graph, script }, input, priority: 5, breakpoints: stops });
         await navigate({ to: ".", search: (old) => ({ ...old, run: submitted.execution_id }), replace: runId !== undefined });
       } catch (error) {
         say.trouble(error instanceof Refused ? error.message : t("error.unreachable"));
@@ -72,18 +77,28 @@ export function Studio({ workflow, runId }: Props) {
     if (range) state.editor?.reveal(range.start, range.end);
   }, []);
 
+  const { save, conflict } = useSave(workflow);
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => {
+      if (!(event.metaKey || event.ctrlKey) || event.key.toLowerCase() !== "s") return;
+      event.preventDefault();
+      void save();
+    };
+    addEventListener("keydown", listen);
+    return () => removeEventListener("keydown", listen);
+  }, [save]);
+
   usePageCommands(
     useMemo(
       () => [
+        { id: "save", label: t("studio.save"), icon: IconDeviceFloppy, keys: "Ctrl S", run: () => void save() },
         { id: "run", label: t("studio.run"), icon: IconPlayerPlay, run: () => setPanel(true) },
         { id: "outline", label: t("studio.outline"), icon: IconListTree, run: () => setOutline((shown) => !shown) },
       ],
-      [t],
+      [t, save],
     ),
   );
 
-  const code = <CodePane key={workflow.key} workflow={workflow} />;
-  const canvas = <CanvasPane outline={outline} onSelect={choose} />;
   return (
     <div className={classes.studio} data-panel={panel || undefined}>
       <StudioBar
@@ -92,17 +107,20 @@ export function Studio({ workflow, runId }: Props) {
         outline={outline}
         onOutline={() => setOutline(!outline)}
         onRun={() => setPanel(true)}
+        onSave={save}
       />
+      {conflict}
       <div className={classes.work}>
         <div className={classes.main}>
-          {view === "code" && code}
-          {view === "canvas" && canvas}
-          {view === "split" && (
-            <Split id="studio" label={t("studio.resize")} initial={0.46}>
-              {code}
-              {canvas}
-            </Split>
-          )}
+          <Split
+            id="studio"
+            label={t("studio.resize")}
+            initial={0.46}
+            shown={view === "split" ? "both" : view === "code" ? "first" : "second"}
+          >
+            <CodePane key={workflow.key} workflow={workflow} />
+            <CanvasPane outline={outline} onSelect={choose} />
+          </Split>
         </div>
         {panel && (
           <div className={classes.side}>
@@ -125,14 +143,21 @@ export function Studio({ workflow, runId }: Props) {
 function CodePane({ workflow }: { workflow: OpenWorkflow }) {
   const t = useT();
   const problems = useStudio((state) => state.problems);
-  const typed = useStudio((state) => state.typed);
+  // The editor keeps its text from here on; another text comes as another workflow.
+  const [initial] = useState(() => useStudio.getState().source || workflow.source);
+  const typed = useCallback(
+    (source: string) => {
+      useStudio.getState().typed(source);
+      if (source === workflow.source) drafts.drop(workflow.key);
+      else drafts.keep(workflow.key, source);
+    },
+    [workflow.key, workflow.source],
+  );
   const follow = useCallback((offset: number) => {
     const state = useStudio.getState();
     const id = drawnAt(state, shownGraph(state), offset);
     if (id !== undefined && id !== state.selected) state.select(id);
   }, []);
-  // What is in the store survives a change of the view; the first text is the workflow's.
-  const initial = useStudio.getState().source || workflow.source;
   return (
     <section className={classes.code} aria-label={t("studio.code")}>
       <div className={classes.editor}>
@@ -159,6 +184,8 @@ function CodePane({ workflow }: { workflow: OpenWorkflow }) {
 
 function CanvasPane({ outline, onSelect }: { outline: boolean; onSelect(id: string | null): void }) {
   const t = useT();
+  const edits = useCanvasEdits();
+  const [adding, setAdding] = useState(false);
   const broken = useStudio((state) => state.broken);
   const isEmpty = useStudio((state) => state.spec !== null && state.nodes.length === 0);
   const error = useStudio((state) => state.problems.find((problem) => problem.code === "syntax_error"));
@@ -186,10 +213,37 @@ function CanvasPane({ outline, onSelect }: { outline: boolean; onSelect(id: stri
         {isEmpty ? (
           <Empty icon={IconRoute} title={t("studio.empty")} text={t("studio.emptyHint")} />
         ) : (
-          <Canvas onSelect={onSelect} />
+          <Canvas
+            onSelect={onSelect}
+            onConnect={edits.connect}
+            onDelete={edits.remove}
+            onKey={(event) => onKey(event, () => setAdding(true))}
+          >
+            <AddNode open={adding} onOpen={setAdding} onAdd={edits.add} />
+            <NodePanel edits={edits} onClose={() => onSelect(null)} />
+          </Canvas>
         )}
         <Scrubber />
       </div>
     </div>
   );
+}
+
+/** One undo stack for code and canvas: the editor's. */
+function onKey(event: React.KeyboardEvent, add: () => void) {
+  const target = event.target as HTMLElement;
+  if (target.closest("input, textarea, [contenteditable], [role=dialog]") || event.nativeEvent.isComposing) return;
+  const { editor } = useStudio.getState();
+  const isCommand = event.metaKey || event.ctrlKey;
+  if (isCommand && event.key.toLowerCase() === "z") {
+    event.preventDefault();
+    if (event.shiftKey) editor?.redo();
+    else editor?.undo();
+  } else if (isCommand && event.key.toLowerCase() === "y") {
+    event.preventDefault();
+    editor?.redo();
+  } else if (!isCommand && event.key.toLowerCase() === "a") {
+    event.preventDefault();
+    add();
+  }
 }

@@ -1,7 +1,9 @@
 import { ActionIcon, Button, SegmentedControl, Select, Tooltip } from "@mantine/core";
 import { IconChevronRight, IconCode, IconColumns2, IconListTree, IconPlayerPlayFilled, IconSchema } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { useT } from "@/i18n";
+import { same } from "@/ui/JsonTree";
 import classes from "./Studio.module.css";
 import { shownGraph, useStudio, type View } from "./store";
 import type { OpenWorkflow } from "./workflow";
@@ -12,6 +14,7 @@ interface Props {
   outline: boolean;
   onOutline(): void;
   onRun(): void;
+  onSave(): Promise<void>;
 }
 
 const VIEWS = [
@@ -20,7 +23,7 @@ const VIEWS = [
   { value: "canvas", icon: IconSchema, label: "studio.canvas" },
 ] as const;
 
-export function StudioBar({ workflow, panel, outline, onOutline, onRun }: Props) {
+export function StudioBar({ workflow, panel, outline, onOutline, onRun, onSave }: Props) {
   const t = useT();
   const view = useStudio((state) => state.view);
   const spec = useStudio((state) => state.spec);
@@ -68,6 +71,7 @@ export function StudioBar({ workflow, panel, outline, onOutline, onRun }: Props)
             ),
           }))}
         />
+        <SaveButton workflow={workflow} onSave={onSave} />
         <Button leftSection={<IconPlayerPlayFilled size={13} />} onClick={onRun} variant={panel ? "light" : "filled"}>
           {t("studio.run")}
         </Button>
@@ -78,12 +82,34 @@ export function StudioBar({ workflow, panel, outline, onOutline, onRun }: Props)
 
 function SaveState({ workflow }: { workflow: OpenWorkflow }) {
   const t = useT();
-  const source = useStudio((state) => state.source);
+  const unsaved = useIsUnsaved(workflow);
   if (workflow.id === undefined) return <span className={classes.saveState}>{t("studio.draft")}</span>;
-  const saved = source === workflow.source;
   return (
-    <span className={classes.saveState} data-unsaved={!saved || undefined}>
-      {saved ? t("studio.saved") : t("studio.unsaved")}
+    <span className={classes.saveState} data-unsaved={unsaved || undefined}>
+      {unsaved ? t("studio.unsaved") : t("studio.saved")}
     </span>
   );
+}
+
+function SaveButton({ workflow, onSave }: { workflow: OpenWorkflow; onSave(): Promise<void> }) {
+  const t = useT();
+  const unsaved = useIsUnsaved(workflow);
+  const [busy, setBusy] = useState(false);
+  if (workflow.id !== undefined && !unsaved) return null;
+  return (
+    <Button
+      variant="default"
+      loading={busy}
+      onClick={() => {
+        setBusy(true);
+        void onSave().finally(() => setBusy(false));
+      }}
+    >
+      {t("studio.save")}
+    </Button>
+  );
+}
+
+function useIsUnsaved(workflow: OpenWorkflow): boolean {
+  return useStudio((state) => state.source !== workflow.source || !same(state.layout, workflow.layout));
 }

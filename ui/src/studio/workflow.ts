@@ -40,3 +40,10 @@ graph.add_edge(START, "greet")
 graph.add_edge("greet", END)
 app = graph.compile()
 `;
+
+/** What was typed and not saved outlives a reload, and a server that is gone. */
+export const drafts = {
+  of: (key: string): string | null => localStorage.getItem(`agentweaver.draft.${key}`),
+  keep: (key: string, source: string) => localStorage.setItem(`agentweaver.draft.${key}`, source),
+  drop: (key: string) => localStorage.removeItem(`agentweaver.draft.${key}`),
+};

@@ -6,13 +6,15 @@ interface Props {
   id: string;
   label: string;
   initial: number;
+  /** Both, or one alone; the other stays in the page, out of sight. */
+  shown: "both" | "first" | "second";
   children: [ReactNode, ReactNode];
 }
 
 const MIN = 0.18;
 
 /** Two panes side by side with a border that can be dragged, or moved with the arrow keys. */
-export function Split({ id, label, initial, children }: Props) {
+export function Split({ id, label, initial, shown, children }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const key = `agentweaver.split.${id}`;
   const [share, setShare] = useState(() => clamp(Number(localStorage.getItem(key)) || initial));
@@ -22,10 +24,17 @@ export function Split({ id, label, initial, children }: Props) {
     localStorage.setItem(key, String(next));
   };
   return (
-    <div ref={host} className={classes.split} style={{ gridTemplateColumns: `${share}fr 1px ${1 - share}fr` }}>
-      <div className={classes.pane}>{children[0]}</div>
+    <div
+      ref={host}
+      className={classes.split}
+      style={{ gridTemplateColumns: shown === "both" ? `${share}fr 1px ${1 - share}fr` : "minmax(0, 1fr)" }}
+    >
+      <div className={classes.pane} hidden={shown === "second"}>
+        {children[0]}
+      </div>
       <div
         role="separator"
+        hidden={shown !== "both"}
         tabIndex={0}
         aria-orientation="vertical"
         aria-label={label}
@@ -44,7 +53,9 @@ export function Split({ id, label, initial, children }: Props) {
           move((event.clientX - box.left) / box.width);
         }}
       />
-      <div className={classes.pane}>{children[1]}</div>
+      <div className={classes.pane} hidden={shown === "first"}>
+        {children[1]}
+      </div>
     </div>
   );
 }

@@ -11,6 +11,7 @@ function chain(length: number): Picture {
       source: names[at]!,
       target: name,
       kind: "plain",
+      routes: [],
       labels: [],
       spans: [],
     })),

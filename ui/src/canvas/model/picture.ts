@@ -43,7 +43,8 @@ export interface PictureEdge {
   target: string;
   /** The strongest of the arrows that run between the two. */
   kind: "plain" | "join" | "conditional" | "command" | "send";
-  /** Routes that lead this way. */
+  /** Routes that lead this way, and those of them that say more than the target's name. */
+  routes: string[];
   labels: string[];
   parent?: string;
   /** Bytes of the source that make it. */
@@ -128,7 +129,7 @@ const LOOKS: Record<string, Look> = {
   store: "output",
 };
 
-function lookOf(type: string): Look {
+export function lookOf(type: string): Look {
   return LOOKS[type] ?? "function";
 }
 
@@ -150,7 +151,10 @@ function joined(graph: GraphSpec, idOf: (name: string) => string, parent: string
     const { start, end } = edge.span;
     const known = edges.get(id);
     if (known) {
-      if (edge.label && !known.labels.includes(edge.label)) known.labels.push(edge.label);
+      if (edge.label && !known.routes.includes(edge.label)) {
+        known.routes.push(edge.label);
+        known.labels.push(edge.label);
+      }
       if (STRENGTH.indexOf(edge.kind) > STRENGTH.indexOf(known.kind)) known.kind = edge.kind;
       known.spans.push({ start, end });
     } else {
@@ -159,6 +163,7 @@ function joined(graph: GraphSpec, idOf: (name: string) => string, parent: string
         source: idOf(edge.source),
         target: idOf(edge.target),
         kind: edge.kind,
+        routes: edge.label ? [edge.label] : [],
         labels: edge.label && edge.label !== edge.target ? [edge.label] : [],
         parent,
         spans: [{ start, end }],

@@ -1,9 +1,12 @@
 import { ActionIcon, Button, Tabs, Tooltip } from "@mantine/core";
-import { IconPlayerPause, IconPlayerPlayFilled, IconPlayerStop, IconRefresh, IconX } from "@tabler/icons-react";
+import { IconPlayerPause, IconPlayerPlayFilled, IconPlayerStop, IconPlayerTrackNext, IconRefresh, IconX } from "@tabler/icons-react";
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api } from "@/api/actions";
 import type { StreamState } from "@/api/events";
+import { Refused } from "@/api/client";
 import { type Execution, isFinal } from "@/api/types";
+import { say } from "@/components/say";
 import { useSpeech } from "@/i18n";
 import { Status } from "@/ui/Status";
 import { count, duration, money } from "@/util/format";
@@ -44,6 +47,9 @@ export function RunPanel({ execution, stream, starting, onStart, onClose, sample
         </Tooltip>
       </header>
       {execution && <Figures execution={execution} />}
+      {(execution?.stopped_before ?? []).length > 0 && (
+        <p className={classes.stopped}>{t("run.stoppedBefore", { nodes: execution!.stopped_before!.join(", ") })}</p>
+      )}
       {questions.map((question) => (
         <QuestionCard key={question.id} execution={execution!.id} question={question} />
       ))}
@@ -73,17 +79,34 @@ export function RunPanel({ execution, stream, starting, onStart, onClose, sample
 
 function Controls({ execution }: { execution: Execution }) {
   const { t } = useSpeech();
+  const client = useQueryClient();
   const [busy, setBusy] = useState(false);
+  const { id, status } = execution;
   const act = async (ask: () => Promise<unknown>) => {
     setBusy(true);
     try {
       await ask();
+    } catch (error) {
+      say.trouble(error instanceof Refused ? error.message : t("error.unreachable"));
     } finally {
       setBusy(false);
+      void client.invalidateQueries({ queryKey: ["execution", id] });
     }
   };
-  const { id, status } = execution;
+  // At a breakpoint there is no question, and any way on may stop before the next node again.
+  const stopped = (execution.stopped_before ?? []).length > 0;
+  const { breakpoints } = useStudio.getState();
   const buttons = [
+    stopped
+      ? {
+          label: t("run.resume"),
+          icon: IconPlayerPlayFilled,
+          run: () => api.resume(id, { breakpoints: { before: [...breakpoints] } }),
+        }
+      : undefined,
+    stopped
+      ? { label: t("run.stepOn"), icon: IconPlayerTrackNext, run: () => api.resume(id, { breakpoints: { before: ["*"] } }) }
+      : undefined,
     status === "running" || status === "queued"
       ? { label: t("run.pause"), icon: IconPlayerPause, run: () => api.pause(id) }
       : undefined,

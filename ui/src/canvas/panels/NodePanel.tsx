@@ -1,0 +1,134 @@
+import { ActionIcon, Button, Select, Switch, TextInput, Tooltip } from "@mantine/core";
+import { IconTrash, IconX } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { Panel } from "@xyflow/react";
+import { useState } from "react";
+import { nodeTypesQuery } from "@/api/queries";
+import { useT } from "@/i18n";
+import { useStudio } from "@/studio/store";
+import type { CanvasEdits } from "@/studio/useCanvasEdits";
+import type { PlacedNode } from "../model/layout";
+import { LOOK } from "../nodes/look";
+import classes from "./panels.module.css";
+import { SettingField } from "./SettingField";
+
+/** What is selected, to change it: also the way to do with keys what a drag does. */
+export function NodePanel({ edits, onClose }: { edits: CanvasEdits; onClose(): void }) {
+  const node = useStudio((state) => state.nodes.find((node) => node.id === state.selected)?.data.node);
+  if (!node || node.kind === "start" || node.kind === "end") return null;
+  return (
+    <Panel position="top-right" className={classes.panel}>
+      <Whole key={node.id} node={node} edits={edits} onClose={onClose} />
+    </Panel>
+  );
+}
+
+function Whole({ node, edits, onClose }: { node: PlacedNode; edits: CanvasEdits; onClose(): void }) {
+  const t = useT();
+  const { icon: Icon, label } = LOOK[node.kind];
+  const stops = useStudio((state) => state.breakpoints.has(node.id));
+  const toggleBreakpoint = useStudio((state) => state.toggleBreakpoint);
+  const run = useStudio((state) => state.run.nodes[node.id]);
+  return (
+    <section aria-label={t("panel.title", { name: node.name })}>
+      <header className={classes.panelHeader}>
+        <Icon size={16} stroke={1.7} aria-hidden />
+        <span className={classes.panelKind}>{node.spec?.kind === "typed" ? node.spec.type : t(label)}</span>
+        <Tooltip label={t("panel.delete")}>
+          <ActionIcon onClick={() => void edits.remove([node.id])} aria-label={t("panel.delete")} size={26}>
+            <IconTrash size={15} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
+        <ActionIcon onClick={onClose} aria-label={t("common.close")} size={26}>
+          <IconX size={15} />
+        </ActionIcon>
+      </header>
+      <div className={classes.panelBody}>
+        {node.trouble && <p className={classes.warning}>{node.trouble}</p>}
+        {run?.error?.message && <p className={classes.failure}>{run.error.message}</p>}
+        <Name node={node} edits={edits} />
+        {node.spec?.kind === "typed" && <Settings node={node} edits={edits} />}
+        <Connect node={node} edits={edits} />
+        {node.parent === undefined && (
+          <Switch label={t("panel.stop")} checked={stops} onChange={() => toggleBreakpoint(node.id)} mt="sm" />
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Name({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
+  const t = useT();
+  const [name, setName] = useState(node.name);
+  const rename = async () => {
+    const to = name.trim();
+    if (to === "" || to === node.name) return setName(node.name);
+    if (await edits.rename(node.id, to)) useStudio.getState().select(node.parent ? `${node.parent}/${to}` : to);
+    else setName(node.name);
+  };
+  return (
+    <TextInput
+      size="xs"
+      label={t("common.name")}
+      value={name}
+      onChange={(event) => setName(event.currentTarget.value)}
+      onBlur={() => void rename()}
+      onKeyDown={(event) => {
+        if (event.nativeEvent.isComposing) return;
+        if (event.key === "Enter") event.currentTarget.blur();
+        if (event.key === "Escape") setName(node.name);
+      }}
+    />
+  );
+}
+
+function Settings({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
+  const t = useT();
+  const [all, setAll] = useState(false);
+  const types = useQuery(nodeTypesQuery()).data ?? [];
+  const spec = node.spec;
+  if (spec?.kind !== "typed") return null;
+  const type = types.find((type) => type.name === spec.type);
+  const given = new Map(spec.settings.map((setting) => [setting.name, setting.value]));
+  const settings = type?.settings ?? [];
+  const first = settings.filter((setting) => setting.required || given.has(setting.name));
+  const shown = all ? settings : first;
+  return (
+    <div className={classes.settings}>
+      {shown.map((setting) => (
+        <SettingField
+          key={setting.name}
+          setting={setting}
+          value={given.get(setting.name)}
+          onSet={(value) => edits.set(node.id, { [setting.name]: value ?? null })}
+        />
+      ))}
+      {shown.length < settings.length && (
+        <Button size="compact-xs" variant="subtle" ml={-8} onClick={() => setAll(true)}>
+          {t("panel.moreSettings", { count: settings.length - shown.length })}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function Connect({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
+  const t = useT();
+  const nodes = useStudio((state) => state.nodes);
+  const edges = useStudio((state) => state.edges);
+  const reached = new Set(edges.filter((edge) => edge.source === node.id).map((edge) => edge.target));
+  const targets = nodes.filter(({ id, data }) => data.node.parent === node.parent && data.node.kind !== "start" && !reached.has(id));
+  return (
+    <Select
+      size="xs"
+      mt="xs"
+      label={t("panel.connect")}
+      placeholder={t("panel.connectTo")}
+      searchable
+      value={null}
+      onChange={(target) => target && void edits.connect(node.id, target)}
+      data={targets.map(({ id, data }) => ({ value: id, label: data.node.kind === "end" ? t("node.end") : data.node.name }))}
+      comboboxProps={{ withinPortal: true }}
+    />
+  );
+}

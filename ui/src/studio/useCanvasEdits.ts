@@ -1,0 +1,100 @@
+import { useMemo } from "react";
+import { api, type Operation } from "@/api/actions";
+import { Refused } from "@/api/client";
+import type { NodeType } from "@/api/types";
+import { say } from "@/components/say";
+import { useT } from "@/i18n";
+import { newName, newSettings } from "./additions";
+import { fromBytes } from "./edits";
+import { shownGraph, useStudio } from "./store";
+
+export interface CanvasEdits {
+  connect(source: string, target: string): Promise<boolean>;
+  remove(ids: string[]): Promise<boolean>;
+  rename(id: string, to: string): Promise<boolean>;
+  set(id: string, settings: Record<string, unknown>): Promise<boolean>;
+  /** A typed node, or without a type a function. */
+  add(type: NodeType | undefined): Promise<boolean>;
+}
+
+/** Gestures on the canvas become edits of the text. Each gives whether it was done; a refusal is said. */
+export function useCanvasEdits(): CanvasEdits {
+  const t = useT();
+  return useMemo(() => {
+    const edit = async (graph: string | undefined, operations: Operation[]): Promise<boolean> => {
+      if (operations.length === 0) return false;
+      try {
+        await apply(graph, operations);
+        return true;
+      } catch (error) {
+        say.trouble(error instanceof Refused ? reasonOf(error) : t("error.unreachable"));
+        return false;
+      }
+    };
+    return {
+      connect: (source, target) =>
+        edit(graphOf(source), [{ op: "add_edge", source: nameOf(source), target: nameOf(target) }]),
+      rename: (id, to) => edit(graphOf(id), [{ op: "rename_node", name: nameOf(id), to }]),
+      set: (id, settings) => edit(graphOf(id), [{ op: "set_node", name: nameOf(id), settings }]),
+      add: async (type) => {
+        const { selected, nodes } = useStudio.getState();
+        const graph = shownGraph(useStudio.getState());
+        const name = newName(type?.name ?? "step", nodes.map((node) => node.id));
+        const node = type ? { typed: type.name, settings: newSettings(type, graph) } : { new_function: name };
+        const operations: Operation[] = [{ op: "add_node", name, node }];
+        // It comes after what is selected, as that is where one looks.
+        const after = nodes.find((node) => node.id === selected && node.data.node.parent === undefined)?.data.node;
+        if (after && after.kind !== "end") operations.push({ op: "add_edge", source: after.name, target: name });
+        const done = await edit(graph?.name, operations);
+        if (done) useStudio.getState().select(name);
+        return done;
+      },
+      remove: (ids) => {
+        const operations = ids.flatMap(removal);
+        if (operations.length === 0) say.trouble(t("canvas.decidedInCode"));
+        return edit(graphOf(ids[0] ?? ""), operations);
+      },
+    };
+  }, [t]);
+}
+
+async function apply(graph: string | undefined, operations: Operation[]) {
+  for (;;) {
+    const { source, file, editor } = useStudio.getState();
+    const edited = await api.edit({ source, file, graph, operations });
+    // Typed in the meantime: the edit is of an older text, and is asked for again.
+    if (useStudio.getState().source !== source) continue;
+    editor?.apply(fromBytes(source, edited.edits));
+    useStudio.getState().parsed(edited.source, edited);
+    return;
+  }
+}
+
+function removal(id: string): Operation[] {
+  const { nodes, edges } = useStudio.getState();
+  if (nodes.some((node) => node.id === id && node.type !== "end")) return [{ op: "remove_node", name: nameOf(id) }];
+  const edge = edges.find((edge) => edge.id === id)?.data?.edge;
+  if (!edge) return [];
+  const source = nameOf(edge.source);
+  if (edge.kind === "conditional") return edge.routes.map((route) => ({ op: "remove_branch", source, route }));
+  if (edge.kind === "plain" || edge.kind === "join") return [{ op: "remove_edge", source, target: nameOf(edge.target) }];
+  return [];
+}
+
+function nameOf(id: string): string {
+  return id.slice(id.lastIndexOf("/") + 1);
+}
+
+/** The graph that a node or the source of an edge is of: the shown one, or an unfolded one. */
+function graphOf(id: string): string | undefined {
+  const state = useStudio.getState();
+  const at = state.edges.find((edge) => edge.id === id)?.source ?? id;
+  const parent = at.includes("/") ? at.slice(0, at.lastIndexOf("/")) : undefined;
+  const above = state.nodes.find((node) => node.id === parent)?.data.node;
+  return above?.graph ?? shownGraph(state)?.name;
+}
+
+function reasonOf(error: Refused): string {
+  const { detail, errors, help } = error.problem;
+  return [errors?.[0]?.detail ?? detail, help].filter(Boolean).join(" ");
+}
