@@ -53,6 +53,11 @@ Examples:
 
 Exit codes: 0 no errors, 1 errors.";
 
+const CONVERT: &str = "\
+Examples:
+  agentweaver convert old.json -o flow.py
+  agentweaver convert old.json | less";
+
 const HISTORY: &str = "\
 Examples:
   agentweaver history                              all threads
@@ -114,6 +119,9 @@ pub enum Command {
     /// Find every problem in workflow files without running them
     #[command(after_help = CHECK)]
     Check(CheckArgs),
+    /// Write an old JSON workflow as a Python file
+    #[command(after_help = CONVERT)]
+    Convert(ConvertArgs),
     /// Show a thread's checkpoints, a past state, or run on from one
     #[command(after_help = HISTORY)]
     History(HistoryArgs),
@@ -328,6 +336,16 @@ pub struct CheckArgs {
     /// Print problems and plan as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `agentweaver convert`
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Old workflow: JSON with `nodes` and `edges`
+    pub file: PathBuf,
+    /// Write to a new file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `agentweaver history`

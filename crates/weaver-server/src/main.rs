@@ -61,6 +61,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     match &cli.command {
         Command::Graph(args) => commands::graph::run(args),
         Command::Check(args) => commands::check::run(args),
+        Command::Convert(args) => commands::convert::run(args),
         Command::Completions { shell } => commands::completions::run(*shell),
         Command::Run(args) => block_on(commands::run::run(args, settings()?)),
         Command::History(args) => block_on(commands::history::run(args, settings()?)),

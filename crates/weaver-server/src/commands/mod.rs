@@ -4,6 +4,7 @@ pub mod bench;
 pub mod chat;
 pub mod check;
 pub mod completions;
+pub mod convert;
 pub mod credentials;
 pub mod demo;
 pub mod doctor;

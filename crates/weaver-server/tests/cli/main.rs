@@ -7,6 +7,7 @@ mod bad_files;
 mod bad_input;
 mod changed;
 mod choosing;
+mod converting;
 mod data_dir;
 mod desk;
 mod guide;
