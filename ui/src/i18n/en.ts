@@ -109,6 +109,7 @@ const en = {
   "studio.untitled": "Untitled workflow",
   "studio.resize": "Resize the panes",
   "studio.loadingEditor": "Loading the editor",
+  "studio.tools": "Workflow",
 
   "json.whole": "Show all",
   "json.less": "Show less",
@@ -245,6 +246,14 @@ const en = {
   "workflows.noneHint": "Save a template under your own name, or write one from nothing.",
   "workflows.delete": "Delete this workflow?",
   "workflows.deleteText": "“{name}” and its versions go. Runs that it has had stay in the log.",
+
+  "monitoring.lead": "{count, one=The newest run; other=The newest # runs}, kept up to date.",
+  "monitoring.queued": "In the queue",
+  "monitoring.running": "Running",
+  "monitoring.median": "Usual length",
+  "monitoring.slow": "Slowest twentieth from",
+  "monitoring.byStatus": "How they stand",
+  "monitoring.failures": "Latest failures",
 };
 
 export default en;

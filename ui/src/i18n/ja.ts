@@ -111,6 +111,7 @@ const catalog: Catalog = {
   "studio.untitled": "無題のワークフロー",
   "studio.resize": "ペインの大きさを変える",
   "studio.loadingEditor": "エディターを読み込み中",
+  "studio.tools": "ワークフロー",
 
   "json.whole": "すべて表示",
   "json.less": "折りたたむ",
@@ -247,6 +248,14 @@ const catalog: Catalog = {
   "workflows.noneHint": "テンプレートを保存するか、最初から書いてみましょう。",
   "workflows.delete": "このワークフローを削除しますか？",
   "workflows.deleteText": "「{name}」とその版が削除されます。実行の記録は残ります。",
+
+  "monitoring.lead": "最新の {count} 件の実行。自動で更新されます。",
+  "monitoring.queued": "待機中",
+  "monitoring.running": "実行中",
+  "monitoring.median": "通常の所要時間",
+  "monitoring.slow": "遅い 5% の下限",
+  "monitoring.byStatus": "状態の内訳",
+  "monitoring.failures": "最近の失敗",
 };
 
 export default catalog;

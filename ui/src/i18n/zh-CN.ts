@@ -111,6 +111,7 @@ const catalog: Catalog = {
   "studio.untitled": "未命名工作流",
   "studio.resize": "调整窗格大小",
   "studio.loadingEditor": "正在加载编辑器",
+  "studio.tools": "工作流",
 
   "json.whole": "显示全部",
   "json.less": "收起",
@@ -247,6 +248,14 @@ const catalog: Catalog = {
   "workflows.noneHint": "将模板另存为自己的工作流，或从零开始编写。",
   "workflows.delete": "删除此工作流？",
   "workflows.deleteText": "“{name}”及其各版本将被删除，已有的运行记录会保留。",
+
+  "monitoring.lead": "最近的 {count} 次运行，实时更新。",
+  "monitoring.queued": "排队中",
+  "monitoring.running": "运行中",
+  "monitoring.median": "通常用时",
+  "monitoring.slow": "最慢 5% 起点",
+  "monitoring.byStatus": "状态分布",
+  "monitoring.failures": "最近的失败",
 };
 
 export default catalog;
