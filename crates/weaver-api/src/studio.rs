@@ -33,7 +33,7 @@ pub struct Parsed {
 /// `POST /studio/edit`: what is to be done to one graph of a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EditRequest {
+pub struct GraphEditRequest {
     /// The file's text.
     pub source: String,
     /// The file's name, for problems.

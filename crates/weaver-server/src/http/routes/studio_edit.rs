@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use weaver_api::studio::{EditRequest, Edited, TextEdit};
+use weaver_api::studio::{Edited, GraphEditRequest, TextEdit};
 use weaver_studio::edit::{self, Operation};
 
 use crate::http::Refusal;
@@ -11,13 +11,13 @@ use crate::workflow::text_version;
 
 /// Does operations on a graph of a text, all or none of them.
 #[utoipa::path(post, path = "/studio/edit", tag = "studio",
-    request_body = EditRequest, responses((status = 200, body = Edited)))]
-pub async fn edit(Body(request): Body<EditRequest>) -> Result<Json<Edited>, Refusal> {
+    request_body = GraphEditRequest, responses((status = 200, body = Edited)))]
+pub async fn edit(Body(request): Body<GraphEditRequest>) -> Result<Json<Edited>, Refusal> {
     let work = move || answer(&request);
     tokio::task::spawn_blocking(work).await.expect("the editor has no panic").map(Json)
 }
 
-fn answer(request: &EditRequest) -> Result<Edited, Refusal> {
+fn answer(request: &GraphEditRequest) -> Result<Edited, Refusal> {
     let version = text_version(&request.source);
     if request.version.as_ref().is_some_and(|given| *given != version) {
         let detail = "the operations are meant for another text than the one that was sent";
