@@ -190,6 +190,7 @@ const en = {
   "runs.none": "Nothing has run yet",
   "runs.noneHint": "Open a template and press Run; it works offline.",
   "runs.noneSuch": "No run stands like this",
+  "runs.onCanvas": "Show on the canvas",
 
   "home.title": "Home",
   "home.welcome": "Welcome",
@@ -254,6 +255,17 @@ const en = {
   "monitoring.slow": "Slowest twentieth from",
   "monitoring.byStatus": "How they stand",
   "monitoring.failures": "Latest failures",
+
+  "history.title": "History",
+  "history.checkpoints": "Moments that were saved",
+  "history.comparedWith": "Compared with",
+  "history.input": "Input",
+  "history.edited": "Edited by hand",
+  "history.fork": "Fork",
+  "history.forkHere": "Run on from here",
+  "history.forkValues": "Change the state first",
+  "history.forkHint": "As JSON, for example {example}. Leave it empty to change nothing. This run stays as it is; a new one goes on.",
+  "history.forkedFrom": "forked from {id}",
 };
 
 export default en;

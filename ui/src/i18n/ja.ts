@@ -192,6 +192,7 @@ const catalog: Catalog = {
   "runs.none": "まだ実行はありません",
   "runs.noneHint": "テンプレートを開いて「実行」を押してください。オフラインで動きます。",
   "runs.noneSuch": "この状態の実行はありません",
+  "runs.onCanvas": "キャンバスで見る",
 
   "home.title": "ホーム",
   "home.welcome": "ようこそ",
@@ -256,6 +257,17 @@ const catalog: Catalog = {
   "monitoring.slow": "遅い 5% の下限",
   "monitoring.byStatus": "状態の内訳",
   "monitoring.failures": "最近の失敗",
+
+  "history.title": "履歴",
+  "history.checkpoints": "保存された時点",
+  "history.comparedWith": "比較する時点",
+  "history.input": "入力",
+  "history.edited": "手動の変更",
+  "history.fork": "分岐",
+  "history.forkHere": "ここから実行する",
+  "history.forkValues": "先に状態を変える",
+  "history.forkHint": "JSON で入力します（例：{example}）。空欄なら何も変えません。この実行はそのまま残り、新しい実行が続きます。",
+  "history.forkedFrom": "{id} からの分岐",
 };
 
 export default catalog;

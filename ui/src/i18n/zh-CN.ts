@@ -192,6 +192,7 @@ const catalog: Catalog = {
   "runs.none": "还没有运行记录",
   "runs.noneHint": "打开一个模板并点击“运行”，无需联网。",
   "runs.noneSuch": "没有处于此状态的运行",
+  "runs.onCanvas": "在画布上查看",
 
   "home.title": "首页",
   "home.welcome": "欢迎",
@@ -256,6 +257,17 @@ const catalog: Catalog = {
   "monitoring.slow": "最慢 5% 起点",
   "monitoring.byStatus": "状态分布",
   "monitoring.failures": "最近的失败",
+
+  "history.title": "历史",
+  "history.checkpoints": "已保存的时刻",
+  "history.comparedWith": "对比时刻",
+  "history.input": "输入",
+  "history.edited": "手动修改",
+  "history.fork": "分叉",
+  "history.forkHere": "从此处继续运行",
+  "history.forkValues": "先修改状态",
+  "history.forkHint": "JSON 格式，例如 {example}。留空则不修改。当前运行保持不变，将启动新的运行。",
+  "history.forkedFrom": "分叉自 {id}",
 };
 
 export default catalog;

@@ -83,3 +83,20 @@ test("runs are listed, filtered in the address, and opened", async ({ page }) =>
   await page.getByRole("tab", { name: "State" }).click();
   await expect(page.getByText("summary", { exact: true })).toBeVisible();
 });
+
+test("the past of a run is compared, and a fork goes on from it with another state", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("approval_flow");
+  await studio.start();
+  await studio.expectStatus("Waiting");
+  await page.goto(`/executions/${new URL(page.url()).searchParams.get("run")}?tab=history`);
+  const moments = page.getByRole("list", { name: "Moments that were saved" });
+  await expect(moments.getByRole("listitem")).toHaveCount(3);
+  await moments.getByRole("button", { name: /Start/ }).click();
+  await page.getByLabel("Change the state first").fill('{"amount": 12}');
+  await page.getByRole("button", { name: "Run on from here" }).click();
+  await expect(page.getByText(/^forked from/)).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("Done");
+  await page.getByRole("tab", { name: "State" }).click();
+  await expect(page.getByText("paid 12.00 for A-17 (small amount)")).toBeVisible();
+});
