@@ -48,6 +48,8 @@ main() {
   section ui-types one npm --prefix ui run --silent check
   section ui-unit counted npm --prefix ui run --silent test
   section ui-build one npm --prefix ui run --silent build
+  # In the system's browser, against the server that was built above.
+  section ui-e2e counted npm --prefix ui run --silent e2e
   summary
 }
 
@@ -84,13 +86,13 @@ count_check() {
   if [ "$1" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
-# Adds up the closing lines of cargo test, nextest, pytest and our own suites. A
+# Adds up the closing lines of cargo test, nextest, pytest, vitest, playwright and our own suites. A
 # command that failed without naming a failed test counts as one failure, and so
 # does one that ran no test: both would otherwise look like nothing.
 count_tests() {
   local plain run_passed run_failed
   plain=$(sed 's/\x1b\[[0-9;]*m//g' "$log" |
-    grep -E '^test result: |^ +Summary \[|^[0-9]+ passed, [0-9]+ failed|^(=+ )?[0-9]+ (passed|failed)\b.* in [0-9.]+s')
+    grep -E '^test result: |^ +Summary \[|^[0-9]+ passed, [0-9]+ failed|^(=+ )?[0-9]+ (passed|failed)\b.* in [0-9.]+s|^ +Tests +[0-9]|^ +[0-9]+ (passed \(|failed$)')
   run_passed=$(sum_before passed <<<"$plain")
   run_failed=$(sum_before failed <<<"$plain")
   if [ "$run_failed" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$run_passed" -eq 0 ]; }; then

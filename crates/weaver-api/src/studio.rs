@@ -30,6 +30,51 @@ pub struct Parsed {
     pub spec: FileSpec,
 }
 
+/// `POST /studio/edit`: what is to be done to one graph of a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GraphEditRequest {
+    /// The file's text.
+    pub source: String,
+    /// The file's name, for problems.
+    #[serde(default = "file_name")]
+    pub file: String,
+    /// [`Parsed::version`] of the text that the operations are meant for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The graph, by its name in the spec; may be left out when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<String>,
+    /// Operations in order, each an object with `op`: `{"op": "add_edge", "source": "a",
+    /// "target": "b"}`. One that cannot be done refuses all of them.
+    #[schema(value_type = Vec<Object>)]
+    pub operations: Vec<Value>,
+}
+
+/// A text after operations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Edited {
+    /// The new text.
+    pub source: String,
+    /// Its name, as in [`Parsed::version`].
+    pub version: String,
+    /// What changed, in bytes of the old text: sorted, not overlapping.
+    pub edits: Vec<TextEdit>,
+    /// What the new text means.
+    pub spec: FileSpec,
+}
+
+/// One replacement in a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TextEdit {
+    /// First byte of what goes.
+    pub start: u32,
+    /// One past its last byte.
+    pub end: u32,
+    /// What comes.
+    pub text: String,
+}
+
 /// How a text would run. A text with problems is answered with them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Compiled {

@@ -5,6 +5,7 @@ import type {
   Compiled,
   ExecuteRequest,
   Execution,
+  ForkRequest,
   NewWorkflow,
   Parsed,
   SubmitRequest,
@@ -43,6 +44,8 @@ export const api = {
   submit: (body: SubmitRequest) => call<Submitted>("/executions", { method: "POST", body, headers: once() }),
   resume: (id: string, body: components["schemas"]["ResumeRequest"]) =>
     call<Execution>(`/executions/${id}/resume`, { method: "POST", body, headers: once() }),
+  fork: (id: string, body: ForkRequest) =>
+    call<Submitted>(`/executions/${id}/fork`, { method: "POST", body, headers: once() }),
   execute: (workflow: string, body: ExecuteRequest) =>
     call<Submitted>(`/workflows/${workflow}/execute`, { method: "POST", body, headers: once() }),
   createWorkflow: (body: NewWorkflow) => call<Workflow>("/workflows", { method: "POST", body, headers: once() }),

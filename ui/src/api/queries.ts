@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { call, Refused } from "./client";
-import type { Execution, Health, NodeType, Page, Status, Template, Workflow } from "./types";
+import type { Checkpoint, Execution, Health, NodeType, Page, StateAt, Status, Template, Workflow, WorkflowSource } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -81,5 +81,29 @@ export const nodeTypesQuery = () =>
       const answer = await call<NodeType[] | Page<NodeType>>("/studio/nodes", { signal });
       return Array.isArray(answer) ? answer : answer.items;
     },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** The checkpoints of an execution's thread, the oldest first. */
+export const checkpointsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["execution", id, "checkpoints"],
+    queryFn: ({ signal }) => call<Page<Checkpoint>>(`/executions/${id}/checkpoints`, { query: { limit: 200 }, signal }),
+  });
+
+export const stateQuery = (id: string, at: string | undefined) =>
+  queryOptions({
+    queryKey: ["execution", id, "state", at],
+    queryFn: ({ signal }) => call<StateAt>(`/executions/${id}/state`, { query: { at }, signal }),
+    enabled: at !== undefined,
+    // What a checkpoint holds never changes.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** The text that an execution is pinned to. */
+export const executionSourceQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["execution", id, "workflow"],
+    queryFn: ({ signal }) => call<WorkflowSource>(`/executions/${id}/workflow`, { signal }),
     staleTime: Number.POSITIVE_INFINITY,
   });

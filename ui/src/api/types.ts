@@ -56,4 +56,7 @@ export type Workflow = Schemas["Workflow"];
 export type NewWorkflow = Schemas["NewWorkflow"];
 export type WorkflowPatch = Schemas["WorkflowPatch"];
 export type ExecuteRequest = Schemas["ExecuteRequest"];
+export type Checkpoint = Schemas["Checkpoint"];
+export type StateAt = Schemas["StateAt"];
+export type ForkRequest = Schemas["ForkRequest"];
 export type Breakpoints = Schemas["Breakpoints"];

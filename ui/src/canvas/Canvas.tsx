@@ -72,15 +72,11 @@ function Surface({ onSelect, onConnect, onDelete, onKey, children }: Props) {
         nodeTypes={NODE_TYPES}
         edgeTypes={EDGE_TYPES}
         defaultEdgeOptions={EDGE_DEFAULTS}
-        onNodesChange={changeNodes}
+        onNodesChange={(changes) => changeNodes(withoutSelection(changes, onSelect))}
+        onEdgesChange={(changes) => void withoutSelection(changes, onSelect)}
         onNodeClick={(_, node) => onSelect(node.id)}
         onEdgeClick={(_, edge) => onSelect(edge.id)}
         onPaneClick={() => onSelect(null)}
-        onSelectionChange={({ nodes, edges }) => {
-          // By keyboard the library selects without a click.
-          const chosen = nodes[0]?.id ?? edges[0]?.id;
-          if (chosen !== undefined && chosen !== useStudio.getState().selected) onSelect(chosen);
-        }}
         onConnect={connect}
         nodesConnectable={onConnect !== undefined}
         onBeforeDelete={remove}
@@ -111,6 +107,13 @@ function Surface({ onSelect, onConnect, onDelete, onKey, children }: Props) {
       </ReactFlow>
     </section>
   );
+}
+
+/** What is selected is kept once, in the store; the library only says what the keyboard chose. */
+function withoutSelection<C extends { type: string }>(changes: C[], onSelect: (id: string) => void): C[] {
+  const chosen = changes.find((change) => change.type === "select" && "selected" in change && change.selected);
+  if (chosen && "id" in chosen) onSelect(chosen.id as string);
+  return changes.filter((change) => change.type !== "select");
 }
 
 const FIT = { padding: 0.18, maxZoom: 1.05, duration: 0 };

@@ -23,6 +23,8 @@ function Waiting({ run }: { run: Execution }) {
   const t = useT();
   const { data } = useQuery({ ...executionQuery(run.id), refetchInterval: 3_000 });
   const questions = data?.questions ?? run.questions ?? [];
+  const stopped = data?.stopped_before ?? [];
+  const reason = stopped.length > 0 ? t("run.stoppedBefore", { nodes: stopped.join(", ") }) : t("approvals.moment");
   return (
     <li className={classes.item}>
       <div className={classes.about}>
@@ -34,7 +36,7 @@ function Waiting({ run }: { run: Execution }) {
         </span>
       </div>
       <div className={classes.questions}>
-        {questions.length === 0 && <p className={classes.since}>{t("approvals.moment")}</p>}
+        {questions.length === 0 && <p className={classes.since}>{reason}</p>}
         {questions.map((question) => (
           <QuestionCard key={question.id} execution={run.id} question={question} />
         ))}

@@ -109,6 +109,7 @@ const en = {
   "studio.untitled": "Untitled workflow",
   "studio.resize": "Resize the panes",
   "studio.loadingEditor": "Loading the editor",
+  "studio.tools": "Workflow",
 
   "json.whole": "Show all",
   "json.less": "Show less",
@@ -189,6 +190,7 @@ const en = {
   "runs.none": "Nothing has run yet",
   "runs.noneHint": "Open a template and press Run; it works offline.",
   "runs.noneSuch": "No run stands like this",
+  "runs.onCanvas": "Show on the canvas",
 
   "home.title": "Home",
   "home.welcome": "Welcome",
@@ -245,6 +247,25 @@ const en = {
   "workflows.noneHint": "Save a template under your own name, or write one from nothing.",
   "workflows.delete": "Delete this workflow?",
   "workflows.deleteText": "“{name}” and its versions go. Runs that it has had stay in the log.",
+
+  "monitoring.lead": "{count, one=The newest run; other=The newest # runs}, kept up to date.",
+  "monitoring.queued": "In the queue",
+  "monitoring.running": "Running",
+  "monitoring.median": "Usual length",
+  "monitoring.slow": "Slowest twentieth from",
+  "monitoring.byStatus": "How they stand",
+  "monitoring.failures": "Latest failures",
+
+  "history.title": "History",
+  "history.checkpoints": "Moments that were saved",
+  "history.comparedWith": "Compared with",
+  "history.input": "Input",
+  "history.edited": "Edited by hand",
+  "history.fork": "Fork",
+  "history.forkHere": "Run on from here",
+  "history.forkValues": "Change the state first",
+  "history.forkHint": "As JSON, for example {example}. Leave it empty to change nothing. This run stays as it is; a new one goes on.",
+  "history.forkedFrom": "forked from {id}",
 };
 
 export default en;

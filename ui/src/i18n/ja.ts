@@ -111,6 +111,7 @@ const catalog: Catalog = {
   "studio.untitled": "無題のワークフロー",
   "studio.resize": "ペインの大きさを変える",
   "studio.loadingEditor": "エディターを読み込み中",
+  "studio.tools": "ワークフロー",
 
   "json.whole": "すべて表示",
   "json.less": "折りたたむ",
@@ -191,6 +192,7 @@ const catalog: Catalog = {
   "runs.none": "まだ実行はありません",
   "runs.noneHint": "テンプレートを開いて「実行」を押してください。オフラインで動きます。",
   "runs.noneSuch": "この状態の実行はありません",
+  "runs.onCanvas": "キャンバスで見る",
 
   "home.title": "ホーム",
   "home.welcome": "ようこそ",
@@ -247,6 +249,25 @@ const catalog: Catalog = {
   "workflows.noneHint": "テンプレートを保存するか、最初から書いてみましょう。",
   "workflows.delete": "このワークフローを削除しますか？",
   "workflows.deleteText": "「{name}」とその版が削除されます。実行の記録は残ります。",
+
+  "monitoring.lead": "最新の {count} 件の実行。自動で更新されます。",
+  "monitoring.queued": "待機中",
+  "monitoring.running": "実行中",
+  "monitoring.median": "通常の所要時間",
+  "monitoring.slow": "遅い 5% の下限",
+  "monitoring.byStatus": "状態の内訳",
+  "monitoring.failures": "最近の失敗",
+
+  "history.title": "履歴",
+  "history.checkpoints": "保存された時点",
+  "history.comparedWith": "比較する時点",
+  "history.input": "入力",
+  "history.edited": "手動の変更",
+  "history.fork": "分岐",
+  "history.forkHere": "ここから実行する",
+  "history.forkValues": "先に状態を変える",
+  "history.forkHint": "JSON で入力します（例：{example}）。空欄なら何も変えません。この実行はそのまま残り、新しい実行が続きます。",
+  "history.forkedFrom": "{id} からの分岐",
 };
 
 export default catalog;

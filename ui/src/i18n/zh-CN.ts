@@ -111,6 +111,7 @@ const catalog: Catalog = {
   "studio.untitled": "未命名工作流",
   "studio.resize": "调整窗格大小",
   "studio.loadingEditor": "正在加载编辑器",
+  "studio.tools": "工作流",
 
   "json.whole": "显示全部",
   "json.less": "收起",
@@ -191,6 +192,7 @@ const catalog: Catalog = {
   "runs.none": "还没有运行记录",
   "runs.noneHint": "打开一个模板并点击“运行”，无需联网。",
   "runs.noneSuch": "没有处于此状态的运行",
+  "runs.onCanvas": "在画布上查看",
 
   "home.title": "首页",
   "home.welcome": "欢迎",
@@ -247,6 +249,25 @@ const catalog: Catalog = {
   "workflows.noneHint": "将模板另存为自己的工作流，或从零开始编写。",
   "workflows.delete": "删除此工作流？",
   "workflows.deleteText": "“{name}”及其各版本将被删除，已有的运行记录会保留。",
+
+  "monitoring.lead": "最近的 {count} 次运行，实时更新。",
+  "monitoring.queued": "排队中",
+  "monitoring.running": "运行中",
+  "monitoring.median": "通常用时",
+  "monitoring.slow": "最慢 5% 起点",
+  "monitoring.byStatus": "状态分布",
+  "monitoring.failures": "最近的失败",
+
+  "history.title": "历史",
+  "history.checkpoints": "已保存的时刻",
+  "history.comparedWith": "对比时刻",
+  "history.input": "输入",
+  "history.edited": "手动修改",
+  "history.fork": "分叉",
+  "history.forkHere": "从此处继续运行",
+  "history.forkValues": "先修改状态",
+  "history.forkHint": "JSON 格式，例如 {example}。留空则不修改。当前运行保持不变，将启动新的运行。",
+  "history.forkedFrom": "分叉自 {id}",
 };
 
 export default catalog;

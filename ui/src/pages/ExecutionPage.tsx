@@ -1,10 +1,13 @@
 import { Button, Tabs } from "@mantine/core";
+import { IconSchema } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { api } from "@/api/actions";
 import { executionQuery } from "@/api/queries";
 import { type Execution, type Failure, isFinal } from "@/api/types";
+import { LinkButton } from "@/components/LinkButton";
 import { Loading } from "@/components/Loading";
+import { History } from "@/components/History";
 import { lengthOf } from "@/components/RunList";
 import { Trouble } from "@/components/Trouble";
 import { useSpeech } from "@/i18n";
@@ -17,7 +20,7 @@ import { useRun } from "@/studio/useRun";
 import { JsonTree } from "@/ui/JsonTree";
 import { PageFrame } from "@/ui/PageFrame";
 import { Status } from "@/ui/Status";
-import { count, moment, money } from "@/util/format";
+import { count, moment, money, shortId } from "@/util/format";
 import classes from "./ExecutionPage.module.css";
 
 export default function ExecutionPage() {
@@ -43,7 +46,19 @@ function Whole({ id }: { id: string }) {
           {execution.workflow.replace(/\.py$/, "")} <Status status={execution.status} />
         </span>
       }
-      lead={<code>{execution.id}</code>}
+      lead={
+        <>
+          <code>{execution.id}</code>
+          {execution.forked_from && (
+            <>
+              {" · "}
+              <Link to="/executions/$id" params={{ id: execution.forked_from.execution }} search={{ tab: "history" }}>
+                {t("history.forkedFrom", { id: shortId(execution.forked_from.execution) })}
+              </Link>
+            </>
+          )}
+        </>
+      }
       actions={<Actions execution={execution} />}
     >
       <Facts execution={execution} />
@@ -64,6 +79,7 @@ function Whole({ id }: { id: string }) {
           <Tabs.Tab value="timeline">{t("run.timeline")}</Tabs.Tab>
           <Tabs.Tab value="log">{t("run.log")}</Tabs.Tab>
           <Tabs.Tab value="state">{t("run.state")}</Tabs.Tab>
+          <Tabs.Tab value="history">{t("history.title")}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="timeline" className={classes.page}>
           {spans.length > 0 ? <Waterfall spans={spans} /> : <p className={classes.quiet}>{t("run.nothingYet")}</p>}
@@ -73,6 +89,9 @@ function Whole({ id }: { id: string }) {
         </Tabs.Panel>
         <Tabs.Panel value="state" className={classes.page}>
           <Output execution={execution} />
+        </Tabs.Panel>
+        <Tabs.Panel value="history" className={classes.page}>
+          <History execution={execution} />
         </Tabs.Panel>
       </Tabs>
     </PageFrame>
@@ -98,6 +117,14 @@ function Actions({ execution }: { execution: Execution }) {
           {t("run.cancel")}
         </Button>
       )}
+      <LinkButton
+        to="/workflows/$id"
+        params={{ id: execution.workflow_id ?? "new" }}
+        search={{ run: execution.id }}
+        leftSection={<IconSchema size={15} />}
+      >
+        {t("runs.onCanvas")}
+      </LinkButton>
     </>
   );
 }

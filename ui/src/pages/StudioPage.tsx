@@ -1,7 +1,7 @@
 import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { templatesQuery, workflowQuery } from "@/api/queries";
+import { executionSourceQuery, templatesQuery, workflowQuery } from "@/api/queries";
 import { Trouble } from "@/components/Trouble";
 import { useT } from "@/i18n";
 import { studio } from "@/routes";
@@ -38,8 +38,18 @@ function Saved({ id }: { id: string }) {
 
 function Draft() {
   const t = useT();
-  const { template } = studio.useSearch();
+  const { template, run } = studio.useSearch();
   const { data, error, refetch } = useQuery({ ...templatesQuery(), enabled: template !== undefined });
+  // A run of a text that was never saved brings its own. One that is started here is of the text that is open.
+  const [first] = useState(template === undefined ? run : undefined);
+  const ofRun = useQuery({ ...executionSourceQuery(first ?? ""), enabled: first !== undefined });
+  if (first !== undefined) {
+    if (ofRun.error) return <Trouble error={ofRun.error} retry={() => void ofRun.refetch()} />;
+    if (!ofRun.data) return <Waiting />;
+    const { file, source, script } = ofRun.data;
+    const name = file.replace(/\.py$/, "");
+    return <Opened workflow={{ key: `run.${first}`, name, file, source, script: script ?? undefined, layout: {} }} />;
+  }
   if (error) return <Trouble error={error} retry={() => void refetch()} />;
   if (template !== undefined && !data) return <Waiting />;
   const found = data?.items.find((item) => item.id === template);

@@ -17,7 +17,9 @@ export default function DiffView({ before, after }: { before: string; after: str
     const original = monaco.editor.createModel(before, "python");
     const modified = monaco.editor.createModel(after, "python");
     editor.setModel({ original, modified });
+    const computed = editor.onDidUpdateDiff(() => editor.revealFirstDiff());
     return () => {
+      computed.dispose();
       editor.dispose();
       original.dispose();
       modified.dispose();

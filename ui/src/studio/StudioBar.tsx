@@ -40,7 +40,7 @@ export function StudioBar({ workflow, panel, outline, onOutline, onRun, onSave }
         <h1 className={classes.name}>{workflow.name}</h1>
         <SaveState workflow={workflow} />
       </div>
-      <div className={classes.barTools}>
+      <div className={classes.barTools} role="toolbar" aria-label={t("studio.tools")}>
         {graphs.length > 1 && (
           <Select
             size="xs"

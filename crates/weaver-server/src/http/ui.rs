@@ -124,3 +124,36 @@ fn content_type(path: &str) -> &'static str {
         _ => "application/octet-stream",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_may_use_nothing_of_another_host() {
+        for rule in POLICY.split(';').filter(|rule| !rule.trim().is_empty()) {
+            for source in rule.split_whitespace().skip(1) {
+                let own = matches!(source, "'self'" | "'none'" | "data:");
+                let style = source == "'unsafe-inline'" && rule.trim().starts_with("style-src");
+                assert!(own || style, "{rule}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_packed_is_named_so_and_kept_for_ever() {
+        let plain = EmbeddedFile { data: Cow::Borrowed(b"let a"), ..file() };
+        let answer = asset("assets/a-1b2c.js", plain, &HeaderMap::new());
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/javascript; charset=utf-8");
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+        assert!(!answer.headers().contains_key(header::CONTENT_ENCODING));
+        assert!(answer.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        let answer = asset("mark.svg", file(), &HeaderMap::new());
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-cache");
+    }
+
+    fn file() -> EmbeddedFile {
+        let metadata = rust_embed::Metadata::__rust_embed_new([0; 32], None, None);
+        EmbeddedFile { data: Cow::Borrowed(b""), metadata }
+    }
+}

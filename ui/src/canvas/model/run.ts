@@ -126,8 +126,8 @@ function apply(view: RunView, event: RunEvent) {
     case "state_update":
       return update(view, event, data);
     case "llm_request":
-      view.spans.push(span(view, event, "model", String(data.model ?? "")));
-      return say(view, event, "quiet", String(data.model ?? ""));
+      view.spans.push(span(view, event, "model", inline(data.model)));
+      return say(view, event, "quiet", inline(data.model));
     case "llm_stream_chunk": {
       if (typeof data.text !== "string" || event.task == null) return;
       const known = view.streams[event.task];
@@ -135,7 +135,7 @@ function apply(view: RunView, event: RunEvent) {
       return;
     }
     case "llm_response":
-      close(view, event, "model", String(data.model ?? ""), false);
+      close(view, event, "model", inline(data.model), false);
       add(view, event, node);
       return answered(view, event, data);
     case "tool_call":

@@ -27,9 +27,9 @@ export function Waterfall({ spans, onChoose }: { spans: TraceSpan[]; onChoose?(s
         const stop = span.end ?? end;
         const kind = span.kind === "node" ? "" : ` (${t(span.kind === "model" ? "node.model" : "node.tool")})`;
         return (
-          <button key={span.key} type="button" className={classes.bar} onClick={() => onChoose?.(span)} title={`${span.name}${kind}`}>
+          <button key={span.key} type="button" className={classes.bar} onClick={() => onChoose?.(span)} title={`${label(span)}${kind}`}>
             <span className={classes.barName} style={{ paddingLeft: span.depth * 10, color: span.kind === "node" ? undefined : "var(--ink-3)" }}>
-              {span.kind === "model" ? shortModel(span.name) : span.name}
+              {label(span)}
             </span>
             <span className={classes.track}>
               <span
@@ -48,7 +48,11 @@ export function Waterfall({ spans, onChoose }: { spans: TraceSpan[]; onChoose?(s
   );
 }
 
-/** The scripted model's name holds the path of its script. */
+function label(span: TraceSpan): string {
+  return span.kind === "model" ? shortModel(span.name) : span.name;
+}
+
+/** The scripted model's name holds the path of its script; the log may leave a name out. */
 function shortModel(name: string): string {
-  return name.startsWith("scripted:") ? "scripted" : name;
+  return name.startsWith("scripted:") ? "scripted" : name === "" || name === "…" ? "model" : name;
 }

@@ -9,6 +9,7 @@ mod limits;
 mod openapi;
 mod schedules;
 mod studio;
+mod studio_edit;
 mod usage;
 mod workflows;
 
@@ -42,6 +43,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(studio::parse))
+        .routes(routes!(studio_edit::edit))
         .routes(routes!(studio::compile))
         .routes(routes!(studio::nodes))
         .routes(routes!(studio::templates))

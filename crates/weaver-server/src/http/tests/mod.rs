@@ -2,6 +2,7 @@
 
 mod history;
 mod studio;
+mod ui;
 mod workflows;
 
 use std::sync::Arc;

@@ -71,3 +71,43 @@ async fn palette_and_gallery_are_lists() {
     assert!(templates["items"].as_array().unwrap().len() >= 12);
     assert_eq!(templates["items"][0]["input"]["message"].as_str().map(str::is_empty), Some(false));
 }
+
+#[tokio::test]
+async fn a_gesture_becomes_the_fewest_edits_of_the_text() {
+    let app = TestApp::new();
+    let rename = json!({ "op": "rename_node", "name": "say", "to": "reply" });
+    let parsed = app.post("/studio/parse", json!({ "source": SOURCE })).await;
+    let asked =
+        json!({ "source": SOURCE, "version": parsed.body["version"], "operations": [rename] });
+    let done = app.post("/studio/edit", asked).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.body);
+    assert_eq!(done.body["source"], SOURCE.replace("\"say\"", "\"reply\""));
+    assert_eq!(done.body["edits"].as_array().unwrap().len(), 3);
+    assert_eq!(done.body["spec"]["graphs"][0]["nodes"][1]["name"], "reply");
+}
+
+#[tokio::test]
+async fn a_gesture_that_cannot_be_done_is_refused_whole() {
+    let app = TestApp::new();
+    let operations = json!([
+        { "op": "add_edge", "source": "think", "target": "__end__" },
+        { "op": "remove_node", "name": "nobody" },
+    ]);
+    let refused =
+        app.post("/studio/edit", json!({ "source": SOURCE, "operations": operations })).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refused.body["code"], "edit_refused");
+    assert_eq!(refused.body["errors"][0]["pointer"], "/operations/1/name");
+
+    let stale = json!({ "source": SOURCE, "version": "0".repeat(64), "operations": [] });
+    let stale = app.post("/studio/edit", stale).await;
+    assert_eq!(
+        (stale.status, &stale.body["code"]),
+        (StatusCode::CONFLICT, &json!("version_conflict"))
+    );
+
+    let foreign = json!({ "source": SOURCE, "operations": [{ "op": "paint" }] });
+    let foreign = app.post("/studio/edit", foreign).await;
+    assert_eq!(foreign.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(foreign.body["errors"][0]["pointer"], "/operations/0");
+}

@@ -1,0 +1,114 @@
+import { expect, test } from "@playwright/test";
+import { StudioView } from "./studio";
+
+const CLIPBOARD = ["clipboard-read", "clipboard-write"];
+
+const CHECK = '\n\ndef check(state: State) -> dict:\n    return {}\n\n\ngraph.add_node("check", check)\n';
+const ARROW = 'graph.add_edge("greet", "check")';
+
+test("typing in the code moves the canvas", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await expect(studio.node("greet")).toBeVisible();
+  await studio.typeAtEnd(`${CHECK}${ARROW}\n`);
+  await expect(studio.node("check")).toBeVisible();
+});
+
+test("broken code keeps the last picture and says where it breaks", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await studio.typeAtEnd("\ndef broken(:\n");
+  await expect(page.getByRole("status").filter({ hasText: "The picture is the last one" })).toBeVisible();
+  await expect(studio.node("greet")).toBeVisible();
+  await page.keyboard.press("Control+Z");
+  await expect(page.getByText("No problems")).toBeVisible();
+});
+
+test("what was typed outlives a reload", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await studio.typeAtEnd(`${CHECK}${ARROW}\n`);
+  await expect(studio.node("check")).toBeVisible();
+  await page.reload();
+  await studio.ready();
+  await expect(studio.node("check")).toBeVisible();
+});
+
+test("an edit on the canvas changes only its own bytes, and undo takes it back", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await studio.typeAtEnd("# Größe, 大きさ 🧵\n");
+  await expect.poll(() => studio.text()).toContain("🧵");
+  const before = await studio.text();
+  await studio.node("greet").click();
+  const name = page.getByRole("region", { name: "Node greet" }).getByLabel("Name");
+  await name.fill("welcome");
+  await name.press("Enter");
+  await expect(studio.node("welcome")).toBeVisible();
+  expect(await studio.text()).toBe(before.replaceAll('"greet"', '"welcome"'));
+  await studio.node("welcome").focus();
+  await page.keyboard.press("Control+Z");
+  await expect(studio.node("greet")).toBeVisible();
+  expect(await studio.text()).toBe(before);
+});
+
+test("an arrow is drawn and a node deleted on the canvas", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await studio.typeAtEnd(CHECK);
+  await expect(studio.node("check")).toBeVisible();
+  const from = studio.node("greet").locator(".react-flow__handle-bottom");
+  const to = studio.node("check").locator(".react-flow__handle-top");
+  await from.dragTo(to, { force: true });
+  await expect.poll(() => studio.text()).toContain(ARROW);
+  await studio.node("check").click();
+  await page.keyboard.press("Delete");
+  await expect(studio.node("check")).toHaveCount(0);
+  await expect.poll(() => studio.text()).not.toContain('add_node("check"');
+});
+
+test("a graph of three nodes is built with the keyboard alone", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await studio.node("greet").focus();
+  await page.keyboard.press("Enter");
+  await studio.add("llm");
+  await expect(page.getByRole("region", { name: "Node llm" })).toBeVisible();
+  await studio.node("llm").focus();
+  await studio.add("function");
+  await expect(studio.node("step")).toBeVisible();
+  await expect.poll(() => studio.text()).toContain('graph.add_edge("llm", "step")');
+});
+
+test("a workflow is saved, found in the list and opened again", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("review_loop");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(page).toHaveURL(/\/workflows\/[0-9a-f-]{36}/);
+  await page.goto("/workflows");
+  await page.getByRole("table", { name: "Workflows" }).getByRole("link", { name: "Write and review" }).first().click();
+  await studio.ready();
+  await studio.expectSaved();
+});
+
+test("a workflow that was changed elsewhere is shown beside one's own, and neither is lost", async ({ page, browser }) => {
+  const studio = new StudioView(page);
+  await studio.open("review_loop");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(page).toHaveURL(/\/workflows\/[0-9a-f-]{36}/);
+  // Another browser: tabs of one share what is typed and not saved.
+  const other = new StudioView(await (await browser.newContext({ permissions: CLIPBOARD })).newPage());
+  await other.page.goto(page.url());
+  await other.ready();
+  await other.typeAtEnd("# theirs\n");
+  await other.page.getByRole("button", { name: "Save", exact: true }).click();
+  await other.expectSaved();
+  await studio.ready();
+  await studio.typeAtEnd("# mine\n");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "This workflow was changed elsewhere" });
+  await expect(dialog.getByText("# theirs")).toBeVisible();
+  await expect(dialog.getByText("# mine")).toBeVisible();
+  await dialog.getByRole("button", { name: "Keep mine" }).click();
+  await studio.expectSaved();
+});

@@ -1,0 +1,102 @@
+import { expect, test } from "@playwright/test";
+import { StudioView } from "./studio";
+
+test("the first workflow: opened from home, run, asked, answered, done", async ({ page }) => {
+  await page.goto("/");
+  await page.getByRole("link", { name: "Open the first workflow" }).click();
+  const studio = new StudioView(page);
+  await studio.ready();
+  await studio.start();
+  await studio.expectStatus("Waiting");
+  await expect(studio.node("ask").getByLabel("Waiting for an answer")).toBeVisible();
+  await expect(studio.node("assess").getByLabel("Done")).toBeVisible();
+  const question = studio.run.getByRole("form", { name: "A question" });
+  await expect(question).toContainText("Refund 79.90 for order A-17?");
+  await question.getByRole("button", { name: "yes" }).click();
+  await studio.expectStatus("Done");
+  await expect(studio.node("pay").getByLabel("Done")).toBeVisible();
+  await studio.run.getByRole("tab", { name: "State" }).click();
+  await expect(studio.run.getByText("paid 79.90 for A-17 (approved)")).toBeVisible();
+});
+
+test("a page that is loaded again shows the run as it stands", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("approval_flow");
+  await studio.start();
+  await studio.expectStatus("Waiting");
+  await page.reload();
+  await studio.ready();
+  await studio.expectStatus("Waiting");
+  await expect(studio.node("assess").getByLabel("Done")).toBeVisible();
+  await expect(studio.node("ask").getByLabel("Waiting for an answer")).toBeVisible();
+});
+
+test("another tab answers, and the first goes on", async ({ page, context }) => {
+  const studio = new StudioView(page);
+  await studio.open("approval_flow");
+  await studio.start();
+  await studio.expectStatus("Waiting");
+  const run = new URL(page.url()).searchParams.get("run");
+  const other = await context.newPage();
+  await other.goto("/approvals");
+  const asked = other.getByRole("listitem").filter({ has: other.locator(`a[href="/executions/${run}"]`) });
+  await asked.getByLabel("Another answer").fill('{"amount": 50}');
+  await asked.getByRole("button", { name: "Send answer" }).click();
+  await studio.expectStatus("Done");
+  await studio.run.getByRole("tab", { name: "State" }).click();
+  await expect(studio.run.getByText("paid 50.00 for A-17 (another amount)")).toBeVisible();
+});
+
+test("a run stops before a node and goes on", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("map_reduce_summary");
+  await studio.node("join").click();
+  await page.getByRole("switch", { name: "Stop before this node" }).click();
+  await studio.start();
+  await expect(studio.run.getByText("Stopped before join")).toBeVisible();
+  await studio.run.getByRole("button", { name: "Step" }).click();
+  await studio.expectStatus("Done");
+  await expect(studio.node("join").getByLabel("Done")).toBeVisible();
+});
+
+test("the past of a run is walked on the canvas", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("map_reduce_summary");
+  await studio.start();
+  await studio.expectStatus("Done");
+  await page.getByRole("slider", { name: "Moment of the run" }).press("Home");
+  await expect(studio.node("join").getByLabel("Done")).toHaveCount(0);
+  await page.getByRole("button", { name: "Back to now" }).click();
+  await expect(studio.node("join").getByLabel("Done")).toBeVisible();
+});
+
+test("runs are listed, filtered in the address, and opened", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("map_reduce_summary");
+  await studio.start();
+  await studio.expectStatus("Done");
+  await page.goto("/executions?status=completed");
+  const runs = page.getByRole("table", { name: "Runs" });
+  await runs.getByRole("link", { name: "map_reduce_summary" }).first().click();
+  await expect(page.getByRole("heading", { name: /map_reduce_summary/ })).toBeVisible();
+  await expect(page.getByTitle(/^summarise/).first()).toBeVisible();
+  await page.getByRole("tab", { name: "State" }).click();
+  await expect(page.getByText("summary", { exact: true })).toBeVisible();
+});
+
+test("the past of a run is compared, and a fork goes on from it with another state", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("approval_flow");
+  await studio.start();
+  await studio.expectStatus("Waiting");
+  await page.goto(`/executions/${new URL(page.url()).searchParams.get("run")}?tab=history`);
+  const moments = page.getByRole("list", { name: "Moments that were saved" });
+  await expect(moments.getByRole("listitem")).toHaveCount(3);
+  await moments.getByRole("button", { name: /Start/ }).click();
+  await page.getByLabel("Change the state first").fill('{"amount": 12}');
+  await page.getByRole("button", { name: "Run on from here" }).click();
+  await expect(page.getByText(/^forked from/)).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("Done");
+  await page.getByRole("tab", { name: "State" }).click();
+  await expect(page.getByText("paid 12.00 for A-17 (small amount)")).toBeVisible();
+});
