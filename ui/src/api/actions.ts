@@ -51,6 +51,10 @@ export const api = {
   createWorkflow: (body: NewWorkflow) => call<Workflow>("/workflows", { method: "POST", body, headers: once() }),
   changeWorkflow: (id: string, body: WorkflowPatch) => call<Workflow>(`/workflows/${id}`, { method: "PUT", body }),
   removeWorkflow: (id: string) => call<void>(`/workflows/${id}`, { method: "DELETE" }),
+  setCredential: (provider: string, value: string) =>
+    call<unknown>(`/credentials/${encodeURIComponent(provider)}`, { method: "PUT", body: { value } }),
+  removeCredential: (provider: string) =>
+    call<void>(`/credentials/${encodeURIComponent(provider)}`, { method: "DELETE" }),
   cancel: (id: string) => call<Execution>(`/executions/${id}/cancel`, { method: "POST", body: {} }),
   pause: (id: string) => call<Execution>(`/executions/${id}/pause`, { method: "POST" }),
   retry: (id: string) => call<Execution>(`/executions/${id}/retry`, { method: "POST", body: {} }),

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { call, Refused } from "./client";
-import type { Checkpoint, Execution, Health, NodeType, Page, StateAt, Status, Template, Workflow, WorkflowSource } from "./types";
+import type { Checkpoint, Credential, Execution, Health, NodeType, Page, StateAt, Status, Template, Workflow, WorkflowSource } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -106,4 +106,10 @@ export const executionSourceQuery = (id: string) =>
     queryKey: ["execution", id, "workflow"],
     queryFn: ({ signal }) => call<WorkflowSource>(`/executions/${id}/workflow`, { signal }),
     staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const credentialsQuery = () =>
+  queryOptions({
+    queryKey: ["credentials"],
+    queryFn: ({ signal }) => call<Page<Credential>>("/credentials", { signal }),
   });

@@ -60,3 +60,10 @@ export type Checkpoint = Schemas["Checkpoint"];
 export type StateAt = Schemas["StateAt"];
 export type ForkRequest = Schemas["ForkRequest"];
 export type Breakpoints = Schemas["Breakpoints"];
+
+/** A provider's key that the server keeps, without its value. */
+export interface Credential {
+  provider: string;
+  hint?: string | null;
+  updated_at: string;
+}

@@ -266,6 +266,13 @@ const en = {
   "history.forkValues": "Change the state first",
   "history.forkHint": "As JSON, for example {example}. Leave it empty to change nothing. This run stays as it is; a new one goes on.",
   "history.forkedFrom": "forked from {id}",
+
+  "keys.title": "Keys of model providers",
+  "keys.lead": "Kept sealed at the server, and never shown again. Runs use them when they ask a model of that provider.",
+  "keys.provider": "Provider",
+  "keys.key": "Key",
+  "keys.set": "Keep key",
+  "keys.remove": "Remove the key of {provider}",
 };
 
 export default en;

@@ -268,6 +268,13 @@ const catalog: Catalog = {
   "history.forkValues": "先に状態を変える",
   "history.forkHint": "JSON で入力します（例：{example}）。空欄なら何も変えません。この実行はそのまま残り、新しい実行が続きます。",
   "history.forkedFrom": "{id} からの分岐",
+
+  "keys.title": "モデル提供元のキー",
+  "keys.lead": "サーバーに暗号化して保存され、再び表示されることはありません。その提供元のモデルを使うときに用いられます。",
+  "keys.provider": "提供元",
+  "keys.key": "キー",
+  "keys.set": "キーを保存",
+  "keys.remove": "{provider} のキーを削除",
 };
 
 export default catalog;

@@ -268,6 +268,13 @@ const catalog: Catalog = {
   "history.forkValues": "先修改状态",
   "history.forkHint": "JSON 格式，例如 {example}。留空则不修改。当前运行保持不变，将启动新的运行。",
   "history.forkedFrom": "分叉自 {id}",
+
+  "keys.title": "模型提供商密钥",
+  "keys.lead": "密钥加密保存在服务器上，不会再次显示。运行调用该提供商的模型时会使用它。",
+  "keys.provider": "提供商",
+  "keys.key": "密钥",
+  "keys.set": "保存密钥",
+  "keys.remove": "移除 {provider} 的密钥",
 };
 
 export default catalog;

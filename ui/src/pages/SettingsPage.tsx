@@ -1,6 +1,7 @@
 import { SegmentedControl, Select, useMantineColorScheme } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { healthQuery } from "@/api/queries";
+import { ProviderKeys } from "@/components/ProviderKeys";
 import { type Language, LANGUAGES, useSpeech } from "@/i18n";
 import { PageFrame, Section } from "@/ui/PageFrame";
 import classes from "./SettingsPage.module.css";
@@ -20,6 +21,7 @@ export default function SettingsPage() {
               aria-label={t("settings.theme")}
               value={colorScheme}
               onChange={(value) => setColorScheme(value as typeof colorScheme)}
+              styles={{ innerLabel: { textTransform: "capitalize" } }}
               data={(["light", "dark", "auto"] as const).map((value) => ({ value, label: t(`theme.${value}`) }))}
             />
           </div>
@@ -35,6 +37,10 @@ export default function SettingsPage() {
             />
           </div>
         </div>
+      </Section>
+      <Section title={t("keys.title")}>
+        <p className={classes.lead}>{t("keys.lead")}</p>
+        <ProviderKeys />
       </Section>
       {data && (
         <Section title={t("settings.server")}>

@@ -1,12 +1,5 @@
-/** Every address inside the app. */
+/** Addresses inside the app that are built from an id. */
 export const path = {
-  home: () => "/",
-  workflows: () => "/workflows",
   workflow: (id: string) => `/workflows/${encodeURIComponent(id)}`,
-  executions: (status?: string) => (status ? `/executions?status=${status}` : "/executions"),
   execution: (id: string) => `/executions/${encodeURIComponent(id)}`,
-  templates: () => "/templates",
-  approvals: () => "/approvals",
-  monitoring: () => "/monitoring",
-  settings: () => "/settings",
 };
