@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Replaces a range of bytes of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TextEdit {
     /// First byte in the old text.
     pub start: u32,
