@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::{Array, Ref};
 use weaver_core::Diagnostic;
 use weaver_core::spec::FileSpec;
 
@@ -47,8 +48,13 @@ pub struct GraphEditRequest {
     pub graph: Option<String>,
     /// Operations in order, each an object with `op`: `{"op": "add_edge", "source": "a",
     /// "target": "b"}`. One that cannot be done refuses all of them.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(schema_with = operations)]
     pub operations: Vec<Value>,
+}
+
+/// The operations are the parser's own; who serves them adds their schema by this name.
+fn operations() -> Array {
+    Array::new(Ref::from_schema_name("Operation"))
 }
 
 /// A text after operations.
@@ -60,6 +66,8 @@ pub struct Edited {
     pub version: String,
     /// What changed, in bytes of the old text: sorted, not overlapping.
     pub edits: Vec<TextEdit>,
+    /// The edits of the new text that give back the old one, byte for byte.
+    pub undo: Vec<TextEdit>,
     /// What the new text means.
     pub spec: FileSpec,
 }

@@ -8,6 +8,7 @@ use weaver_core::value::Map;
 /// `{"op": "add_edge", "source": "a", "target": "b"}`. The entry is `__start__`, the
 /// exit `__end__`, as in [`weaver_core::spec::EdgeSpec`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Operation {
     /// Adds a node without edges.
@@ -37,6 +38,7 @@ pub enum Operation {
         /// The node.
         name: String,
         /// New values by setting; `null` removes a setting. Those that are not named stay.
+        #[cfg_attr(feature = "schema", schema(value_type = Object))]
         settings: Map,
     },
     /// Adds a plain edge.
@@ -77,6 +79,7 @@ pub enum Operation {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         new_function: Option<String>,
         /// Targets by what the function answers, at least one.
+        #[cfg_attr(feature = "schema", schema(value_type = Object))]
         routes: Map,
     },
     /// Removes conditional edges; the function stays.
@@ -162,6 +165,7 @@ pub enum Operation {
             skip_serializing_if = "Option::is_none",
             deserialize_with = "given_or_null"
         )]
+        #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
         reducer: Option<Option<String>>,
     },
     /// Removes a field from its class. Code that uses the key stays as it is.
@@ -176,6 +180,7 @@ pub enum Operation {
 
 /// What runs a new node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged, deny_unknown_fields)]
 pub enum NewNode {
     /// A typed node.
@@ -184,6 +189,7 @@ pub enum NewNode {
         typed: String,
         /// Its settings.
         #[serde(default)]
+        #[cfg_attr(feature = "schema", schema(value_type = Object))]
         settings: Map,
     },
     /// A function that the file has.

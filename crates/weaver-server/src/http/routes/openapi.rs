@@ -9,6 +9,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 use weaver_api::{FieldProblem, PROBLEM_TYPE, Place, Problem};
+use weaver_studio::edit::Operation;
 
 /// The document as it is sent.
 #[derive(Clone)]
@@ -39,6 +40,9 @@ fn complete(mut document: OpenApi) -> OpenApi {
         .build();
     document.servers = Some(vec![Server::new("/api/v1")]);
     let components = document.components.get_or_insert_default();
+    let mut below = vec![(Operation::name().into_owned(), Operation::schema())];
+    Operation::schemas(&mut below);
+    components.schemas.extend(below);
     for (name, schema) in [
         (Problem::name(), Problem::schema()),
         (FieldProblem::name(), FieldProblem::schema()),

@@ -28,14 +28,15 @@ fn answer(request: &GraphEditRequest) -> Result<Edited, Refusal> {
     let done =
         edit::edit(&request.source, request.graph.as_deref(), &operations).map_err(refused)?;
     let spec = weaver_studio::parse(&request.file, &done.source).spec;
-    let edits = done.edits.into_iter().map(|edit| TextEdit {
-        start: edit.start,
-        end: edit.end,
-        text: edit.text,
-    });
+    let wire = |edits: Vec<edit::TextEdit>| {
+        let wire =
+            |edit: edit::TextEdit| TextEdit { start: edit.start, end: edit.end, text: edit.text };
+        edits.into_iter().map(wire).collect()
+    };
     Ok(Edited {
         version: text_version(&done.source),
-        edits: edits.collect(),
+        edits: wire(done.edits),
+        undo: wire(done.undo),
         source: done.source,
         spec,
     })

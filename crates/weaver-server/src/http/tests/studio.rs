@@ -62,6 +62,44 @@ async fn compiling_says_where_each_node_runs_and_what_it_needs() {
 }
 
 #[tokio::test]
+async fn an_operation_changes_its_bytes_or_is_refused_at_its_place() {
+    let app = TestApp::new();
+    let version =
+        app.post("/studio/parse", json!({ "source": SOURCE })).await.body["version"].clone();
+    let operations = json!([
+        { "op": "add_node", "name": "ask", "node": { "typed": "user_input", "settings": {} } },
+        { "op": "add_edge", "source": "ask", "target": "say" },
+    ]);
+    let request = json!({ "source": SOURCE, "version": version, "operations": operations });
+    let edited = app.post("/studio/edit", request.clone()).await;
+    assert_eq!(edited.status, StatusCode::OK, "{edited:?}");
+    assert_eq!(edited.body["spec"]["graphs"][0]["nodes"][2]["name"], "ask");
+    let text = edited.body["source"].as_str().unwrap();
+    let undone = edited.body["undo"].as_array().unwrap().iter().rev().fold(
+        text.to_string(),
+        |mut text, edit| {
+            let at = |name: &str| edit[name].as_u64().unwrap() as usize;
+            text.replace_range(at("start")..at("end"), edit["text"].as_str().unwrap());
+            text
+        },
+    );
+    assert_eq!(undone, SOURCE);
+
+    let mut stale = request.clone();
+    stale["version"] = "0".into();
+    let stale = app.post("/studio/edit", stale).await;
+    assert_eq!(
+        (stale.status, &stale.body["code"]),
+        (StatusCode::CONFLICT, &json!("version_conflict"))
+    );
+    let mut wrong = request;
+    wrong["operations"][1]["target"] = "sya".into();
+    let refused = app.post("/studio/edit", wrong).await;
+    assert_eq!(refused.body["code"], "edit_refused", "{refused:?}");
+    assert_eq!(refused.body["errors"][0]["pointer"], "/operations/1/target");
+}
+
+#[tokio::test]
 async fn palette_and_gallery_are_lists() {
     let app = TestApp::new();
     let nodes = app.get("/studio/nodes").await.body;
