@@ -4,11 +4,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::Time;
 
 /// `PUT /credentials/{provider}`
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialRequest {
     /// The key, as the provider gave it.
@@ -16,7 +17,7 @@ pub struct CredentialRequest {
 }
 
 /// `POST /credentials/rotate`: seals everything anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RotateRequest {
     /// With another master key as well.
@@ -24,7 +25,7 @@ pub struct RotateRequest {
 }
 
 /// A credential, without its value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Credential {
     /// The provider's name, as in `provider/model`.
     pub provider: String,

@@ -1,6 +1,7 @@
 //! Wire types of the HTTP API under `/api/v1`, and the client that speaks them.
 //!
 //! Start with [`Client`]; what it sends and gets is plain data in [`execution`], [`history`],
+//! [`models`], [`monitoring`],
 //! [`workflow`], [`schedule`], [`studio`] and [`health`], and what is refused is a [`Problem`].
 //!
 //! Invariants:
@@ -18,7 +19,9 @@ pub mod execution;
 pub mod health;
 pub mod history;
 pub mod limit;
+pub mod models;
 mod money;
+pub mod monitoring;
 mod page;
 mod problem;
 pub mod schedule;

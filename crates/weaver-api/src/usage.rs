@@ -1,14 +1,16 @@
 //! What clients of the gateway have used, and how much they may.
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Usd;
 use crate::execution::Budget;
 
 /// `GET /usage?from=2026-01-01&to=2026-01-31`: days in UTC, both included; today when
 /// left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub struct UsageQuery {
     /// The first day.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,7 +21,7 @@ pub struct UsageQuery {
 }
 
 /// What one model was used for on one day.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// `2026-01-31`, UTC.
     pub day: String,
@@ -37,7 +39,7 @@ pub struct Usage {
 }
 
 /// Tokens by what prices are for. `input` and `output` hold the others.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tokens {
     /// Sent.
     pub input: u64,
@@ -60,7 +62,7 @@ pub struct Tokens {
 }
 
 /// `PUT /quotas`: takes the place of all; what is left out is not limited.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QuotasRequest {
     /// What calls of the gateway's clients may cost in a day, UTC.
@@ -75,7 +77,7 @@ pub struct QuotasRequest {
 }
 
 /// Quotas, and how they stand.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Quotas {
     /// The money of today.
     #[serde(default, skip_serializing_if = "Option::is_none")]

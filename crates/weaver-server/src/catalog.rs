@@ -1,6 +1,10 @@
 //! [`Catalog`]: the workflows that people keep, as the API shows them.
 
+use std::io;
+use std::sync::Arc;
+
 use axum::http::StatusCode;
+use tokio::sync::broadcast;
 use uuid::Uuid;
 use weaver_api::Page;
 use weaver_api::execution::WorkflowSource;
@@ -13,13 +17,19 @@ use weaver_store::{
     WorkflowText,
 };
 
+use crate::folder::{Change, Folder, Written};
 use crate::http::Refusal;
 use crate::wire;
 
 /// The workflows of a store's tenant.
 pub struct Catalog {
     store: Store,
+    folder: Option<Arc<Folder>>,
+    changes: Changes,
 }
+
+/// Tells those who look at workflows which have changed.
+pub type Changes = broadcast::Sender<WorkflowId>;
 
 /// Characters of a name.
 const NAME_MAX: usize = 200;
@@ -27,12 +37,34 @@ const NAME_MAX: usize = 200;
 const SOURCE_BYTES_MAX: usize = 2 << 20;
 
 impl Catalog {
-    /// Of a store's tenant.
-    pub fn new(store: Store) -> Self {
-        Catalog { store }
+    /// Of a store's tenant, and of a folder.
+    pub fn new(store: Store, folder: Option<Arc<Folder>>, changes: Changes) -> Self {
+        Catalog { store, folder, changes }
     }
 
-    /// Workflows, the newest first, from the one before an id on.
+    /// Works with the folder, if there is one; files may be slow.
+    async fn in_folder<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Folder) -> T + Send + 'static,
+    ) -> Option<T> {
+        let folder = self.folder.clone()?;
+        let done = tokio::task::spawn_blocking(move || work(&folder)).await;
+        Some(done.expect("reading files does not panic"))
+    }
+
+    /// The workflow of an id that is kept in the folder.
+    async fn file(&self, id: &str) -> Result<Option<Workflow>, Refusal> {
+        let id = self.key(id)?.id;
+        Ok(self.in_folder(move |folder| folder.get(id)).await.flatten())
+    }
+
+    fn tell(&self, id: WorkflowId) {
+        // Nobody may be listening.
+        let _ = self.changes.send(id);
+    }
+
+    /// Workflows: on the first page those of the folder by path, then the others, the
+    /// newest first, from the one before an id on.
     pub async fn list(
         &self,
         before: Option<WorkflowId>,
@@ -44,22 +76,35 @@ impl Catalog {
         let more = found.len() > limit;
         found.truncate(limit);
         let next_cursor = found.last().filter(|_| more).map(|last| last.key.id.to_string());
-        Ok(Page { items: found.iter().map(|kept| shown(kept, None)).collect(), next_cursor })
+        let mut items = Vec::new();
+        if before.is_none() {
+            let files = self.in_folder(Folder::list).await.unwrap_or_default();
+            items.extend(files.into_iter().map(without_text));
+        }
+        items.extend(found.iter().map(|kept| shown(kept, None)));
+        Ok(Page { items, next_cursor })
     }
 
     /// One workflow with its newest text.
     pub async fn get(&self, id: &str) -> Result<Workflow, Refusal> {
+        if let Some(file) = self.file(id).await? {
+            return Ok(file);
+        }
         let (workflow, newest) = self.find(id).await?;
         Ok(shown(&workflow, Some(&newest)))
     }
 
-    /// The texts that a workflow has had, the newest first.
+    /// The texts that a workflow has had, the newest first; of a file the one that it has.
     pub async fn versions(
         &self,
         id: &str,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Page<WorkflowVersion>, Refusal> {
+        if let Some(file) = self.file(id).await? {
+            let now = Some(file).filter(|_| before.is_none()).map(version_of_file);
+            return Ok(Page { items: now.into_iter().collect(), next_cursor: None });
+        }
         let key = self.find(id).await?.0.key;
         let found = self.store.library().revisions(key, before, limit + 1).await;
         let mut found = found.map_err(Refused::from)?;
@@ -72,8 +117,11 @@ impl Catalog {
     /// Keeps a new workflow. The same request again gives the same one.
     pub async fn create(&self, new: NewWorkflow, once: Option<Once>) -> Result<Workflow, Refusal> {
         check_name(&new.name)?;
-        let file = new.file.unwrap_or_else(|| file_of(&new.name));
+        let file = new.file.clone().unwrap_or_else(|| file_of(&new.name));
         check_text(&file, &new.source)?;
+        if self.folder.is_some() {
+            return self.create_file(file, new).await;
+        }
         let (id, time) = (WorkflowId::generate(), now());
         let text = WorkflowText {
             file: file.as_str().into(),
@@ -96,7 +144,10 @@ impl Catalog {
         let accepted =
             self.store.add_workflow(workflow, text, once).await.map_err(Refused::from)?;
         let id = match accepted {
-            Accepted::New => id,
+            Accepted::New => {
+                self.tell(id);
+                id
+            }
             Accepted::Repeat(first) => WorkflowId(Uuid::from_slice(&first).unwrap_or_default()),
         };
         self.get(&id.to_string()).await
@@ -111,6 +162,9 @@ impl Catalog {
         is_header: bool,
         patch: WorkflowPatch,
     ) -> Result<Workflow, Refusal> {
+        if let Some(file) = self.file(id).await? {
+            return self.change_file(&file, expected, is_header, patch).await;
+        }
         let (old, newest) = self.find(id).await?;
         if let Some(name) = &patch.name {
             check_name(name)?;
@@ -132,14 +186,67 @@ impl Catalog {
         };
         let changed = self.store.library().change_workflow(change).await;
         done(id, changed.map_err(Refused::from)?, expected, is_header)?;
+        self.tell(old.key.id);
         self.get(id).await
+    }
+
+    /// A new file. That there is none of its name yet makes a repeat harmless.
+    async fn create_file(&self, file: String, new: NewWorkflow) -> Result<Workflow, Refusal> {
+        let change = Change {
+            source: Some(new.source),
+            script: new.script.map(Some),
+            layout: Some(new.layout).filter(|layout| !layout.is_empty()),
+        };
+        let name = file.clone();
+        let made = self.in_folder(move |folder| folder.create(&name, &change)).await;
+        made.expect("there is a folder").map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                let detail = format!("the folder has a file {file} already");
+                Refusal::new(StatusCode::CONFLICT, "state_conflict", detail)
+            }
+            io::ErrorKind::InvalidInput => {
+                Refusal::invalid(error.to_string()).at("/file", error.to_string())
+            }
+            _ => unwritable(&error),
+        })
+    }
+
+    async fn change_file(
+        &self,
+        file: &Workflow,
+        expected: u64,
+        is_header: bool,
+        patch: WorkflowPatch,
+    ) -> Result<Workflow, Refusal> {
+        let renames = patch.name.as_ref().is_some_and(|name| *name != file.name)
+            || patch.file.as_ref().is_some_and(|name| *name != file.file);
+        if renames {
+            let detail = "a workflow in a folder is called as its file: rename that";
+            return Err(Refusal::invalid(detail).at("/name", detail));
+        }
+        check_text(&file.file, patch.source.as_deref().unwrap_or_default())?;
+        let id = self.key(&file.id)?.id;
+        let change = Change { source: patch.source, script: patch.script, layout: patch.layout };
+        let written = self.in_folder(move |folder| folder.change(id, expected, &change)).await;
+        let written = written.expect("there is a folder").map_err(|error| unwritable(&error))?;
+        match written {
+            None => Err(missing(&file.id)),
+            Some(Written::Done(now)) => Ok(*now),
+            Some(Written::Stale(now)) => Err(stale(now.version, expected, is_header)),
+        }
     }
 
     /// Forgets a workflow.
     pub async fn remove(&self, id: &str, expected: Option<u64>) -> Result<(), Refusal> {
+        if self.file(id).await?.is_some() {
+            let detail = "the workflow is a file: delete that where it is";
+            return Err(Refusal::new(StatusCode::CONFLICT, "state_conflict", detail));
+        }
         let key = self.key(id)?;
         let removed = self.store.library().remove_workflow(key, expected).await;
-        done(id, removed.map_err(Refused::from)?, expected.unwrap_or_default(), true)
+        done(id, removed.map_err(Refused::from)?, expected.unwrap_or_default(), true)?;
+        self.tell(key.id);
+        Ok(())
     }
 
     /// A text of a workflow, to be executed.
@@ -149,6 +256,17 @@ impl Catalog {
         wanted: Option<u64>,
         graph: Option<String>,
     ) -> Result<WorkflowSource, Refusal> {
+        if let Some(file) = self.file(id).await? {
+            return match wanted.is_none_or(|wanted| wanted == file.version) {
+                true => Ok(WorkflowSource {
+                    file: file.file,
+                    source: file.source.unwrap_or_default(),
+                    graph,
+                    script: file.script,
+                }),
+                false => Err(stale(file.version, wanted.unwrap_or_default(), false)),
+            };
+        }
         let (workflow, newest) = self.find(id).await?;
         let text = match wanted.filter(|wanted| *wanted != newest.version) {
             None => newest.text,
@@ -185,19 +303,39 @@ fn done(id: &str, changed: Changed, expected: u64, is_header: bool) -> Result<()
     match changed {
         Changed::Done(_) => Ok(()),
         Changed::Missing => Err(missing(id)),
-        Changed::Stale(now) => {
-            let status = match is_header {
-                true => StatusCode::PRECONDITION_FAILED,
-                false => StatusCode::CONFLICT,
-            };
-            let detail = format!(
-                "the workflow has version {} by now, the change was made to {expected}",
-                now.version
-            );
-            let refusal = Refusal::new(status, "version_conflict", detail)
-                .with_help("read it again, and put both changes together");
-            Err(refusal.with_version(now.version))
-        }
+        Changed::Stale(now) => Err(stale(now.version, expected, is_header)),
+    }
+}
+
+fn stale(now: u64, expected: u64, is_header: bool) -> Refusal {
+    let status = match is_header {
+        true => StatusCode::PRECONDITION_FAILED,
+        false => StatusCode::CONFLICT,
+    };
+    let detail =
+        format!("the workflow has version {now} by now, the change was made to {expected}");
+    Refusal::new(status, "version_conflict", detail)
+        .with_help("read it again, and put both changes together")
+        .with_version(now)
+}
+
+fn unwritable(error: &io::Error) -> Refusal {
+    let detail = format!("the folder cannot be written to: {error}");
+    Refusal::new(StatusCode::CONFLICT, "state_conflict", detail)
+}
+
+fn without_text(file: Workflow) -> Workflow {
+    Workflow { source: None, script: None, layout: Layout::default(), ..file }
+}
+
+fn version_of_file(file: Workflow) -> WorkflowVersion {
+    WorkflowVersion {
+        version: file.version,
+        file: file.file,
+        source: file.source.unwrap_or_default(),
+        script: file.script,
+        hash: file.hash,
+        created_at: file.updated_at,
     }
 }
 

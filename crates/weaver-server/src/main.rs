@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod desk;
 mod error;
+mod folder;
 mod house;
 mod http;
 mod ledger;

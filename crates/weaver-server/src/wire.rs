@@ -3,6 +3,8 @@
 mod credentials;
 mod history;
 mod limits;
+mod models;
+mod monitoring;
 mod nodes;
 mod usage;
 
@@ -24,6 +26,8 @@ use weaver_store::{
 pub use credentials::{credential_list, rotate_credentials, set_credential};
 pub use history::{checkpoints, line_of, log_line, replayed, state};
 pub use limits::{limit_list, set_limit};
+pub use models::provider;
+pub use monitoring::summary;
 pub use nodes::node_types;
 pub use usage::{days, quotas, set_quotas, usage};
 

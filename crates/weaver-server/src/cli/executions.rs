@@ -21,6 +21,10 @@ pub struct ServeArgs {
     /// unless the hold is renewed
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub lease: u64,
+    /// A folder whose Python files are workflows: changes show in the Studio at once, and
+    /// the Studio's go into the files
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 /// What a server process does.

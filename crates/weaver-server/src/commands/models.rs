@@ -1,38 +1,19 @@
 //! `agentweaver models`: what can be asked, and what it costs.
 
 use console::style;
-use serde::Serialize;
-use weaver_llm::{Error, Gateway, Price};
+use weaver_api::models::{ModelPrice, ModelProvider};
+use weaver_llm::Gateway;
 
 use crate::cli::ModelsArgs;
 use crate::error::CliError;
 use crate::house::models;
-use crate::http::gateway::{Listed, Lists};
+use crate::http::gateway::Lists;
 use crate::render::term;
 use crate::settings::Settings;
+use crate::wire;
 
 /// Models of one provider that are shown among those of others.
 const SHOWN: usize = 12;
-
-/// A provider as scripts read it.
-#[derive(Serialize)]
-struct Shown {
-    provider: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    /// Why it cannot be asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
-    models: Vec<Model>,
-}
-
-#[derive(Serialize)]
-struct Model {
-    name: String,
-    /// Micro-USD for a million tokens, by bucket.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<Price>,
-}
 
 /// Asks every provider that can be asked for its models.
 pub async fn run(args: &ModelsArgs, settings: Settings) -> Result<(), CliError> {
@@ -42,7 +23,7 @@ pub async fn run(args: &ModelsArgs, settings: Settings) -> Result<(), CliError> 
     }
     let wanted = |name: &str| args.provider.as_deref().is_none_or(|wanted| wanted == name);
     let listed = Lists::new(gateway.clone()).ask(wanted).await;
-    let shown: Vec<_> = listed.into_iter().map(|listed| shown(&gateway, listed)).collect();
+    let shown: Vec<_> = listed.into_iter().map(|listed| wire::provider(&gateway, listed)).collect();
     match args.json {
         true => term::json(&shown),
         false => print(&shown, args.provider.is_some()),
@@ -64,30 +45,8 @@ fn check(gateway: &Gateway, wanted: &str) -> Result<(), CliError> {
     Err(CliError::usage(format!("`{wanted}` is no provider")).with_help(help))
 }
 
-fn shown(gateway: &Gateway, listed: Listed) -> Shown {
-    let Listed { provider, address, names } = listed;
-    let model = |name: &String| {
-        let resolved = gateway.resolve(&format!("{provider}/{name}"));
-        Model { name: name.clone(), price: resolved.ok().and_then(|model| gateway.price(&model)) }
-    };
-    let (models, problem) = match names {
-        Ok(names) => (names.iter().map(model).collect(), None),
-        Err(error) => (Vec::new(), Some(reason(&error))),
-    };
-    Shown { provider, address, problem, models }
-}
-
-/// Why a provider cannot be asked, where its name stands already.
-fn reason(error: &Error) -> String {
-    match error {
-        Error::MissingKey { variable, .. } => format!("no key: set {variable}"),
-        Error::Network { address, message, .. } => format!("no answer at {address}: {message}"),
-        error => error.to_string(),
-    }
-}
-
 /// Providers that answer with their models, then the others in a line each.
-fn print(shown: &[Shown], all: bool) {
+fn print(shown: &[ModelProvider], all: bool) {
     let (good, bad): (Vec<_>, Vec<_>) = shown.iter().partition(|shown| shown.problem.is_none());
     for provider in good {
         let address = provider.address.as_deref().unwrap_or_default();
@@ -125,7 +84,7 @@ fn print(shown: &[Shown], all: bool) {
 }
 
 /// `$2.50 in · $10 out` for a million tokens.
-fn price(price: Option<Price>) -> String {
+fn price(price: Option<ModelPrice>) -> String {
     let dollars = |micros: u64| {
         let text = format!("{:.4}", micros as f64 / 1e6);
         format!("${}", text.trim_end_matches('0').trim_end_matches('.'))
@@ -145,7 +104,7 @@ mod tests {
 
     #[test]
     fn prices_are_for_a_million_tokens() {
-        let of = |input, output| price(Some(Price { input, output, ..Price::default() }));
+        let of = |input, output| price(Some(ModelPrice { input, output, ..ModelPrice::default() }));
         assert_eq!(of(2_500_000, 10_000_000), "$2.5 in · $10 out");
         assert_eq!(of(20_000, 0), "$0.02 in");
         assert_eq!(price(None), "");

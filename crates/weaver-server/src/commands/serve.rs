@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use weaver_runtime::Scheduler;
 use weaver_runtime::scheduler::Options;
 
 use crate::cli::{Role, ServeArgs};
 use crate::error::CliError;
+use crate::folder::Folder;
 use crate::house::{named, open_store, snapshot_key};
 use crate::http::gateway::Models;
-use crate::http::{self, Access, App, Live, Sources};
+use crate::http::{self, Access, App, Calls, Live, Sources};
 use crate::ledger::Ledger;
 use crate::render::term;
 use crate::settings::Settings;
@@ -34,6 +36,9 @@ pub struct ServerFile {
     /// The process.
     pub pid: u32,
 }
+
+/// Changes of workflows that a slow reader may be behind.
+const CHANGES_KEPT: usize = 256;
 
 /// Works until it is told to stop, then hands back what is under way.
 pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
@@ -60,6 +65,14 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     let ledger = Ledger::new(store.clone(), &holder(&settings));
     let named = named(&settings);
     let bench = Arc::new(Bench::new(settings, vault.clone(), key)?);
+    let changes = broadcast::channel(CHANGES_KEPT).0;
+    let folder =
+        match &args.folder {
+            None => None,
+            Some(path) => Some(Arc::new(Folder::open(path, changes.clone()).map_err(|error| {
+                CliError::usage(format!("the folder cannot be watched: {error}"))
+            })?)),
+        };
     let app = Arc::new(App {
         store: store.clone(),
         store_kind,
@@ -70,6 +83,9 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
         bench: bench.clone(),
         ledger: ledger.clone(),
         vault,
+        folder,
+        changes,
+        calls: Calls::default(),
         role: args.role.word(),
         drain: drain.clone(),
     });

@@ -58,22 +58,10 @@ pub async fn guard(
     } else if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         response = refusal.of_request(&id).into_response();
     }
-    if is_page(&response)
-        && let Ok(cookie) = HeaderValue::from_str(&app.access.cookie())
-    {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
-}
-
-/// Whether a page of ours is answered: it asks further with the cookie that it gets.
-fn is_page(response: &Response) -> bool {
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    response.status().is_success()
-        && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
 impl Access {
@@ -88,32 +76,9 @@ impl Access {
             Some(_) => return Err(unauthenticated("the token is not that of this start")),
             // A page of another origin cannot read an answer; it must not cause one.
             None if open => {}
-            None if self.is_own_page(headers) => {}
             None => return Err(unauthenticated("this needs the token of this start")),
         }
         Ok(Caller { tenant: TenantId::LOCAL })
-    }
-
-    /// The cookie that the page of this server gets with itself (`Set-Cookie`). Scripts
-    /// cannot read it. Its name has the port: cookies do not tell ports apart.
-    fn cookie(&self) -> String {
-        let (name, token) = (self.cookie_name(), &self.token);
-        format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict")
-    }
-
-    fn cookie_name(&self) -> String {
-        format!("agentweaver_{}", self.address.port())
-    }
-
-    /// Whether our own page asks. The browser sends the cookie along with what a page of
-    /// another port of this machine asks, too: so the origin, which was checked, must be
-    /// there.
-    fn is_own_page(&self, headers: &HeaderMap) -> bool {
-        let name = self.cookie_name();
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|c| c.split_once('='));
-        headers.contains_key(header::ORIGIN)
-            && cookies.any(|(own, token)| own.trim() == name && same(token.trim(), &self.token))
     }
 
     /// A name that an attacker made point here is not ours.
@@ -211,22 +176,6 @@ mod tests {
             ("", 403),
         ] {
             assert_eq!(status(Method::GET, &[("host", host)]), expected, "{host}");
-        }
-    }
-
-    #[test]
-    fn our_own_page_changes_things_by_its_cookie_and_no_other_page_does() {
-        let cookie = access().cookie();
-        assert!(cookie.ends_with("; HttpOnly; SameSite=Strict"), "{cookie}");
-        let host = ("host", "localhost:8123");
-        let cookie = ("cookie", "theme=dark; agentweaver_8123=secret");
-        let own = ("origin", "http://localhost:8123");
-        assert_eq!(status(Method::POST, &[host, cookie, own]), 200);
-        assert_eq!(status(Method::POST, &[host, cookie]), 401, "a form of another page");
-        assert_eq!(status(Method::POST, &[host, cookie, ("origin", "http://localhost:9")]), 403);
-        assert_eq!(status(Method::POST, &[host, own]), 401);
-        for wrong in ["agentweaver_8123=secreT", "agentweaver_9=secret", "agentweaver_8123="] {
-            assert_eq!(status(Method::POST, &[host, ("cookie", wrong), own]), 401, "{wrong}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! ask, `problem` turns what went wrong into answers.
 
 mod body;
+mod calls;
 pub mod gateway;
 mod guard;
 mod live;
@@ -16,14 +17,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weaver_store::Store;
 
+use crate::catalog::Changes;
+use crate::folder::Folder;
 use crate::ledger::Ledger;
 use crate::vault::Vault;
 use crate::workshop::Bench;
 
+pub use calls::Calls;
 pub use guard::Access;
 pub use live::Live;
 pub use problem::Refusal;
@@ -49,6 +54,12 @@ pub struct App {
     pub ledger: Ledger,
     /// The models that clients may ask.
     pub models: gateway::Models,
+    /// Workflows that are files.
+    pub folder: Option<Arc<Folder>>,
+    /// Tells which workflows have changed.
+    pub changes: Changes,
+    /// How often each route was asked.
+    pub calls: Calls,
     /// What this process does: `all`, `api`, `scheduler`.
     pub role: &'static str,
     /// Cancelled when the process is to end: streams close, health says so.
@@ -67,7 +78,9 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/api/v1", routes::router())
         .merge(gateway::router(app.clone()))
+        .route("/metrics", get(routes::metrics))
         .fallback(ui::studio)
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), calls::count))
         .with_state(app)
 }

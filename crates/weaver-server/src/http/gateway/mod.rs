@@ -27,7 +27,7 @@ use weaver_llm::inbound::{Api, Asked, Fault, Writer};
 use weaver_llm::{Call, ChatRequest, ChatResponse, Gateway, Options};
 use weaver_store::TenantId;
 
-use super::App;
+use super::{App, Refusal};
 use crate::error::CliError;
 use crate::ledger::Ledger;
 use crate::vault::Vault;
@@ -110,6 +110,12 @@ impl Models {
     /// Names and prices.
     pub fn prices(&self) -> &Gateway {
         &self.house
+    }
+
+    /// A gateway with the keys that a tenant has now.
+    pub async fn gateway(&self, tenant: TenantId) -> Result<Gateway, Refusal> {
+        let keys = self.vault.keys(tenant).await?;
+        Gateway::new(keys.join(&self.options)).map_err(|error| Refusal::invalid(error.to_string()))
     }
 
     /// Those of a tenant.

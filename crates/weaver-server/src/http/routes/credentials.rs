@@ -14,7 +14,9 @@ use crate::http::{App, Refusal};
 use crate::vault::Error;
 use crate::wire;
 
-/// `GET /credentials`
+/// Lists the credentials, without their values.
+#[utoipa::path(get, path = "/credentials", tag = "credentials",
+    responses((status = 200, body = Page<Credential>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -22,7 +24,10 @@ pub async fn list(
     Ok(Json(wire::credential_list(&app.vault, caller.tenant).await?))
 }
 
-/// `PUT /credentials/{provider}`
+/// Seals a provider's key. It never comes back.
+#[utoipa::path(put, path = "/credentials/{provider}", tag = "credentials",
+    params(("provider" = String, Path, description = "The provider's name")), request_body = CredentialRequest,
+    responses((status = 200, body = Credential)))]
 pub async fn set(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -32,7 +37,9 @@ pub async fn set(
     Ok(Json(wire::set_credential(&app.vault, caller.tenant, &provider, &request).await?))
 }
 
-/// `DELETE /credentials/{provider}`
+/// Forgets a provider's key.
+#[utoipa::path(delete, path = "/credentials/{provider}", tag = "credentials",
+    params(("provider" = String, Path, description = "The provider's name")), responses((status = 204)))]
 pub async fn remove(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -42,7 +49,9 @@ pub async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /credentials/rotate`
+/// Seals all keys anew.
+#[utoipa::path(post, path = "/credentials/rotate", tag = "credentials",
+    request_body = RotateRequest, responses((status = 200, body = Page<Credential>)))]
 pub async fn rotate(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

@@ -6,6 +6,7 @@ mod executions;
 mod health;
 mod history;
 mod limits;
+mod monitoring;
 mod openapi;
 mod schedules;
 mod studio;
@@ -17,11 +18,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{get, post, put};
+use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{App, Refusal};
+
+pub use monitoring::metrics;
 
 /// Every route.
 pub fn router() -> Router<Arc<App>> {
@@ -29,11 +32,6 @@ pub fn router() -> Router<Arc<App>> {
     let document = openapi::Document::new(document);
     routes
         .route("/openapi.json", get(move || document.clone().answer()))
-        .route("/credentials", get(credentials::list))
-        .route("/credentials/rotate", post(credentials::rotate))
-        .route("/credentials/{provider}", put(credentials::set).delete(credentials::remove))
-        .route("/usage", get(usage::usage))
-        .route("/quotas", get(usage::quotas).put(usage::set_quotas))
         .method_not_allowed_fallback(not_allowed)
 }
 
@@ -50,6 +48,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(workflows::use_template))
         .routes(routes!(workflows::list, workflows::create))
         .routes(routes!(workflows::get, workflows::change, workflows::remove))
+        .routes(routes!(workflows::events))
         .routes(routes!(workflows::versions))
         .routes(routes!(workflows::execute))
         .routes(routes!(executions::list, executions::submit))
@@ -67,6 +66,13 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(executions::retry))
         .routes(routes!(executions::migrate))
         .routes(routes!(executions::reconcile))
+        .routes(routes!(monitoring::summary))
+        .routes(routes!(monitoring::models))
+        .routes(routes!(credentials::list))
+        .routes(routes!(credentials::rotate))
+        .routes(routes!(credentials::set, credentials::remove))
+        .routes(routes!(usage::usage))
+        .routes(routes!(usage::quotas, usage::set_quotas))
         .routes(routes!(limits::list, limits::set))
         .routes(routes!(schedules::list, schedules::create))
         .routes(routes!(schedules::get, schedules::replace, schedules::patch, schedules::remove))
@@ -74,7 +80,8 @@ fn described() -> OpenApiRouter<Arc<App>> {
 
 /// Whether even a look needs the token.
 pub fn is_private(path: &str) -> bool {
-    path.starts_with("/api/v1/credentials")
+    // The models are asked for at their providers, with the owner's keys.
+    path.starts_with("/api/v1/credentials") || path == "/api/v1/models"
 }
 
 /// No such route.

@@ -13,7 +13,9 @@ use crate::http::{App, Refusal};
 use crate::ledger::Refused;
 use crate::wire;
 
-/// `GET /usage`
+/// Sums up what clients of the gateway have used.
+#[utoipa::path(get, path = "/usage", tag = "usage",
+    params(UsageQuery), responses((status = 200, body = Page<Usage>)))]
 pub async fn usage(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -25,7 +27,8 @@ pub async fn usage(
     Ok(Json(wire::usage(&app.ledger, caller.tenant, prices, days).await?))
 }
 
-/// `GET /quotas`
+/// Shows how much clients may use.
+#[utoipa::path(get, path = "/quotas", tag = "usage", responses((status = 200, body = Quotas)))]
 pub async fn quotas(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -33,7 +36,9 @@ pub async fn quotas(
     Ok(Json(wire::quotas(&app.ledger, caller.tenant).await?))
 }
 
-/// `PUT /quotas`
+/// Sets how much clients may use.
+#[utoipa::path(put, path = "/quotas", tag = "usage",
+    request_body = QuotasRequest, responses((status = 200, body = Quotas)))]
 pub async fn set_quotas(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

@@ -1,11 +1,17 @@
 //! Workflows: keep, look, change, execute, forget.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use futures::stream;
 use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 use weaver_api::Page;
 use weaver_api::execution::{ExecuteRequest, Submitted};
@@ -143,6 +149,27 @@ pub async fn execute(
     accept(&app, caller, &request.of(source), Some(id), once).await
 }
 
+/// Tells which workflows have changed, as server-sent events: `{"id"}` of one, or `{}` when
+/// some were missed and all are to be looked at. Changes of other processes are not told.
+#[utoipa::path(get, path = "/workflows/events", tag = "workflows",
+    responses((status = 200, body = String, content_type = "text/event-stream")))]
+pub async fn events(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let state = (app.changes.subscribe(), app.drain.clone());
+    let events = stream::unfold(state, |(mut changes, drain)| async move {
+        let data = tokio::select! {
+            change = changes.recv() => match change {
+                Ok(id) => json!({ "id": id.to_string() }),
+                Err(RecvError::Lagged(_)) => json!({}),
+                Err(RecvError::Closed) => return None,
+            },
+            () = drain.cancelled() => return None,
+        };
+        let event = SseEvent::default().event("changed").data(data.to_string());
+        Some((Ok::<_, Infallible>(event), (changes, drain)))
+    });
+    Sse::new(events).keep_alive(KeepAlive::new())
+}
+
 /// Keeps a template as a new workflow.
 #[utoipa::path(post, path = "/studio/templates/{id}/use", tag = "studio",
     params(("id" = String, Path, description = "A template's id"),
@@ -169,7 +196,7 @@ pub async fn use_template(
 }
 
 fn catalog(app: &App, caller: Caller) -> Catalog {
-    Catalog::new(app.store.for_tenant(caller.tenant))
+    Catalog::new(app.store.for_tenant(caller.tenant), app.folder.clone(), app.changes.clone())
 }
 
 fn tagged(workflow: Workflow) -> Tagged {

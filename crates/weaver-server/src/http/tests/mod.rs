@@ -1,10 +1,12 @@
 //! The routes, asked through the router without a port.
 
 mod history;
+mod monitoring;
 mod studio;
 mod ui;
 mod workflows;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +20,8 @@ use weaver_runtime::{Scheduler, scheduler};
 use weaver_store::Store;
 
 use super::gateway::Models;
-use super::{Access, App, Live, Sources, router};
+use super::{Access, App, Calls, Live, Sources, router};
+use crate::folder::Folder;
 use crate::ledger::Ledger;
 use crate::settings::Settings;
 use crate::vault::Vault;
@@ -46,6 +49,15 @@ const TOKEN: &str = "secret";
 
 impl TestApp {
     fn new() -> Self {
+        TestApp::made(None)
+    }
+
+    /// The same, with the files of a folder as workflows.
+    fn in_folder(folder: &Path) -> Self {
+        TestApp::made(Some(folder))
+    }
+
+    fn made(folder: Option<&Path>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let settings = Settings { data: data.path().into(), ..Settings::default() };
         let drain = CancellationToken::new();
@@ -53,6 +65,7 @@ impl TestApp {
         let vault = Vault::new(store.clone(), settings.master.clone(), &settings.models);
         let ledger = Ledger::new(store.clone(), "test");
         let options = weaver_llm::Options::default();
+        let changes = tokio::sync::broadcast::channel(16).0;
         let app = App {
             store,
             store_kind: "memory",
@@ -63,6 +76,9 @@ impl TestApp {
             models: Models::new(options, vault.clone(), ledger.clone(), drain.clone()).unwrap(),
             vault,
             ledger,
+            folder: folder.map(|at| Arc::new(Folder::open(at, changes.clone()).unwrap())),
+            changes,
+            calls: Calls::default(),
             role: "api",
             drain,
         };
@@ -98,6 +114,14 @@ impl TestApp {
                 panic!("it is not {status}: {}", self.get(&format!("/executions/{id}")).await.body)
             }
         }
+    }
+
+    /// Asks for what is not under `/api/v1`, without a token.
+    async fn outside(&self, path: &str) -> String {
+        let request = Request::get(path).header(header::HOST, ADDRESS).body(Body::empty());
+        let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        String::from_utf8_lossy(&body).into_owned()
     }
 
     async fn get(&self, path: &str) -> Answer {

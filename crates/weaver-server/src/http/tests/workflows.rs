@@ -128,3 +128,42 @@ async fn any_text_that_it_has_had_is_executed() {
     let missing = execute(json!({ "input": {}, "version": 7 })).await;
     assert_eq!(missing.body["errors"][0]["pointer"], "/version");
 }
+
+#[tokio::test]
+async fn a_workflow_in_a_folder_is_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("greet.py"), GREET).unwrap();
+    let app = TestApp::in_folder(dir.path());
+    let listed = app.get("/workflows").await.body;
+    let item = &listed["items"][0];
+    assert_eq!((&item["name"], &item["origin"]), (&json!("greet"), &json!("folder")));
+    let path = format!("/workflows/{}", item["id"].as_str().unwrap());
+    let found = app.get(&path).await.body;
+    assert_eq!(found["source"], GREET);
+
+    let mut changes = app.app.changes.subscribe();
+    let change = json!({ "layout": { "greet": { "x": 1, "y": 2 } }, "version": found["version"] });
+    let changed = app.ask("PUT", &path, &[], Some(change)).await;
+    assert_eq!(changed.status, StatusCode::OK, "{changed:?}");
+    assert_eq!(changes.recv().await.unwrap().to_string(), item["id"].as_str().unwrap());
+    assert_eq!(std::fs::read_to_string(dir.path().join("greet.py")).unwrap(), GREET);
+    assert!(dir.path().join("greet.layout.json").exists());
+
+    // Its owner saves in another editor.
+    std::fs::write(dir.path().join("greet.py"), format!("{GREET}# mine\n")).unwrap();
+    let late = json!({ "source": "lost", "version": changed.body["version"] });
+    let late = app.ask("PUT", &path, &[], Some(late)).await;
+    assert_eq!(
+        (late.status, &late.body["code"]),
+        (StatusCode::CONFLICT, &json!("version_conflict"))
+    );
+    assert_eq!(app.get(&path).await.body["version"], late.body["version"]);
+    let run = app.post(&format!("{path}/execute"), json!({ "input": { "name": "Ada" } })).await;
+    assert_eq!(run.status, StatusCode::ACCEPTED, "{run:?}");
+
+    let new = json!({ "name": "Other one", "source": GREET });
+    assert_eq!(app.post("/workflows", new.clone()).await.body["file"], "other_one.py");
+    assert_eq!(app.post("/workflows", new).await.status, StatusCode::CONFLICT);
+    assert_eq!(app.ask("DELETE", &path, &[], None).await.status, StatusCode::CONFLICT);
+    assert!(dir.path().join("greet.py").exists());
+}
