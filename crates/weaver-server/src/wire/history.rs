@@ -35,11 +35,11 @@ pub fn checkpoints(namespace: &str, entries: &[HistoryEntry]) -> Vec<Checkpoint>
 pub fn state(saved: &Saved<Value>) -> StateAt {
     let state = &saved.state;
     let task = |task: &weaver_engine::checkpoint::TaskRef| {
-        let records = saved.pending.iter().filter_map(|record| match record {
+        let mut records = saved.pending.iter().filter_map(|record| match record {
             PendingRecord::Task(record) if record.task.id == task.id => Some(record),
             _ => None,
         });
-        let record = records.last();
+        let record = records.next_back();
         let questions = record.map(|record| &record.interrupts[..]).unwrap_or_default();
         let error = record.and_then(|record| record.error.as_ref());
         Task {
