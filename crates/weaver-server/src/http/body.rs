@@ -79,10 +79,19 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
         )
     })?;
     // PostgreSQL's text cannot hold it, and no reader expects it.
-    match bytes.windows(6).any(|part| part == b"\\u0000") {
+    match has_nul(bytes) {
         true => Err(Refusal::invalid("a text in the body holds a NUL character (\\u0000)")),
         false => Ok(value),
     }
+}
+
+/// Whether a text in JSON holds a NUL character; a backslash that is escaped itself
+/// begins none.
+fn has_nul(json: &[u8]) -> bool {
+    let escapes = json.windows(6).enumerate().filter(|(_, part)| *part == b"\\u0000");
+    escapes
+        .map(|(at, _)| json[..at].iter().rev().take_while(|byte| **byte == b'\\').count())
+        .any(|backslashes| backslashes % 2 == 0)
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -116,5 +125,7 @@ mod tests {
         assert_eq!(parse::<serde_json::Value>(deep.as_bytes()).unwrap_err().problem().status, 400);
         let refusal = parse::<CancelRequest>(br#"{"reason": "a\u0000b"}"#).unwrap_err();
         assert_eq!(refusal.problem().status, 422);
+        let python = br#"{"reason": "print('a\\u0000b')"}"#;
+        assert!(parse::<CancelRequest>(python).is_ok(), "the text of an escape is no NUL");
     }
 }
