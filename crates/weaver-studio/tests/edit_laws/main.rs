@@ -122,7 +122,12 @@ fn check(
             true => model(old).apply(wanted),
             false => model(old),
         };
-        let (found, expected) = comparable(model(new), expected, wanted);
+        let (mut found, mut expected) = comparable(model(new), expected, wanted);
+        if old.name != graph.name {
+            // A subgraph may be compiled in the call that adds it as a node.
+            found.interrupts.clear();
+            expected.interrupts.clear();
+        }
         law(found == expected, &found.difference(&expected))?;
     }
     if let Some(back) = inverse(wanted, graph, text) {

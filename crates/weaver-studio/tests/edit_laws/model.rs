@@ -6,7 +6,7 @@ use weaver_core::Value;
 use weaver_core::spec::{END, EdgeKind, GraphSpec, NodeKind, ReducerSpec, START};
 use weaver_studio::edit::{NewNode, Operation};
 
-/// A graph without places. Order says nothing, but among fields.
+/// A graph without places and order: a dataclass has fields with defaults last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     pub nodes: BTreeMap<String, Node>,
@@ -108,6 +108,7 @@ fn reducer(reducer: &ReducerSpec) -> String {
 impl Model {
     fn sorted(mut self) -> Self {
         self.edges.sort();
+        self.fields.sort();
         self
     }
 

@@ -302,5 +302,5 @@ fn has_dict(graph: &GraphSpec, source: &str, text: &str) -> bool {
     let mut branches = graph.branches.iter().filter(|branch| branch.source == source);
     let (Some(branch), None) = (branches.next(), branches.next()) else { return false };
     let code = &text[branch.span.start as usize..branch.span.end as usize];
-    code.contains('{') && !code.contains("True")
+    code.contains('{') && !code.contains("True") && !code.contains("False")
 }
