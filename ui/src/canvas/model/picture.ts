@@ -84,7 +84,8 @@ function draw(
     picture.nodes.push({ ...described(file, spec), id, name: spec.name, parent, unfolded: shows, spec });
     if (shows) draw(file, inner, unfolded, id, [...above, inner.name], picture);
   }
-  picture.nodes.push(ends[1]!);
+  // Of a graph inside another an exit that nothing leads to only takes room; of the shown one it can be led to.
+  if (parent === undefined || graph.edges.some((edge) => edge.target === END)) picture.nodes.push(ends[1]!);
   picture.edges.push(...joined(graph, idOf, parent));
 }
 
