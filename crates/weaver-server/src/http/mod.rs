@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weaver_store::Store;
@@ -59,6 +60,8 @@ pub struct App {
 pub async fn serve(listener: TcpListener, app: Arc<App>) -> std::io::Result<()> {
     let drain = app.drain.clone();
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    // Or the pieces of a stream wait 40 ms for the reader's word that it has the last one.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     axum::serve(listener, service).with_graceful_shutdown(drain.cancelled_owned()).await
 }
 
