@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weaver_store::Store;
@@ -70,6 +71,8 @@ pub struct App {
 pub async fn serve(listener: TcpListener, app: Arc<App>) -> std::io::Result<()> {
     let drain = app.drain.clone();
     let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    // Or the pieces of a stream wait 40 ms for the reader's word that it has the last one.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     axum::serve(listener, service).with_graceful_shutdown(drain.cancelled_owned()).await
 }
 
