@@ -22,6 +22,8 @@ pub struct UsageQuery {
 
 /// What one model was used for on one day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+// The events' own `Usage` is in the same document.
+#[schema(as = ModelUsage)]
 pub struct Usage {
     /// `2026-01-31`, UTC.
     pub day: String,
