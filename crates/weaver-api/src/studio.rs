@@ -83,6 +83,37 @@ pub struct TextEdit {
     pub text: String,
 }
 
+/// `POST /studio/convert`: a workflow of the old JSON format.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConvertRequest {
+    /// `{"nodes": [...], "edges": [...]}`.
+    #[schema(value_type = Object)]
+    pub document: Value,
+}
+
+/// An old workflow as a Python file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Converted {
+    /// The file's text.
+    pub source: String,
+    /// What has no counterpart, in the order of the document.
+    pub warnings: Vec<ConvertWarning>,
+    /// Where the old canvas showed the nodes, by their new names: `{"x", "y"}`.
+    #[schema(value_type = Object)]
+    pub layout: Value,
+}
+
+/// Something of an old workflow that the file does not do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConvertWarning {
+    /// The old node, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// What, and what stands in the file instead.
+    pub message: String,
+}
+
 /// How a text would run. A text with problems is answered with them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Compiled {

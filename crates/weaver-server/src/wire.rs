@@ -1,5 +1,6 @@
 //! Between the API's types and the runtime's: the one place that converts.
 
+mod converted;
 mod credentials;
 mod history;
 mod limits;
@@ -23,6 +24,7 @@ use weaver_store::{
     WorkflowVersion,
 };
 
+pub use converted::converted;
 pub use credentials::{credential_list, rotate_credentials, set_credential};
 pub use history::{checkpoints, line_of, log_line, replayed, state};
 pub use limits::{limit_list, set_limit};

@@ -163,7 +163,7 @@ fn a_newer_schema_is_refused() {
     newer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     drop(newer);
     let error = refusal(&dir);
-    assert!(matches!(error, Error::NewerSchema { found: 99, supported: 3, .. }), "{error:?}");
+    assert!(matches!(error, Error::NewerSchema { found: 99, .. }), "{error:?}");
     let error = Store::open_sqlite_read_only(dir.path()).unwrap_err();
     assert!(matches!(error, Error::NewerSchema { .. }), "{error:?}");
 }
@@ -185,8 +185,8 @@ fn damage_is_reported() {
     let middle = bytes.len() / 2 / 4096 * 4096;
     bytes[middle..middle + 4096].fill(0xa5);
     fs::write(file(&dir), bytes).unwrap();
-    let store = open(dir.path()).unwrap();
-    match block_on(store.verify()) {
+    // It depends on what the page holds who comes upon it first.
+    match open(dir.path()).and_then(|store| block_on(store.verify())) {
         Ok(found) => assert!(!found.problems.is_empty()),
         Err(error) => assert!(matches!(error, Error::Corrupt { .. }), "{error:?}"),
     }

@@ -160,11 +160,18 @@ impl Drop for ServerFileGuard {
 fn write_server_file(settings: &Settings, file: &ServerFile) -> Result<ServerFileGuard, CliError> {
     let path = server_file(settings);
     let json = serde_json::to_vec_pretty(file).expect("it has a JSON form");
-    let _ = std::fs::remove_file(&path);
-    let mut options = std::fs::OpenOptions::new();
-    let opened = options.write(true).create_new(true).mode(0o600).open(&path);
-    opened
+    // Moved into place: it is read at any moment, and servers on one database may share
+    // the directory and begin at once.
+    let draft = path.with_extension(format!("{}.new", file.pid));
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)
         .and_then(|mut out| std::io::Write::write_all(&mut out, &json))
+        .and_then(|()| std::fs::rename(&draft, &path));
+    written
         .map_err(|error| CliError::failed(format!("cannot write {}: {error}", path.display())))?;
     Ok(ServerFileGuard(path))
 }

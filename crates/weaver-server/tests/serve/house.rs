@@ -126,7 +126,8 @@ impl House {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let said = std::fs::read_to_string(self.said()).unwrap_or_default();
-            if said.lines().filter(|line| line.starts_with("log: ")).count() >= servers {
+            // Two that begin at once may write into each other's lines.
+            if said.matches("log: ").count() >= servers {
                 return;
             }
             assert!(Instant::now() < deadline, "the servers do not begin; they say: {said}");

@@ -42,6 +42,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::live))
         .routes(routes!(studio::parse))
         .routes(routes!(studio_edit::edit))
+        .routes(routes!(studio::convert))
         .routes(routes!(studio::compile))
         .routes(routes!(studio::nodes))
         .routes(routes!(studio::templates))

@@ -2,7 +2,9 @@
 
 use axum::Json;
 use weaver_api::Page;
-use weaver_api::studio::{Compiled, NodeType, Parsed, SourceRequest, Template};
+use weaver_api::studio::{
+    Compiled, ConvertRequest, Converted, NodeType, Parsed, SourceRequest, Template,
+};
 use weaver_studio::Analysis;
 
 use crate::http::Refusal;
@@ -26,6 +28,18 @@ pub async fn parse(Body(request): Body<SourceRequest>) -> Result<Json<Parsed>, R
     request_body = SourceRequest, responses((status = 200, body = Compiled)))]
 pub async fn compile(Body(request): Body<SourceRequest>) -> Result<Json<Compiled>, Refusal> {
     Ok(Json(analysed(request, report).await))
+}
+
+/// Writes a workflow of the old JSON format as a Python file.
+#[utoipa::path(post, path = "/studio/convert", tag = "studio",
+    request_body = ConvertRequest, responses((status = 200, body = Converted)))]
+pub async fn convert(Body(request): Body<ConvertRequest>) -> Result<Json<Converted>, Refusal> {
+    let work = move || weaver_studio::convert::convert(&(&request.document).into());
+    let converted = tokio::task::spawn_blocking(work).await.expect("the converter has no panic");
+    let converted = converted.map_err(|error| {
+        Refusal::invalid("this is no old workflow").at("/document", error.to_string())
+    })?;
+    Ok(Json(wire::converted(converted)))
 }
 
 /// Lists the typed nodes, in the order of the palette.

@@ -100,6 +100,28 @@ async fn an_operation_changes_its_bytes_or_is_refused_at_its_place() {
 }
 
 #[tokio::test]
+async fn an_old_workflow_becomes_a_file_that_means_the_same() {
+    let app = TestApp::new();
+    let node =
+        |id: &str, kind: &str| json!({ "id": id, "type": kind, "position": { "x": 1, "y": 2 } });
+    let document = json!({
+        "nodes": [node("ask", "user_input"), node("dream", "hologram")],
+        "edges": [{ "source": "ask", "target": "dream" }],
+    });
+    let done = app.post("/studio/convert", json!({ "document": document })).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.body);
+    assert_eq!(done.body["warnings"][0]["node"], "dream");
+    assert_eq!(done.body["layout"]["ask"], json!({ "x": 1.0, "y": 2.0 }));
+    let parsed = app.post("/studio/parse", json!({ "source": done.body["source"] })).await.body;
+    let nodes = parsed["spec"]["graphs"][0]["nodes"].as_array().unwrap();
+    assert_eq!(nodes.iter().map(|node| &node["name"]).collect::<Vec<_>>(), ["ask", "dream"]);
+
+    let foreign = app.post("/studio/convert", json!({ "document": { "a": 1 } })).await;
+    assert_eq!(foreign.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(foreign.body["errors"][0]["pointer"], "/document");
+}
+
+#[tokio::test]
 async fn palette_and_gallery_are_lists() {
     let app = TestApp::new();
     let nodes = app.get("/studio/nodes").await.body;
