@@ -31,6 +31,10 @@ main() {
   section clippy one cargo lint
   section rustdoc one env RUSTDOCFLAGS="-D warnings" \
     cargo doc "${cargo_flags[@]}" --workspace --no-deps
+  # Before the server is built, which takes the pages in.
+  section ui-types one npm --prefix ui run --silent check
+  section ui-unit counted npm --prefix ui run --silent test
+  section ui-build one npm --prefix ui run --silent build
   section build one cargo build "${cargo_flags[@]}" --workspace --all-targets
   section rust counted rust_tests
   section doctests counted cargo test "${cargo_flags[@]}" --workspace --doc
@@ -45,9 +49,6 @@ main() {
   section clients counted "$python" -m pytest -q tests/sdk
   section examples counted ci/examples.sh
   section wasm one ci/wasm.sh
-  section ui-types one npm --prefix ui run --silent check
-  section ui-unit counted npm --prefix ui run --silent test
-  section ui-build one npm --prefix ui run --silent build
   # In the system's browser, against the server that was built above.
   section ui-e2e counted npm --prefix ui run --silent e2e
   summary
