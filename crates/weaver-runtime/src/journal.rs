@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use weaver_core::event::Usage;
 use weaver_core::{Event, EventKind, Timestamp, Value};
 use weaver_store::{Batch, Entry, ExecutionId, LeaseChange, Record, Store, Ticket, Totals, Work};
@@ -51,6 +52,8 @@ struct Inner {
     follower: Option<Arc<dyn Follower>>,
     /// What the batch holds of what the follower is to see.
     untold: Vec<Event>,
+    /// Shows what the batch before held.
+    telling: Option<JoinHandle<()>>,
     clock: Clock,
     /// It was claimed before, and no superstep has ended since.
     redelivered: bool,
@@ -79,6 +82,7 @@ impl Journal {
             listener,
             follower: None,
             untold: Vec::new(),
+            telling: None,
             clock: Clock::Wall,
             redelivered: false,
             asked: false,
@@ -181,7 +185,11 @@ impl Journal {
         let ticket = store.append(batch);
         match &inner.follower {
             Some(follower) if !inner.untold.is_empty() => {
-                tell(ticket, std::mem::take(&mut inner.untold), follower.clone())
+                let events = std::mem::take(&mut inner.untold);
+                let (ticket, telling) =
+                    tell(ticket, events, follower.clone(), inner.telling.take());
+                inner.telling = Some(telling);
+                ticket
             }
             _ => ticket,
         }
@@ -220,18 +228,27 @@ impl Journal {
 }
 
 /// Shows events once the ticket of their batch says that they are on disk, whoever
-/// waits for that.
-fn tell(ticket: Ticket, events: Vec<Event>, follower: Arc<dyn Follower>) -> Ticket {
+/// waits for that, and once those before them were shown.
+fn tell(
+    ticket: Ticket,
+    events: Vec<Event>,
+    follower: Arc<dyn Follower>,
+    earlier: Option<JoinHandle<()>>,
+) -> (Ticket, JoinHandle<()>) {
     let (done, answer) = oneshot::channel();
-    tokio::spawn(async move {
+    let telling = tokio::spawn(async move {
         let result = ticket.await;
+        if let Some(earlier) = earlier {
+            // A follower that panics has told its own story.
+            let _ = earlier.await;
+        }
         if result.is_ok() && follower.is_there() {
             events.iter().for_each(|event| follower.see(event));
         }
         // The run may be over.
         let _ = done.send(result);
     });
-    Ticket::waiting(answer)
+    (Ticket::waiting(answer), telling)
 }
 
 /// The wall clock.

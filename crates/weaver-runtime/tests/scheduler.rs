@@ -2,12 +2,16 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use support::*;
-use weaver_core::Hash;
+use weaver_core::{Event, Hash};
 use weaver_runtime::executions::{Once, Refused, Submission, View};
-use weaver_store::{ExecutionId, ExecutionStatus, IdempotencyKey, WorkState};
+use weaver_runtime::scheduler::Watcher;
+use weaver_store::{
+    ExecutionId, ExecutionStatus, IdempotencyKey, Store, TenantId, WorkState, block_on,
+};
 
 #[tokio::test]
 async fn what_is_submitted_ends_once_beside_other_schedulers() {
@@ -41,6 +45,43 @@ async fn a_long_output_stands_in_the_log_once() {
     let bytes: usize = events.iter().map(|event| event.data.approximate_size()).sum();
     assert!(bytes < 5_000, "the events hold {bytes} bytes beside the state");
     scheduler.drain().await;
+}
+
+/// Sees one execution after the other, and looks each event up in the log as it comes.
+struct Reader {
+    store: Store,
+    seen: Mutex<Vec<(ExecutionId, Event, bool)>>,
+}
+
+impl Watcher for Reader {
+    fn is_there(&self, _: TenantId, _: ExecutionId) -> bool {
+        true
+    }
+
+    fn see(&self, _: TenantId, execution: ExecutionId, event: &Event) {
+        let entries = self.store.entries(execution, event.sequence.saturating_sub(1), 1);
+        let is_kept = !block_on(entries).unwrap().is_empty();
+        self.seen.lock().unwrap().push((execution, event.clone(), is_kept));
+    }
+}
+
+#[tokio::test]
+async fn who_watches_sees_what_the_log_has_once_it_has_it() {
+    let house = House::new();
+    let reader = Arc::new(Reader { store: house.store.clone(), seen: Mutex::default() });
+    let watcher = reader.clone();
+    let scheduler =
+        house.start_with(house.store.clone(), "a", |options| options.watcher = Some(watcher));
+    let id = house.submit("work").await;
+    house.ended(id).await;
+    scheduler.drain().await;
+    let log = house.executions().events(id, 0, 0).await.unwrap();
+    let seen = reader.seen.lock().unwrap();
+    let durable: Vec<_> = seen.iter().filter(|(_, event, _)| !event.kind.is_live_only()).collect();
+    assert!(durable.iter().all(|(of, _, is_kept)| *of == id && *is_kept), "{durable:?}");
+    let told: Vec<_> = durable.iter().map(|(_, event, _)| event.sequence).collect();
+    assert_eq!(told, log.iter().map(|event| event.sequence).collect::<Vec<_>>());
+    assert!(durable.len() < seen.len(), "what happens meanwhile is told too");
 }
 
 #[tokio::test]

@@ -56,11 +56,20 @@ impl House {
     }
 
     pub fn start_on(&self, store: Store, owner: &str, slots: usize) -> Started {
+        self.start_with(store, owner, |options| options.slots = slots)
+    }
+
+    pub fn start_with(
+        &self,
+        store: Store,
+        owner: &str,
+        change: impl FnOnce(&mut Options),
+    ) -> Started {
         let mut options = Options::new(owner);
-        options.slots = slots;
         options.poll = Duration::from_millis(10);
         options.lease = LEASE;
         options.grace = Duration::from_millis(200);
+        change(&mut options);
         let workshop = Arc::new(self.world.clone());
         let drain = CancellationToken::new();
         let scheduler = Scheduler::new(store, workshop, options);
