@@ -99,7 +99,8 @@ impl Folder {
             && file.ends_with(".py")
             && !file.starts_with('.');
         if !is_plain {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a file's name ends in .py"));
+            let wrong = "a new file stands in the folder itself: a name without `/`, not hidden, that ends in .py";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, wrong));
         }
         let path = self.root.join(relative);
         let source = change.source.as_deref().unwrap_or_default();
