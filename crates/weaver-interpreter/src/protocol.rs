@@ -226,12 +226,11 @@ pub(crate) mod write {
         w.finish()
     }
 
-    /// Id, name, line; arguments (a list) and keywords (a map) follow as values.
-    pub(crate) fn host_call_body(id: u32, name: &str, line: u32, arguments: &[u8]) -> Vec<u8> {
+    /// Id and name; arguments (a list) and keywords (a map) follow as values.
+    pub(crate) fn host_call_body(id: u32, name: &str, arguments: &[u8]) -> Vec<u8> {
         let mut w = Writer::default();
         w.uint(id.into());
         w.str(name);
-        w.uint(line.into());
         w.raw(arguments);
         w.into_bytes()
     }
@@ -291,11 +290,10 @@ fn read_calls(r: &mut Reader<'_>) -> Result<Vec<HostCall>, Malformed> {
     for _ in 0..n {
         let id = u32::try_from(r.uint()?).map_err(|_| Malformed)?;
         let name = r.str()?.to_owned();
-        let line = u32::try_from(r.uint()?).map_err(|_| Malformed)?;
         let (Value::List(args), Value::Map(kwargs)) = (r.value()?, r.value()?) else {
             return Err(Malformed);
         };
-        calls.push(HostCall { id, name, args: args.to_vec(), kwargs: (*kwargs).clone(), line });
+        calls.push(HostCall { id, name, args: args.to_vec(), kwargs: (*kwargs).clone() });
     }
     Ok(calls)
 }

@@ -8,6 +8,9 @@ use weaver_core::Hash;
 
 use crate::session::Binding;
 
+/// Counts the ways in which a worker has written its state besides the interpreter's own.
+const STATE_FORMAT: u32 = 2;
+
 /// A suspended call. May be stored anywhere and restored in another process or
 /// on another machine that has the same key, program and interpreter version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +37,7 @@ impl Snapshot {
         binding: &Binding,
         code_hash: Hash,
     ) -> Self {
-        let version = MONTY_VERSION.to_owned();
+        let version = version();
         let mut snapshot = Snapshot { bytes, base, mac: [0; 32], version, code_hash };
         snapshot.mac = snapshot.seal_over(key, binding).finalize().into_bytes().into();
         snapshot
@@ -50,8 +53,9 @@ impl Snapshot {
     ) -> Result<(), RestoreError> {
         let seal = self.seal_over(key, binding);
         seal.verify_slice(&self.mac).map_err(|_| RestoreError::Forged)?;
-        if self.version != MONTY_VERSION {
-            let (made_by, running) = (self.version.clone(), MONTY_VERSION.to_owned());
+        let running = version();
+        if self.version != running {
+            let made_by = self.version.clone();
             return Err(RestoreError::Version { made_by, running });
         }
         if self.code_hash != code_hash {
@@ -76,6 +80,10 @@ impl Snapshot {
         }
         mac
     }
+}
+
+fn version() -> String {
+    format!("{MONTY_VERSION}/{STATE_FORMAT}")
 }
 
 /// Why a snapshot is refused.

@@ -40,8 +40,6 @@ pub struct HostCall {
     pub args: Vec<Value>,
     /// Keyword arguments.
     pub kwargs: Map,
-    /// Line in the user's file that asks, from 1; 0 when it is not known.
-    pub line: u32,
 }
 
 /// The host's answer to a [`HostCall`].

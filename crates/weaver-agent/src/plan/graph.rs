@@ -378,11 +378,12 @@ impl<'a> Compiler<'a> {
         self.spec.schemas.iter().find(|schema| schema.name == annotation).map(|s| s.name.clone())
     }
 
-    /// The schema's name, if its instances are objects and not dicts.
+    /// The schema's name, if its instances are not the dicts that the state is: they are
+    /// objects, or hold members of enums.
     fn instance_class(&self, schema: &str) -> Option<String> {
         let schema = self.spec.schemas.iter().find(|own| own.name == schema)?;
-        matches!(schema.kind, SchemaKind::Dataclass | SchemaKind::Pydantic)
-            .then(|| schema.name.clone())
+        let is_object = matches!(schema.kind, SchemaKind::Dataclass | SchemaKind::Pydantic);
+        (is_object || self.spec.has_enum_fields(schema)).then(|| schema.name.clone())
     }
 
     fn schema_keys(&self, schema: Option<&str>) -> Option<Vec<Arc<str>>> {

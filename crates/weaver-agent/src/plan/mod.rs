@@ -160,14 +160,16 @@ pub fn compile(
     })
 }
 
-/// Typed nodes write instances of schemas that no function of the file may name:
-/// the interpreter needs their classes all the same.
+/// A state may hold instances and members of classes that no function of the file
+/// names: the interpreter needs these all the same.
 fn add_instance_classes(spec: &FileSpec, program: &mut Program) {
     for schema in &spec.schemas {
-        let makes_instances = matches!(schema.kind, SchemaKind::Pydantic | SchemaKind::Dataclass);
+        let is_needed =
+            matches!(schema.kind, SchemaKind::Pydantic | SchemaKind::Dataclass | SchemaKind::Enum)
+                || spec.has_enum_fields(schema);
         let known = program.schemas.iter().any(|own| own.name == schema.name)
             || program.source.contains(&format!("class {}", schema.name));
-        if makes_instances && !known {
+        if is_needed && !known {
             program.schemas.push(schema.clone());
         }
     }

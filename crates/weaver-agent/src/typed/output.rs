@@ -43,7 +43,7 @@ pub async fn store(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Va
         let value = kwargs.get("value").cloned().unwrap_or_default();
         kwargs.insert("value".into(), Value::map([("value", value)]));
     }
-    let call = HostCall { id: 0, name: format!("store.{op}"), args: Vec::new(), kwargs, line: 0 };
+    let call = HostCall { id: 0, name: format!("store.{op}"), args: Vec::new(), kwargs };
     let found = memory::answer(task.context, &call).await.map_err(|stop| match stop {
         Stop::Fail(failure) => failure,
         Stop::Raise(exception) | Stop::Raised(exception, _) => {

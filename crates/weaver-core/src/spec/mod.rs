@@ -43,6 +43,18 @@ pub struct FileSpec {
     pub problems: Vec<Diagnostic>,
 }
 
+impl FileSpec {
+    /// Whether a field of the schema holds members of an enum of the file, itself or in a list, dict or union.
+    pub fn has_enum_fields(&self, schema: &SchemaSpec) -> bool {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let is_enum = |word: &str| {
+            self.schemas.iter().any(|own| own.kind == SchemaKind::Enum && own.name == word)
+        };
+        schema.kind != SchemaKind::Enum
+            && schema.fields.iter().any(|f| f.annotation.split(|c| !is_word(c)).any(is_enum))
+    }
+}
+
 /// One graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -326,17 +326,42 @@ def from_fields(name, value):
     if type(value) is not dict:
         raise_named("ValidationError", ["ValueError"], "1 validation error for " + name + "\n  Input should be a valid dictionary or instance of " + name)
     if spec["kind"] in ("typed_dict", "messages"):
-        return value
-    return spec["class"](**value)
+        return with_members(spec, value)
+    return spec["class"](**with_members(spec, value))
 
 
 def instance(name, fields):
     # State for a function whose parameter is a schema; keys it does not have are left out.
     spec = schemas.get(name)
-    if spec is None or spec["kind"] in ("typed_dict", "messages") or type(fields) is not dict:
+    if spec is None or type(fields) is not dict:
         return fields
+    if spec["kind"] in ("typed_dict", "messages"):
+        return with_members(spec, fields)
     known = {f[0]: fields[f[0]] for f in spec["fields"] if f[0] in fields}
-    return spec["class"](**known)
+    return spec["class"](**with_members(spec, known))
+
+
+def with_members(spec, fields):
+    # The state holds the values of enums; where a field says so they are members again.
+    if "enums" not in spec:
+        spec["enums"] = [f for f in spec["fields"] if mentions_enum(f[1])]
+    if not spec["enums"]:
+        return fields
+    made = dict(fields)
+    for f in spec["enums"]:
+        if f[0] in made:
+            try:
+                made[f[0]] = coerce(f[1], made[f[0]])
+            except (ValueError, TypeError):
+                # Not validated: it stays what was written, as in Python.
+                pass
+    return made
+
+
+def mentions_enum(annotation):
+    for mark in "[],|'\"":
+        annotation = annotation.replace(mark, " ")
+    return any([word in schemas and schemas[word]["kind"] == "enum" for word in annotation.split()])
 
 
 def make_object(value):

@@ -301,7 +301,7 @@ impl Machine {
                         if let Err(reply) = self.count_host_call() {
                             return reply;
                         }
-                        let body = write::host_call_body(call.call_id, name, 0, &arguments);
+                        let body = write::host_call_body(call.call_id, name, &arguments);
                         if matches!(awaited, Awaited::Sleep) {
                             let id = call.call_id;
                             self.pending.insert(id, body);
@@ -400,7 +400,7 @@ impl Machine {
                 }
             }
         }
-        Ok(write::host_call_body(id, name, 0, &arguments))
+        Ok(write::host_call_body(id, name, &arguments))
     }
 
     fn count_host_call(&mut self) -> Result<(), Vec<u8>> {
