@@ -29,6 +29,9 @@ pub struct Workflow {
     pub chosen: Option<String>,
 }
 
+/// More than a person mends at once push the first ones off the screen.
+const PROBLEMS_SHOWN_MAX: usize = 20;
+
 /// Why a text does not compile.
 #[derive(Clone, Debug)]
 pub enum Broken {
@@ -52,10 +55,19 @@ impl Workflow {
         Workflow::build(file, text, graph).map_err(|broken| match broken {
             Broken::NoGraph(missing) => no_graph(file, &missing),
             Broken::Problems(problems) => {
-                for problem in &problems {
+                for problem in problems.iter().take(PROBLEMS_SHOWN_MAX) {
                     term::say(&format!("{}\n", source::diagnostic(file, text, problem)));
                 }
-                CliError::usage(format!("{file} does not run: {}", count(problems.len())))
+                let error =
+                    CliError::usage(format!("{file} does not run: {}", count(problems.len())));
+                match problems.len() > PROBLEMS_SHOWN_MAX {
+                    true => error.with_help(format!(
+                        "these are the first {PROBLEMS_SHOWN_MAX}; `{} check {}` shows all",
+                        term::program(),
+                        term::shell_word(file)
+                    )),
+                    false => error,
+                }
             }
         })
     }
