@@ -17,7 +17,7 @@ demo: ## Build and run an example graph over this repository's documents, offlin
 
 ui: ## Build the web Studio, which the next build of the server takes in
 	@ci/setup.sh ui
-	cd ui && npm run --silent build
+	cd ui && PATH="$(CURDIR)/.node/bin:$$PATH" npm run --silent build
 
 test: ## Run every check, as continuous integration does
 	@ci/test.sh

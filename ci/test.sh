@@ -6,6 +6,8 @@
 #   ci/test.sh clippy     only the sections named
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
+# shellcheck source=ci/lib.sh
+. ci/lib.sh
 
 python=.venv/bin/python
 cargo_flags=(--ignore-rust-version --locked)
