@@ -1,12 +1,15 @@
 //! What is particular to PostgreSQL: who may see what, what the server refuses, and
 //! what happens when it goes away in the middle.
 
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "support/postgres.rs"]
 mod server;
 mod support;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use proxy::Proxy;
 use server::{Server, psql, shared_url};
 use support::*;
 use weaver_store::*;
@@ -295,6 +298,73 @@ fn without_a_server_nothing_is_acknowledged() {
     while block_on(store.recover(id)).is_err() {}
     assert_eq!(get(store.head(id)).sequence, 0);
     store.append(step(id, &lane, 1)).wait().unwrap();
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_neither_failed_nor_made_again() {
+    let server = Server::start();
+    let proxy = Proxy::before(server.dir());
+    let store = open(&proxy.url()).unwrap();
+    let (id, lane) = begin(&store);
+    proxy.lose_next_answer();
+    let error = store.append(step(id, &lane, 1)).wait().unwrap_err();
+    assert!(matches!(error, Error::UnknownCommit { .. }), "{error:?}");
+    get(store.recover(id));
+    assert_eq!(get(store.head(id)).sequence, 1, "it was made, and once");
+    store.append(step(id, &lane, 2)).wait().unwrap();
+}
+
+fn submit(store: &Store) -> (ExecutionId, Lane) {
+    let (id, lane) = (ExecutionId::generate(), Lane::root("t"));
+    let submission = Submission {
+        execution: execution(id, "t"),
+        enqueue: Enqueue::execution(id),
+        records: Vec::new(),
+        idempotency: None,
+    };
+    get(store.submit(submission));
+    (id, lane)
+}
+
+fn claim(store: &Store, owner: &str) -> Option<Claim> {
+    let lease = std::time::Duration::from_secs(30);
+    let request = ClaimRequest { route: ROUTE_DRIVE.into(), owner: owner.into(), count: 1, lease };
+    get(store.queue().claim(request)).pop()
+}
+
+/// A claim is not flushed, so a crash may take it back: then it holds nothing.
+#[test]
+fn who_claimed_before_a_crash_does_not_hold_what_is_claimed_after_it() {
+    let server = Server::start();
+    server.psql("postgres", "ALTER SYSTEM SET wal_writer_delay TO '10s'");
+    server.psql("postgres", "SELECT pg_reload_conf()");
+    let store = open(&server.url("postgres", "postgres")).unwrap();
+    let (id, lane) = submit(&store);
+    let lost = claim(&store, "first").unwrap();
+    server.stop();
+    server.start_again();
+    let held = claim(&store, "second").expect("the crash has taken the claim back");
+    let late = store.append(step(id, &lane, 1).fenced(lost.fence)).wait();
+    assert!(matches!(late, Err(Error::Fenced { .. })), "{late:?}");
+    get(store.recover(id));
+    store.append(step(id, &lane, 1).fenced(held.fence)).wait().unwrap();
+}
+
+/// What a process remembers of an execution says nothing about who holds it now.
+#[test]
+fn a_holder_that_another_process_superseded_changes_nothing() {
+    let url = own_schema("superseded");
+    let (first, second) = (open(&url).unwrap(), open(&url).unwrap());
+    let (id, lane) = submit(&first);
+    let held = claim(&first, "first").unwrap();
+    for n in 1..=2 {
+        first.append(step(id, &lane, n).fenced(held.fence)).wait().unwrap();
+    }
+    get(second.queue().release("first".into(), vec![(held.key.clone(), held.fence)]));
+    let now = claim(&second, "second").unwrap();
+    let late = first.append(step(id, &lane, 3).fenced(held.fence)).wait();
+    assert!(matches!(late, Err(Error::Fenced { .. })), "{late:?}");
+    second.append(step(id, &lane, 3).fenced(now.fence)).wait().unwrap();
 }
 
 #[test]

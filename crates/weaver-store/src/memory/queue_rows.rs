@@ -88,7 +88,7 @@ impl Rows for MemoryRows<'_> {
     async fn lease(&mut self, request: &ClaimRequest, now: Timestamp) -> Result<Vec<Row>> {
         let mut rows = self.world.queue.ready(&request.route, request.count);
         for row in &mut rows {
-            row.lease_to(&request.owner, now.after(request.lease));
+            row.lease_to(&request.owner, now.after(request.lease), 1);
             self.set_row(&row.key, Some(row.clone()));
             if row.key.is_execution() {
                 self.set_fence(row.key.tenant, row.key.execution, row.fence)?;

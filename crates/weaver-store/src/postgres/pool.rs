@@ -37,6 +37,14 @@ pub(super) enum Mode {
     /// Reads all of it as it was at one moment.
     Snapshot,
     Write,
+    /// Writes what a crash of the server may take back although it was committed.
+    WriteUnflushed,
+}
+
+impl Mode {
+    fn writes(self) -> bool {
+        matches!(self, Mode::Write | Mode::WriteUnflushed)
+    }
 }
 
 /// A transaction of one tenant.
@@ -176,7 +184,7 @@ impl Pool {
         };
         match ended {
             Ok(()) => self.put_back(tx.connection),
-            Err(fault) if mode == Mode::Write && result.is_ok() => return Err(commit_fault(fault)),
+            Err(fault) if mode.writes() && result.is_ok() => return Err(commit_fault(fault)),
             Err(_) => {}
         }
         result?.into_iter().for_each(|value| answer(Ok(value)));
@@ -209,6 +217,7 @@ pub(super) fn begin(tenant: TenantId, mode: Mode) -> String {
         Mode::Read => " READ ONLY",
         Mode::Snapshot => " ISOLATION LEVEL REPEATABLE READ READ ONLY",
         Mode::Write => "",
+        Mode::WriteUnflushed => "; SET LOCAL synchronous_commit = off",
     };
     format!("BEGIN{how}; {}", set_tenant(tenant))
 }

@@ -283,9 +283,10 @@ impl<'a> PgRows<'a> {
         &mut self,
         tenant: TenantId,
         rows: &[&Row],
+        raise: u64,
     ) -> Read<Vec<Uuid>> {
         let ids: Vec<Uuid> = rows.iter().map(|row| row.key.execution.0).collect();
-        let fences: Vec<i64> = rows.iter().map(|row| row.fence as i64 + 1).collect();
+        let fences: Vec<i64> = rows.iter().map(|row| (row.fence + raise) as i64).collect();
         let raised = self
             .query_as(
                 tenant,

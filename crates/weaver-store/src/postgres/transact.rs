@@ -47,7 +47,11 @@ impl Postgres {
         &self,
         arguments: (Arc<O>, Clock, Turns),
     ) -> Result<Operated<O::Output>> {
-        let mode = if O::READS { Mode::Read } else { Mode::Write };
+        let mode = match (O::READS, O::FLUSHED) {
+            (true, _) => Mode::Read,
+            (false, true) => Mode::Write,
+            (false, false) => Mode::WriteUnflushed,
+        };
         let pool = &self.database.pool;
         pool.with_tx(self.tenant, mode, arguments, |tx, (operation, clock, turns)| {
             Box::pin(async move {
@@ -68,7 +72,7 @@ impl Postgres {
         self.database.turns.note(&claimed);
         let (pool, tenant) = (self.database.pool.clone(), self.tenant);
         self.database.pool.spawn(async move {
-            let kept = pool.with_tx(tenant, Mode::Write, claimed, |tx, claimed| {
+            let kept = pool.with_tx(tenant, Mode::WriteUnflushed, claimed, |tx, claimed| {
                 Box::pin(turns::keep(tx, claimed))
             });
             if let Err(error) = kept.await {

@@ -36,10 +36,9 @@ impl Turns {
     }
 }
 
-/// Keeps the ranks claimed last. Not on the disk at once: what is lost of it makes nothing
-/// wrong, a tenant's next row only comes a little early.
+/// Keeps the ranks claimed last. It need not be on the disk at once: what is lost of it makes
+/// nothing wrong, a tenant's next row only comes a little early.
 pub(super) async fn keep(tx: &Tx, claimed: &[(Arc<str>, Priority, i64)]) -> Result<(), Fault> {
-    tx.query("SELECT set_config('synchronous_commit', 'off', true)", &[]).await?;
     for (route, priority, rank) in claimed {
         tx.execute(
             "INSERT INTO queue_clocks AS c VALUES ($1, $2, $3) ON CONFLICT (route, priority)

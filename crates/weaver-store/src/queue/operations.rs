@@ -25,6 +25,9 @@ pub(crate) trait Operation: Send + Sync + 'static {
     /// Whether it only reads.
     const READS: bool;
 
+    /// Whether it is on the disk when its answer is there.
+    const FLUSHED: bool = true;
+
     /// Does it.
     fn run<R: Rows>(
         &self,
@@ -34,7 +37,7 @@ pub(crate) trait Operation: Send + Sync + 'static {
 
 /// A store that runs operations.
 pub(crate) trait Transact: Send + Sync {
-    /// Runs an operation; done and durable when the answer is there.
+    /// Runs an operation; done when the answer is there, and durable if it is to be.
     fn transact<O: Operation>(&self, operation: O) -> Pending<'_, O::Output>;
 
     /// See [`Queue::wakeups`].
@@ -62,8 +65,24 @@ macro_rules! operations {
 }
 pub(crate) use operations;
 
+struct ClaimWork {
+    request: ClaimRequest,
+}
+
+/// A claim reaches the disk with the first batch that is written under it. One that a crash
+/// of the database takes back has changed nothing, and no later claim has its fence
+/// ([`Rows::lease`]): whoever still works under it is refused.
+impl Operation for ClaimWork {
+    type Output = Vec<Claim>;
+    const READS: bool = false;
+    const FLUSHED: bool = false;
+
+    async fn run<R: Rows>(&self, rows: &mut R) -> Answer<Vec<Claim>, R::Error> {
+        claim(rows, &self.request).await
+    }
+}
+
 operations! {
-    ClaimWork false (request: ClaimRequest) -> Vec<Claim> = claim;
     Renew false (owner: Arc<str>, held: Vec<(WorkKey, u64)>, lease: Duration) -> Vec<Held> = renew;
     Release false (owner: Arc<str>, held: Vec<(WorkKey, u64)>) -> usize = release;
     PromoteDue false (limit: usize) -> Promoted = promote_due;

@@ -68,12 +68,12 @@ impl Row {
         key.into_iter().chain(workflow).chain(tenant).collect()
     }
 
-    /// One more delivery, to this owner.
-    pub(crate) fn lease_to(&mut self, owner: &Arc<str>, until: Timestamp) {
+    /// One more delivery, to this owner, under a fence that is higher by `raise`.
+    pub(crate) fn lease_to(&mut self, owner: &Arc<str>, until: Timestamp, raise: u64) {
         self.state = WorkState::Leased;
         self.owner = Some(owner.clone());
         self.until = Some(until);
-        self.fence += 1;
+        self.fence += raise;
         self.deliveries += 1;
         self.woken = false;
     }
@@ -168,7 +168,8 @@ rows_trait! {
     /// Forgets a row.
     fn remove(key: &WorkKey) -> ();
     /// Leases ready rows, in order, raises the fences of executions, and gives the
-    /// rows as they are now.
+    /// rows as they are now. A store that may lose a claim that it has answered never
+    /// gives its fence again.
     fn lease(request: &ClaimRequest, now: Timestamp) -> Vec<Row>;
     /// Delayed rows whose time has come, the earliest first.
     fn due(now: Timestamp, limit: usize) -> Vec<Row>;

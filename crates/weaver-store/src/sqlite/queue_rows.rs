@@ -207,7 +207,7 @@ impl Rows for SqliteRows<'_> {
             params![request.route, limit(request.count)],
         )?;
         for row in &mut rows {
-            row.lease_to(&request.owner, now.after(request.lease));
+            row.lease_to(&request.owner, now.after(request.lease), 1);
             self.put(row).await?;
             if row.key.is_execution() {
                 self.set_fence(row.key.tenant, row.key.execution, row.fence)?;

@@ -1,5 +1,8 @@
 //! Getting in, being claimed, and getting out.
 
+use std::sync::Mutex;
+use std::thread;
+
 use weaver_store::*;
 
 use crate::support::*;
@@ -56,6 +59,33 @@ pub fn tenants_take_turns(place: &Place) {
     place.submit_with(&cold, 203, |_| {});
     place.submit_with(&cold, 204, |_| {});
     assert_eq!(place.claimed(4), [114, 203, 115, 204]);
+}
+
+/// Many claim at once, and each row is one's.
+pub fn claims_at_once_share_nothing(place: &Place) {
+    const ROWS: usize = 120;
+    for n in 1..=ROWS as u128 {
+        place.submit(n);
+    }
+    let claimed = Mutex::new(Vec::new());
+    let claim = &|owner: &str| {
+        loop {
+            let claims = place.claim_as(owner, ROUTE_DRIVE, 3);
+            let mut claimed = claimed.lock().unwrap();
+            claimed.extend(claims.into_iter().map(|claim| claim.key.execution.0.as_u128()));
+            if claimed.len() >= ROWS {
+                break;
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for owner in ["a", "b", "c", "d"] {
+            scope.spawn(move || claim(owner));
+        }
+    });
+    let mut claimed = claimed.into_inner().unwrap();
+    claimed.sort_unstable();
+    assert_eq!(claimed, (1..=ROWS as u128).collect::<Vec<_>>());
 }
 
 /// A connection that has looked at timers serves claims as well, whoever's they are.

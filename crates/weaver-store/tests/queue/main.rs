@@ -64,6 +64,7 @@ macro_rules! conformance {
 conformance! {
     claims::a_submit_is_kept_whole_and_once,
     claims::claims_go_by_priority_and_age,
+    claims::claims_at_once_share_nothing,
     claims::tenants_take_turns,
     claims::claims_follow_a_look_at_timers,
     claims::a_tenant_gets_its_weight,

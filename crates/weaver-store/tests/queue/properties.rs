@@ -1,6 +1,7 @@
 //! Random days of a queue on every kind of store: all must give the same answers,
 //! and the rules must hold after every step.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -99,12 +100,14 @@ struct House {
     clock: Clock,
     leases: Vec<Claim>,
     start: Timestamp,
+    /// The fences seen of each row, rising. Some stores raise them by more than one.
+    fences: RefCell<HashMap<WorkKey, Vec<u64>>>,
 }
 
 impl House {
     fn new(store: Store, clock: Clock) -> Self {
         let start = get(store.queue().now());
-        House { store, clock, leases: Vec::new(), start }
+        House { store, clock, leases: Vec::new(), start, fences: RefCell::default() }
     }
 
     fn of(&self, n: u128) -> Store {
@@ -139,7 +142,9 @@ impl House {
                     lease: LEASE,
                 }));
                 self.leases.extend(claims.iter().cloned());
-                let words = claims.iter().map(|c| (c.key.clone(), c.fence, c.deliveries));
+                let words = claims
+                    .iter()
+                    .map(|c| (c.key.clone(), self.fence(&c.key, c.fence), c.deliveries));
                 format!("{:?}", words.collect::<Vec<_>>())
             }
             Action::Finish { lease, how } => self.finish(*lease, *how),
@@ -215,8 +220,11 @@ impl House {
             words.push(format!("{n}: {status:?} {}", get(store.head(id)).sequence));
             for task in ["", "x"] {
                 let key = WorkKey::task(tenant_of(n), id, task);
-                let info = get(store.queue().work(key));
-                words.push(format!("{:?}", info.map(|info| self.without_time(info))));
+                let info = get(store.queue().work(key.clone()));
+                if info.is_none() {
+                    self.fences.borrow_mut().remove(&key);
+                }
+                words.push(format!("{:?}", info.map(|info| self.plainly(&key, info))));
             }
         }
         for tenant in [TenantId::LOCAL, tenant(1)] {
@@ -226,10 +234,22 @@ impl House {
         words.join("\n")
     }
 
-    fn without_time(&self, info: WorkInfo) -> String {
+    /// How often the row's fence was seen to rise before it had this value.
+    fn fence(&self, key: &WorkKey, fence: u64) -> usize {
+        let mut fences = self.fences.borrow_mut();
+        let seen = fences.entry(key.clone()).or_default();
+        if seen.last().is_none_or(|last| *last < fence) {
+            seen.push(fence);
+        }
+        seen.iter().position(|one| *one == fence).expect("fences never fall")
+    }
+
+    /// Without what differs between hosts and stores.
+    fn plainly(&self, key: &WorkKey, info: WorkInfo) -> String {
         let seconds = |time: Timestamp| (time.0 - self.start.0 + 500_000).div_euclid(1_000_000);
         let WorkInfo { state, priority, held_on, deliveries, fence, paused, .. } = info;
         let run_at = info.run_at.map(seconds);
+        let fence = self.fence(key, fence);
         format!("{state:?} {priority:?} {held_on:?} {deliveries} {fence} {paused} {run_at:?}")
     }
 
