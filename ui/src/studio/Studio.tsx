@@ -19,7 +19,7 @@ import { RunPanel } from "./run/RunPanel";
 import { Scrubber } from "./Scrubber";
 import classes from "./Studio.module.css";
 import { StudioBar } from "./StudioBar";
-import { shownGraph, useStudio } from "./store";
+import { breakpointsOf, shownGraph, useStudio } from "./store";
 import { useCanvasEdits } from "./useCanvasEdits";
 import { useLiveParse } from "./useLiveParse";
 import { useRun } from "./useRun";
@@ -54,7 +54,7 @@ export function Studio({ workflow, runId }: Props) {
         const { file, source, spec, graphName, breakpoints } = useStudio.getState();
         const graph = shownGraph({ spec, graphName })?.compiled[0];
         const { id, script } = workflow;
-        const stops = breakpoints.size > 0 ? { before: [...breakpoints] } : undefined;
+        const stops = breakpointsOf(breakpoints);
         // What is on screen is what runs; saved or not.
         const asSaved = id !== undefined && source === workflow.source && graphName === null;
         const submitted = asSaved

@@ -2,7 +2,7 @@ import { applyNodeChanges, type NodeChange } from "@xyflow/react";
 import { create } from "zustand";
 import type { RunEvent } from "@/api/events";
 import type { Diagnostic, FileSpec, GraphSpec } from "@/api/spec";
-import type { Parsed, Place } from "@/api/types";
+import type { Breakpoints, Parsed, Place } from "@/api/types";
 import { type FlowEdge, type FlowNode, flowOf, keyOf } from "@/canvas/model/flow";
 import { layOut } from "@/canvas/model/layout";
 import { mainGraph, pictureOf } from "@/canvas/model/picture";
@@ -10,6 +10,12 @@ import { applyEvents, emptyRun, type RunView } from "@/canvas/model/run";
 import type { TextEditor } from "./editor";
 
 export type View = "code" | "split" | "canvas";
+
+/** Nodes that a run stops at, by name. */
+export interface StopsAt {
+  before: ReadonlySet<string>;
+  after: ReadonlySet<string>;
+}
 
 /**
  * One open workflow. The text in the editor is the truth: `spec` is what the server
@@ -32,7 +38,7 @@ export interface StudioState {
   edges: FlowEdge[];
   drawnKey: string;
   selected: string | null;
-  breakpoints: ReadonlySet<string>;
+  breakpoints: StopsAt;
   view: View;
   editor: TextEditor | null;
   runId: string | null;
@@ -50,7 +56,7 @@ export interface StudioState {
   select(id: string | null): void;
   changeNodes(changes: NodeChange<FlowNode>[]): void;
   arrange(): void;
-  toggleBreakpoint(id: string): void;
+  toggleBreakpoint(when: keyof StopsAt, id: string): void;
   watch(runId: string | null): void;
   happened(events: RunEvent[]): void;
   travel(moment: number | null): void;
@@ -71,7 +77,7 @@ const FRESH = {
   edges: [],
   drawnKey: "",
   selected: null,
-  breakpoints: new Set<string>(),
+  breakpoints: { before: new Set<string>(), after: new Set<string>() },
   runId: null,
   events: [],
   run: emptyRun(),
@@ -132,10 +138,11 @@ export const useStudio = create<StudioState>((set, get) => ({
     set({ ...next, ...redrawn(next) });
   },
 
-  toggleBreakpoint: (id) => {
-    const breakpoints = new Set(get().breakpoints);
-    if (!breakpoints.delete(id)) breakpoints.add(id);
-    set({ breakpoints });
+  toggleBreakpoint: (when, id) => {
+    const { breakpoints } = get();
+    const nodes = new Set(breakpoints[when]);
+    if (!nodes.delete(id)) nodes.add(id);
+    set({ breakpoints: { ...breakpoints, [when]: nodes } });
   },
 
   watch: (runId) => set({ runId, events: [], run: emptyRun(), moment: null }),
@@ -150,6 +157,11 @@ export const useStudio = create<StudioState>((set, get) => ({
     set({ moment, run: applyEvents(emptyRun(), shown) });
   },
 }));
+
+/** As a request has them; undefined where a run stops nowhere. */
+export function breakpointsOf({ before, after }: StopsAt): Breakpoints | undefined {
+  return before.size + after.size > 0 ? { before: [...before], after: [...after] } : undefined;
+}
 
 /** The graph on the canvas. */
 export function shownGraph(state: Pick<StudioState, "spec" | "graphName">): GraphSpec | undefined {

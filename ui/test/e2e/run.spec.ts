@@ -51,7 +51,7 @@ test("a run stops before a node and goes on", async ({ page }) => {
   const studio = new StudioView(page);
   await studio.open("map_reduce_summary");
   await studio.node("join").click();
-  await page.getByRole("switch", { name: "Stop before this node" }).click();
+  await page.getByRole("switch", { name: "Before this node" }).click();
   await studio.start();
   await expect(studio.run.getByText("Stopped before join")).toBeVisible();
   await studio.run.getByRole("button", { name: "Step" }).click();

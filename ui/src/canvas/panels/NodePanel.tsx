@@ -26,7 +26,7 @@ export function NodePanel({ edits, onClose }: { edits: CanvasEdits; onClose(): v
 function Whole({ node, edits, onClose }: { node: PlacedNode; edits: CanvasEdits; onClose(): void }) {
   const t = useT();
   const { icon: Icon, label } = LOOK[node.kind];
-  const stops = useStudio((state) => state.breakpoints.has(node.id));
+  const breakpoints = useStudio((state) => state.breakpoints);
   const toggleBreakpoint = useStudio((state) => state.toggleBreakpoint);
   const run = useStudio((state) => state.run.nodes[node.id]);
   return (
@@ -50,7 +50,18 @@ function Whole({ node, edits, onClose }: { node: PlacedNode; edits: CanvasEdits;
         {node.spec?.kind === "typed" && <Settings node={node} edits={edits} />}
         <Connect node={node} edits={edits} />
         {node.parent === undefined && (
-          <Switch label={t("panel.stop")} checked={stops} onChange={() => toggleBreakpoint(node.id)} mt="sm" />
+          <fieldset className={classes.stops}>
+            <legend>{t("panel.stops")}</legend>
+            {(["before", "after"] as const).map((when) => (
+              <Switch
+                key={when}
+                size="xs"
+                label={t(`panel.stop.${when}`)}
+                checked={breakpoints[when].has(node.id)}
+                onChange={() => toggleBreakpoint(when, node.id)}
+              />
+            ))}
+          </fieldset>
         )}
       </div>
     </section>
