@@ -8,6 +8,8 @@ import type {
   ForkRequest,
   NewWorkflow,
   Parsed,
+  Quotas,
+  QuotasRequest,
   SubmitRequest,
   Submitted,
   Workflow,
@@ -55,6 +57,7 @@ export const api = {
     call<unknown>(`/credentials/${encodeURIComponent(provider)}`, { method: "PUT", body: { value } }),
   removeCredential: (provider: string) =>
     call<void>(`/credentials/${encodeURIComponent(provider)}`, { method: "DELETE" }),
+  setQuotas: (body: QuotasRequest) => call<Quotas>("/quotas", { method: "PUT", body }),
   cancel: (id: string) => call<Execution>(`/executions/${id}/cancel`, { method: "POST", body: {} }),
   pause: (id: string) => call<Execution>(`/executions/${id}/pause`, { method: "POST" }),
   retry: (id: string) => call<Execution>(`/executions/${id}/retry`, { method: "POST", body: {} }),

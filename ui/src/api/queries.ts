@@ -1,6 +1,22 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { call, Refused } from "./client";
-import type { Checkpoint, Credential, Execution, Health, NodeType, Page, StateAt, Status, Template, Workflow, WorkflowSource } from "./types";
+import type {
+  Checkpoint,
+  Credential,
+  Execution,
+  Health,
+  ModelProvider,
+  ModelUsage,
+  NodeType,
+  Page,
+  Quotas,
+  StateAt,
+  Status,
+  Summary,
+  Template,
+  Workflow,
+  WorkflowSource,
+} from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -107,6 +123,31 @@ export const executionSourceQuery = (id: string) =>
     queryFn: ({ signal }) => call<WorkflowSource>(`/executions/${id}/workflow`, { signal }),
     staleTime: Number.POSITIVE_INFINITY,
   });
+
+export const summaryQuery = () =>
+  queryOptions({
+    queryKey: ["summary"],
+    queryFn: ({ signal }) => call<Summary>("/monitoring/summary", { signal }),
+    refetchInterval: LIVE_MS,
+  });
+
+/** Providers are asked for it, which may take them seconds. */
+export const modelsQuery = () =>
+  queryOptions({
+    queryKey: ["models"],
+    queryFn: ({ signal }) => call<Page<ModelProvider>>("/models", { signal }),
+    staleTime: 60_000,
+  });
+
+/** What clients of the gateway have used, by day and model; `from` is `2026-01-31`. */
+export const usageQuery = (from: string) =>
+  queryOptions({
+    queryKey: ["usage", from],
+    queryFn: ({ signal }) => call<Page<ModelUsage>>("/usage", { query: { from }, signal }),
+  });
+
+export const quotasQuery = () =>
+  queryOptions({ queryKey: ["quotas"], queryFn: ({ signal }) => call<Quotas>("/quotas", { signal }) });
 
 export const credentialsQuery = () =>
   queryOptions({
