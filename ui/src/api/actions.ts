@@ -10,6 +10,8 @@ import type {
   Parsed,
   Quotas,
   QuotasRequest,
+  ReplayReport,
+  ReplayRequest,
   SubmitRequest,
   Submitted,
   Workflow,
@@ -48,6 +50,8 @@ export const api = {
     call<Execution>(`/executions/${id}/resume`, { method: "POST", body, headers: once() }),
   fork: (id: string, body: ForkRequest) =>
     call<Submitted>(`/executions/${id}/fork`, { method: "POST", body, headers: once() }),
+  replay: (id: string, body: ReplayRequest) =>
+    call<ReplayReport>(`/executions/${id}/replay`, { method: "POST", body, headers: once() }),
   execute: (workflow: string, body: ExecuteRequest) =>
     call<Submitted>(`/workflows/${workflow}/execute`, { method: "POST", body, headers: once() }),
   createWorkflow: (body: NewWorkflow) => call<Workflow>("/workflows", { method: "POST", body, headers: once() }),

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { call, Refused } from "./client";
+import type { RunEvent } from "./events";
 import type {
   Checkpoint,
   Credential,
@@ -99,6 +100,24 @@ export const nodeTypesQuery = () =>
     },
     staleTime: Number.POSITIVE_INFINITY,
   });
+
+/** All durable events of an execution, the oldest first. */
+export const eventsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["execution", id, "events"],
+    queryFn: async ({ signal }) => {
+      const events: RunEvent[] = [];
+      for (;;) {
+        const after = events.at(-1)?.sequence ?? 0;
+        const page = await call<RunEvent[]>(`/executions/${id}/events`, { query: { after, limit: EVENTS_MAX }, signal });
+        events.push(...page);
+        if (page.length < EVENTS_MAX) return events;
+      }
+    },
+  });
+
+/** As many as the server gives at once. */
+const EVENTS_MAX = 1_000;
 
 /** The checkpoints of an execution's thread, the oldest first. */
 export const checkpointsQuery = (id: string) =>

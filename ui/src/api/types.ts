@@ -59,6 +59,9 @@ export type ExecuteRequest = Schemas["ExecuteRequest"];
 export type Checkpoint = Schemas["Checkpoint"];
 export type StateAt = Schemas["StateAt"];
 export type ForkRequest = Schemas["ForkRequest"];
+export type ReplayRequest = Schemas["ReplayRequest"];
+export type ReplayReport = Schemas["ReplayReport"];
+export type Difference = Schemas["Difference"];
 export type Breakpoints = Schemas["Breakpoints"];
 
 export type Credential = Schemas["Credential"];

@@ -320,7 +320,7 @@ export function messageOf(failure: unknown): string {
 const INLINE_MAX = 600;
 
 /** A value that the log leaves out because it stands in it elsewhere or is long. */
-function isElided(value: unknown): boolean {
+export function isElided(value: unknown): boolean {
   return isRecord(value) && value.$type === "elided";
 }
 
