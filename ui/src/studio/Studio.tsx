@@ -1,18 +1,22 @@
 import { Button, Loader } from "@mantine/core";
-import { IconAlertTriangle, IconDeviceFloppy, IconListTree, IconPlayerPlay, IconRoute } from "@tabler/icons-react";
+import { IconAlertTriangle, IconBraces, IconDeviceFloppy, IconListTree, IconPlayerPlay, IconRoute } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
+import { Panel } from "@xyflow/react";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { api } from "@/api/actions";
 import { Refused } from "@/api/client";
 import { Canvas } from "@/canvas/Canvas";
 import { AddNode } from "@/canvas/panels/AddNode";
+import { EdgePanel } from "@/canvas/panels/EdgePanel";
 import { NodePanel } from "@/canvas/panels/NodePanel";
 import { Outline } from "@/canvas/panels/Outline";
+import { StatePanel } from "@/canvas/panels/StatePanel";
 import { usePageCommands } from "@/components/commands";
 import { say } from "@/components/say";
 import { useT } from "@/i18n";
 import { Empty } from "@/ui/Empty";
 import { Split } from "@/ui/Split";
+import { EditPreview } from "./EditPreview";
 import { drawnAt, rangeOf } from "./linked";
 import { Problems } from "./Problems";
 import { RunPanel } from "./run/RunPanel";
@@ -186,6 +190,12 @@ function CanvasPane({ outline, onSelect }: { outline: boolean; onSelect(id: stri
   const t = useT();
   const edits = useCanvasEdits();
   const [adding, setAdding] = useState(false);
+  const [fields, setFields] = useState(false);
+  const selected = useStudio((state) => state.selected);
+  useEffect(() => {
+    // What is selected is what one wants to see.
+    if (selected !== null) setFields(false);
+  }, [selected]);
   const broken = useStudio((state) => state.broken);
   const isEmpty = useStudio((state) => state.spec !== null && state.nodes.length === 0);
   const error = useStudio((state) => state.problems.find((problem) => problem.code === "syntax_error"));
@@ -219,11 +229,32 @@ function CanvasPane({ outline, onSelect }: { outline: boolean; onSelect(id: stri
             onDelete={edits.remove}
             onKey={(event) => onKey(event, () => setAdding(true))}
           >
-            <AddNode open={adding} onOpen={setAdding} onAdd={edits.add} />
-            <NodePanel edits={edits} onClose={() => onSelect(null)} />
+            <Panel position="top-left" className={classes.canvasBar}>
+              <AddNode open={adding} onOpen={setAdding} onAdd={edits.add} />
+              <Button
+                variant="default"
+                leftSection={<IconBraces size={15} />}
+                aria-expanded={fields}
+                onClick={() => {
+                  onSelect(null);
+                  setFields(!fields);
+                }}
+              >
+                {t("run.state")}
+              </Button>
+            </Panel>
+            {fields ? (
+              <StatePanel edits={edits} onClose={() => setFields(false)} />
+            ) : (
+              <>
+                <NodePanel edits={edits} onClose={() => onSelect(null)} />
+                <EdgePanel edits={edits} onClose={() => onSelect(null)} />
+              </>
+            )}
           </Canvas>
         )}
         <Scrubber />
+        <EditPreview />
       </div>
     </div>
   );

@@ -11,6 +11,14 @@ import type { TextEditor } from "./editor";
 
 export type View = "code" | "split" | "canvas";
 
+/** An edit as text, why it is shown before it is made, and what is said to it. */
+export interface Proposal {
+  before: string;
+  after: string;
+  doubts: { reason: string; line: number }[];
+  decide(made: boolean): void;
+}
+
 /** Nodes that a run stops at, by name. */
 export interface StopsAt {
   before: ReadonlySet<string>;
@@ -42,6 +50,8 @@ export interface StudioState {
   view: View;
   editor: TextEditor | null;
   runId: string | null;
+  /** An edit of the canvas that waits for a yes. */
+  proposal: Proposal | null;
   /** Everything that happened in the run so far, and what is shown of it. */
   events: RunEvent[];
   run: RunView;
@@ -78,6 +88,7 @@ const FRESH = {
   drawnKey: "",
   selected: null,
   breakpoints: { before: new Set<string>(), after: new Set<string>() },
+  proposal: null,
   runId: null,
   events: [],
   run: emptyRun(),

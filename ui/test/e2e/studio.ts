@@ -52,6 +52,12 @@ export class StudioView {
     await this.page.keyboard.press("Enter");
   }
 
+  /** Chooses from a list that opens below a field. */
+  async choose(field: Locator, option: string) {
+    await field.click();
+    await this.page.getByRole("option", { name: option, exact: true }).click();
+  }
+
   async start() {
     await this.page.getByRole("toolbar", { name: "Workflow" }).getByRole("button", { name: "Run", exact: true }).click();
     await this.run.getByRole("button", { name: /^Run( again)?$/ }).click();

@@ -39,6 +39,18 @@ export function between(source: Box, target: Box): Drawn {
   return { d: `M${at(out)}C${at({ x: side, y: out.y })} ${at({ x: side, y: back.y })} ${at(back)}`, label: { x: side - 14, y: (out.y + back.y) / 2 } };
 }
 
+/** From a box back to itself: out at its right side and in again below. */
+export function around({ x, y, width, height }: Box): Drawn {
+  const right = x + width;
+  const out = { x: right, y: y + height * 0.3 };
+  const back = { x: right, y: y + height * 0.7 };
+  const reach = right + 54;
+  return {
+    d: `M${at(out)}C${at({ x: reach, y: out.y - 18 })} ${at({ x: reach, y: back.y + 18 })} ${at(back)}`,
+    label: { x: right + 40, y: y + height / 2 },
+  };
+}
+
 function middle(a: Place, b: Place): Place {
   return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
 }

@@ -1,29 +1,71 @@
 import { ActionIcon, Button, Select, Switch, TextInput, Tooltip } from "@mantine/core";
-import { IconTrash, IconX } from "@tabler/icons-react";
+import { IconPlayerPlay, IconTrash, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Panel } from "@xyflow/react";
 import { useState } from "react";
 import { nodeTypesQuery } from "@/api/queries";
+import { START } from "@/api/spec";
 import { useT } from "@/i18n";
+import { graphAt } from "@/studio/place";
 import { useStudio } from "@/studio/store";
 import type { CanvasEdits } from "@/studio/useCanvasEdits";
 import type { PlacedNode } from "../model/layout";
+import { waysOf } from "../model/ways";
 import { LOOK } from "../nodes/look";
 import classes from "./panels.module.css";
 import { SettingField } from "./SettingField";
+import { WaysEditor } from "./WaysEditor";
 
 /** What is selected, to change it: also the way to do with keys what a drag does. */
 export function NodePanel({ edits, onClose }: { edits: CanvasEdits; onClose(): void }) {
   const node = useStudio((state) => state.nodes.find((node) => node.id === state.selected)?.data.node);
-  if (!node || node.kind === "start" || node.kind === "end") return null;
+  if (!node || node.kind === "end") return null;
+  const Shown = node.kind === "start" ? Entry : Whole;
   return (
     <Panel position="top-right" className={classes.panel}>
-      <Whole key={node.id} node={node} edits={edits} onClose={onClose} />
+      <Shown key={node.id} node={node} edits={edits} onClose={onClose} />
     </Panel>
   );
 }
 
-function Whole({ node, edits, onClose }: { node: PlacedNode; edits: CanvasEdits; onClose(): void }) {
+interface Props {
+  node: PlacedNode;
+  edits: CanvasEdits;
+  onClose(): void;
+}
+
+/** Where the graph begins. */
+function Entry({ node, edits, onClose }: Props) {
+  const t = useT();
+  const graph = useStudio((state) => graphAt(state, node.id));
+  const first = graph ? waysOf(graph, START).plain : [];
+  return (
+    <section aria-label={t("panel.entry")}>
+      <header className={classes.panelHeader}>
+        <IconPlayerPlay size={16} stroke={1.7} aria-hidden />
+        <span className={classes.panelKind}>{t("panel.entry")}</span>
+        <ActionIcon onClick={onClose} aria-label={t("common.close")} size={26}>
+          <IconX size={15} />
+        </ActionIcon>
+      </header>
+      <div className={classes.panelBody}>
+        <Select
+          size="xs"
+          label={t("panel.first")}
+          searchable
+          allowDeselect={false}
+          value={first.length === 1 ? first[0]! : null}
+          placeholder={first.join(", ")}
+          data={graph?.nodes.map((node) => node.name) ?? []}
+          onChange={(target) => target && void edits.operate(node.id, { op: "set_entry", target })}
+        />
+        <WaysEditor id={node.id} edits={edits} hidesOnly />
+      </div>
+    </section>
+  );
+}
+
+function Whole({ node, edits, onClose }: Props) {
   const t = useT();
   const { icon: Icon, label } = LOOK[node.kind];
   const breakpoints = useStudio((state) => state.breakpoints);
@@ -48,7 +90,7 @@ function Whole({ node, edits, onClose }: { node: PlacedNode; edits: CanvasEdits;
         {run?.error?.message && <p className={classes.failure}>{run.error.message}</p>}
         <Name node={node} edits={edits} />
         {node.spec?.kind === "typed" && <Settings node={node} edits={edits} />}
-        <Connect node={node} edits={edits} />
+        <WaysEditor id={node.id} edits={edits} />
         {node.parent === undefined && (
           <fieldset className={classes.stops}>
             <legend>{t("panel.stops")}</legend>
@@ -120,26 +162,5 @@ function Settings({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
         </Button>
       )}
     </div>
-  );
-}
-
-function Connect({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
-  const t = useT();
-  const nodes = useStudio((state) => state.nodes);
-  const edges = useStudio((state) => state.edges);
-  const reached = new Set(edges.filter((edge) => edge.source === node.id).map((edge) => edge.target));
-  const targets = nodes.filter(({ id, data }) => data.node.parent === node.parent && data.node.kind !== "start" && !reached.has(id));
-  return (
-    <Select
-      size="xs"
-      mt="xs"
-      label={t("panel.connect")}
-      placeholder={t("panel.connectTo")}
-      searchable
-      value={null}
-      onChange={(target) => target && void edits.connect(node.id, target)}
-      data={targets.map(({ id, data }) => ({ value: id, label: data.node.kind === "end" ? t("node.end") : data.node.name }))}
-      comboboxProps={{ withinPortal: true }}
-    />
   );
 }
