@@ -159,7 +159,7 @@ function CodePane({ workflow }: { workflow: OpenWorkflow }) {
   );
   const follow = useCallback((offset: number) => {
     const state = useStudio.getState();
-    const id = drawnAt(state, shownGraph(state), offset);
+    const id = drawnAt(state, offset);
     if (id !== undefined && id !== state.selected) state.select(id);
   }, []);
   return (

@@ -1,4 +1,4 @@
-import type { GraphSpec } from "@/api/spec";
+import type { GraphSpec, NodeSpec } from "@/api/spec";
 import { shownGraph, type StudioState } from "./store";
 
 type Drawn = Pick<StudioState, "nodes" | "edges" | "spec" | "graphName">;
@@ -15,6 +15,22 @@ export function graphAt(state: Drawn, id: string): GraphSpec | undefined {
   const above = state.nodes.find((node) => node.id === parent)?.data.node;
   if (above?.graph === undefined) return shownGraph(state);
   return state.spec?.graphs.find((graph) => graph.name === above.graph);
+}
+
+/** What the newest spec says of a node; nothing of an entry or exit. */
+export function specAt(state: Drawn, id: string): NodeSpec | undefined {
+  const name = nameOf(id);
+  return graphAt(state, id)?.nodes.find((node) => node.name === name);
+}
+
+/** The graphs that are drawn, each with what stands before the names of its nodes. */
+export function drawnGraphs(state: Drawn): { prefix: string; graph: GraphSpec }[] {
+  const shown = shownGraph(state);
+  const inside = state.nodes.flatMap(({ id, data: { node } }) => {
+    const graph = node.unfolded ? state.spec?.graphs.find((graph) => graph.name === node.graph) : undefined;
+    return graph ? [{ prefix: `${id}/`, graph }] : [];
+  });
+  return shown ? [{ prefix: "", graph: shown }, ...inside] : inside;
 }
 
 /**

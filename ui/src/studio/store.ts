@@ -187,7 +187,7 @@ function redrawn(state: StudioState): Pick<StudioState, "nodes" | "edges" | "dra
   const key = keyOf(picture);
   // Most key presses change no arrow and no name: then nothing is laid out again.
   if (key === state.drawnKey) return { nodes: state.nodes, edges: state.edges, drawnKey: key };
-  const flow = flowOf(layOut(picture, state.layout), state.nodes);
+  const flow = flowOf(layOut(picture, state.layout), state);
   return { nodes: marked(flow.nodes, state.selected), edges: marked(flow.edges, state.selected), drawnKey: key };
 }
 

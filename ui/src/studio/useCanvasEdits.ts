@@ -69,8 +69,9 @@ async function apply(graph: string | undefined, operations: Operation[]): Promis
     if (doubts.length > 0 && !(await agreed({ before: source, after: edited.source, doubts }))) return false;
     // Typed in the meantime: the edit is of an older text, and is asked for again.
     if (useStudio.getState().source !== source) continue;
-    editor?.apply(fromBytes(source, edited.edits));
+    // The answer says what the new text means: told first, the text is not asked about again.
     useStudio.getState().parsed(edited.source, edited);
+    editor?.apply(fromBytes(source, edited.edits));
     return true;
   }
 }

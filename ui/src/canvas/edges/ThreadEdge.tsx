@@ -17,7 +17,7 @@ export const ThreadEdge = memo(function ThreadEdge(props: EdgeProps<FlowEdge>) {
   const inside = from.internals.positionAbsolute;
   const offset = { x: inside.x - from.position.x, y: inside.y - from.position.y };
   const points = still ? edge.points?.map((point) => ({ x: point.x + offset.x, y: point.y + offset.y })) : undefined;
-  const drawn = source === target ? around(boxOf(from)) : points ? through(points) : between(boxOf(from), boxOf(to));
+  const drawn = source === target ? around(boxOf(from)) : points ? through(points, edge.label && { x: edge.label.x + offset.x, y: edge.label.y + offset.y }) : between(boxOf(from), boxOf(to));
   const text = edge.labels.join(", ");
   return (
     <>

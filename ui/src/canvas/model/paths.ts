@@ -11,8 +11,8 @@ export interface Drawn {
   label: Place;
 }
 
-/** Through the points that keep clear of other nodes, rounded at each. */
-export function through(points: Place[]): Drawn {
+/** Through the points that keep clear of other nodes, rounded at each; the label in the middle where no place is given. */
+export function through(points: Place[], label?: Place): Drawn {
   const [first, ...rest] = points;
   if (!first || rest.length === 0) return { d: "", label: first ?? { x: 0, y: 0 } };
   let d = `M${at(first)}`;
@@ -21,7 +21,7 @@ export function through(points: Place[]): Drawn {
     d += `Q${at(corner)} ${at(i === rest.length - 2 ? rest[i + 1]! : middle(corner, rest[i + 1]!))}`;
   }
   if (rest.length === 1) d += `L${at(rest[0]!)}`;
-  return { d, label: points[Math.floor(points.length / 2)] ?? first };
+  return { d, label: label ?? points[Math.floor(points.length / 2)] ?? first };
 }
 
 /** Between two boxes that were moved: down, or around the side when it leads back up. */

@@ -4,9 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Panel } from "@xyflow/react";
 import { useState } from "react";
 import { nodeTypesQuery } from "@/api/queries";
-import { START } from "@/api/spec";
+import { type NodeSpec, START } from "@/api/spec";
 import { useT } from "@/i18n";
-import { graphAt } from "@/studio/place";
+import { graphAt, specAt } from "@/studio/place";
 import { useStudio } from "@/studio/store";
 import type { CanvasEdits } from "@/studio/useCanvasEdits";
 import type { PlacedNode } from "../model/layout";
@@ -68,6 +68,7 @@ function Entry({ node, edits, onClose }: Props) {
 function Whole({ node, edits, onClose }: Props) {
   const t = useT();
   const { icon: Icon, label } = LOOK[node.kind];
+  const spec = useStudio((state) => specAt(state, node.id));
   const breakpoints = useStudio((state) => state.breakpoints);
   const toggleBreakpoint = useStudio((state) => state.toggleBreakpoint);
   const run = useStudio((state) => state.run.nodes[node.id]);
@@ -75,7 +76,7 @@ function Whole({ node, edits, onClose }: Props) {
     <section aria-label={t("panel.title", { name: node.name })}>
       <header className={classes.panelHeader}>
         <Icon size={16} stroke={1.7} aria-hidden />
-        <span className={classes.panelKind}>{node.spec?.kind === "typed" ? node.spec.type : t(label)}</span>
+        <span className={classes.panelKind}>{spec?.kind === "typed" ? spec.type : t(label)}</span>
         <Tooltip label={t("panel.delete")}>
           <ActionIcon onClick={() => void edits.remove([node.id])} aria-label={t("panel.delete")} size={26}>
             <IconTrash size={15} stroke={1.7} />
@@ -89,7 +90,7 @@ function Whole({ node, edits, onClose }: Props) {
         {node.trouble && <p className={classes.warning}>{node.trouble}</p>}
         {run?.error?.message && <p className={classes.failure}>{run.error.message}</p>}
         <Name node={node} edits={edits} />
-        {node.spec?.kind === "typed" && <Settings node={node} edits={edits} />}
+        {spec?.kind === "typed" && <Settings id={node.id} spec={spec} edits={edits} />}
         <WaysEditor id={node.id} edits={edits} />
         {node.parent === undefined && (
           <fieldset className={classes.stops}>
@@ -135,12 +136,10 @@ function Name({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
   );
 }
 
-function Settings({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
+function Settings({ id, spec, edits }: { id: string; spec: NodeSpec & { kind: "typed" }; edits: CanvasEdits }) {
   const t = useT();
   const [all, setAll] = useState(false);
   const types = useQuery(nodeTypesQuery()).data ?? [];
-  const spec = node.spec;
-  if (spec?.kind !== "typed") return null;
   const type = types.find((type) => type.name === spec.type);
   const given = new Map(spec.settings.map((setting) => [setting.name, setting.value]));
   const settings = type?.settings ?? [];
@@ -153,7 +152,7 @@ function Settings({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
           key={setting.name}
           setting={setting}
           value={given.get(setting.name)}
-          onSet={(value) => edits.set(node.id, { [setting.name]: value ?? null })}
+          onSet={(value) => edits.set(id, { [setting.name]: value ?? null })}
         />
       ))}
       {shown.length < settings.length && (
