@@ -35,6 +35,8 @@ export interface StudioState {
   /** The server's name for the text that `spec` is of, and that text. */
   version: string;
   specSource: string;
+  /** The text that was read last: another one than `specSource` when it is broken. */
+  readSource: string | null;
   spec: FileSpec | null;
   problems: Diagnostic[];
   /** The text cannot be read as Python at some place; the picture is the last good one. */
@@ -78,6 +80,7 @@ const NARROW = 720;
 const FRESH = {
   version: "",
   specSource: "",
+  readSource: null,
   spec: null,
   problems: [],
   broken: false,
@@ -110,8 +113,8 @@ export const useStudio = create<StudioState>((set, get) => ({
     const broken = spec.problems.some((problem) => problem.code === "syntax_error");
     const state = get();
     // A picture of half a file would lose what the user still means to have.
-    if (broken && state.spec !== null) return set({ problems: spec.problems, broken });
-    const next = { ...state, version, specSource: source, spec, problems: spec.problems, broken };
+    if (broken && state.spec !== null) return set({ problems: spec.problems, broken, readSource: source });
+    const next = { ...state, version, specSource: source, readSource: source, spec, problems: spec.problems, broken };
     set({ ...next, ...redrawn(next) });
   },
 

@@ -17,17 +17,18 @@ export function useLiveParse() {
     const controller = new AbortController();
     const { signal } = controller;
     let busy = false;
-    let asked: string | undefined;
+    let refused: string | undefined;
     const ask = async (source: string) => {
-      asked = source;
       try {
         const parsed = await api.parse({ source, file }, signal);
         if (!signal.aborted) useStudio.getState().parsed(source, parsed);
       } catch (error) {
         if (signal.aborted) return;
         // A refusal would be one again; who lost the server sees a notice, and the picture follows when it is back.
-        if (!(error instanceof Unreachable)) return console.warn(error);
-        asked = undefined;
+        if (!(error instanceof Unreachable)) {
+          refused = source;
+          return console.warn(error);
+        }
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     };
@@ -35,7 +36,7 @@ export function useLiveParse() {
       if (busy) return;
       busy = true;
       for (let state = useStudio.getState(); !signal.aborted; state = useStudio.getState()) {
-        if (state.source === asked || state.source === state.specSource) break;
+        if (state.source === state.readSource || state.source === refused) break;
         await ask(state.source);
       }
       busy = false;
