@@ -35,10 +35,11 @@ const CodeEditor = lazy(() => import("./CodeEditor"));
 interface Props {
   workflow: OpenWorkflow;
   runId: string | undefined;
+  onSaved(saved: Partial<OpenWorkflow>): void;
 }
 
 /** One workflow open: code, canvas and run beside each other. */
-export function Studio({ workflow, runId }: Props) {
+export function Studio({ workflow, runId, onSaved }: Props) {
   const t = useT();
   const navigate = useNavigate();
   const view = useStudio((state) => state.view);
@@ -81,7 +82,14 @@ export function Studio({ workflow, runId }: Props) {
     if (range) state.editor?.reveal(range.start, range.end);
   }, []);
 
-  const { save, conflict } = useSave(workflow);
+  const { save, conflict } = useSave(workflow, onSaved);
+  // A file of a folder is changed by the canvas itself, as it is by the user's own editor.
+  const edited = useCallback(
+    (before: string) => {
+      if (workflow.path !== undefined && before === workflow.source) void save(true);
+    },
+    [workflow, save],
+  );
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (!(event.metaKey || event.ctrlKey) || event.key.toLowerCase() !== "s") return;
@@ -111,7 +119,7 @@ export function Studio({ workflow, runId }: Props) {
         outline={outline}
         onOutline={() => setOutline(!outline)}
         onRun={() => setPanel(true)}
-        onSave={save}
+        onSave={() => save()}
       />
       {conflict}
       <div className={classes.work}>
@@ -123,7 +131,7 @@ export function Studio({ workflow, runId }: Props) {
             shown={view === "split" ? "both" : view === "code" ? "first" : "second"}
           >
             <CodePane key={workflow.key} workflow={workflow} />
-            <CanvasPane outline={outline} onSelect={choose} />
+            <CanvasPane outline={outline} onSelect={choose} onEdited={edited} />
           </Split>
         </div>
         {panel && (
@@ -186,9 +194,16 @@ function CodePane({ workflow }: { workflow: OpenWorkflow }) {
   );
 }
 
-function CanvasPane({ outline, onSelect }: { outline: boolean; onSelect(id: string | null): void }) {
+interface CanvasProps {
+  outline: boolean;
+  onSelect(id: string | null): void;
+  /** An edit was made; the text before it. */
+  onEdited(before: string): void;
+}
+
+function CanvasPane({ outline, onSelect, onEdited }: CanvasProps) {
   const t = useT();
-  const edits = useCanvasEdits();
+  const edits = useCanvasEdits(onEdited);
   const [adding, setAdding] = useState(false);
   const [fields, setFields] = useState(false);
   const selected = useStudio((state) => state.selected);

@@ -20,15 +20,20 @@ export interface CanvasEdits {
   add(type: NodeType | undefined): Promise<boolean>;
 }
 
-/** Gestures on the canvas become edits of the text. Each gives whether it was done; a refusal is said. */
-export function useCanvasEdits(): CanvasEdits {
+/**
+ * Gestures on the canvas become edits of the text. Each gives whether it was done; a
+ * refusal is said. `onEdited` hears of each that was, with the text before it.
+ */
+export function useCanvasEdits(onEdited: (before: string) => void): CanvasEdits {
   const t = useT();
   return useMemo(() => {
     const operate = async (id: string | undefined, ...operations: Operation[]): Promise<boolean> => {
       if (operations.length === 0) return false;
       const state = useStudio.getState();
       try {
-        return await apply((id === undefined ? shownGraph(state) : graphAt(state, id))?.name, operations);
+        const before = await apply((id === undefined ? shownGraph(state) : graphAt(state, id))?.name, operations);
+        if (before !== undefined) onEdited(before);
+        return before !== undefined;
       } catch (error) {
         say.trouble(error instanceof Refused ? reasonOf(error) : t("error.unreachable"));
         return false;
@@ -58,21 +63,22 @@ export function useCanvasEdits(): CanvasEdits {
         return operate(ids[0], ...operations);
       },
     };
-  }, [t]);
+  }, [t, onEdited]);
 }
 
-async function apply(graph: string | undefined, operations: Operation[]): Promise<boolean> {
+/** Makes an edit and gives the text before it; undefined when it was not wanted. */
+async function apply(graph: string | undefined, operations: Operation[]): Promise<string | undefined> {
   for (;;) {
     const { source, file, editor } = useStudio.getState();
     const edited = await api.edit({ source, file, graph, operations });
     const doubts = doubtsAbout(useStudio.getState(), graph);
-    if (doubts.length > 0 && !(await agreed({ before: source, after: edited.source, doubts }))) return false;
+    if (doubts.length > 0 && !(await agreed({ before: source, after: edited.source, doubts }))) return undefined;
     // Typed in the meantime: the edit is of an older text, and is asked for again.
     if (useStudio.getState().source !== source) continue;
     // The answer says what the new text means: told first, the text is not asked about again.
     useStudio.getState().parsed(edited.source, edited);
     editor?.apply(fromBytes(source, edited.edits));
-    return true;
+    return source;
   }
 }
 

@@ -96,6 +96,9 @@ test("a workflow that was changed elsewhere is shown beside one's own, and neith
   await studio.open("review_loop");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await expect(page).toHaveURL(/\/workflows\/[0-9a-f-]{36}/);
+  await studio.ready();
+  await studio.typeAtEnd("# mine\n");
+  await expect.poll(() => studio.text()).toContain("# mine");
   // Another browser: tabs of one share what is typed and not saved.
   const other = new StudioView(await (await browser.newContext({ permissions: CLIPBOARD })).newPage());
   await other.page.goto(page.url());
@@ -103,14 +106,15 @@ test("a workflow that was changed elsewhere is shown beside one's own, and neith
   await other.typeAtEnd("# theirs\n");
   await other.page.getByRole("button", { name: "Save", exact: true }).click();
   await other.expectSaved();
-  await studio.ready();
-  await studio.typeAtEnd("# mine\n");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   const dialog = page.getByRole("dialog", { name: "This workflow was changed elsewhere" });
   await expect(dialog.getByText("# theirs")).toBeVisible();
   await expect(dialog.getByText("# mine")).toBeVisible();
   await dialog.getByRole("button", { name: "Keep mine" }).click();
   await studio.expectSaved();
+  // The other one has typed nothing since, and follows.
+  await expect(other.page.getByText("# mine")).toBeVisible();
+  await other.expectSaved();
 });
 
 const DECIDES = `\n\ndef check(state: State) -> dict:\n    return {}\n\n\ngraph.add_node("check", check)\n`;
