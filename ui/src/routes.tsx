@@ -50,14 +50,14 @@ export const executions = createRoute({
 });
 
 export interface ExecutionSearch {
-  tab?: "timeline" | "log" | "state" | "history" | "code";
+  tab?: "timeline" | "log" | "state" | "history" | "replay";
   /** The checkpoint whose state is shown. */
   at?: string;
-  /** A second checkpoint, or another run, that it is compared with. */
+  /** A second checkpoint that it is compared with. */
   with?: string;
 }
 
-const TABS = ["timeline", "log", "state", "history", "code"] as const;
+const TABS = ["timeline", "log", "state", "history", "replay"] as const;
 
 export const execution = createRoute({
   getParentRoute: () => root,
@@ -68,6 +68,28 @@ export const execution = createRoute({
     with: text(search.with),
   }),
   component: lazyRouteComponent(() => import("./pages/ExecutionPage")),
+});
+
+export interface CompareSearch {
+  left?: string;
+  right?: string;
+  tab?: "steps" | "end" | "code";
+  /** Which of the compared steps is shown, from 0. */
+  step?: number;
+}
+
+const COMPARE_TABS = ["steps", "end", "code"] as const;
+
+export const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  validateSearch: (search: Record<string, unknown>): CompareSearch => ({
+    left: text(search.left),
+    right: text(search.right),
+    tab: COMPARE_TABS.find((tab) => tab === search.tab),
+    step: Number.isInteger(search.step) ? (search.step as number) : undefined,
+  }),
+  component: lazyRouteComponent(() => import("./pages/ComparePage")),
 });
 
 const templates = createRoute({
@@ -101,6 +123,7 @@ export const router = createRouter({
     studio,
     executions,
     execution,
+    compare,
     templates,
     approvals,
     monitoring,

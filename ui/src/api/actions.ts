@@ -8,6 +8,10 @@ import type {
   ForkRequest,
   NewWorkflow,
   Parsed,
+  Quotas,
+  QuotasRequest,
+  ReplayReport,
+  ReplayRequest,
   SubmitRequest,
   Submitted,
   Workflow,
@@ -15,24 +19,16 @@ import type {
 } from "./types";
 
 /** What can be done to a graph; the server turns it into edits of the text. */
-export type Operation =
-  | { op: "add_node"; name: string; node: NewNode }
-  | { op: "remove_node"; name: string; remove_function?: boolean }
-  | { op: "rename_node"; name: string; to: string }
-  | { op: "set_node"; name: string; settings: Record<string, unknown> }
-  | { op: "add_edge" | "remove_edge"; source: string; target: string }
-  | { op: "remove_branch"; source: string; route: string };
+export type Operation = Open<components["schemas"]["Operation"]>;
 
-export type NewNode = { typed: string; settings: Record<string, unknown> } | { new_function: string };
+/** Objects that the document leaves open have any values. */
+type Open<T> = T extends Record<string, never>
+  ? Record<string, unknown>
+  : T extends object
+    ? { [K in keyof T]: Open<T[K]> }
+    : T;
 
-export interface Edited {
-  source: string;
-  version: string;
-  /** Bytes of the old text. */
-  edits: { start: number; end: number; text: string }[];
-  spec: Parsed["spec"];
-}
-
+type Edited = components["schemas"]["Edited"];
 type EditRequest = { source: string; file: string; graph?: string; operations: Operation[] };
 type SourceRequest = { source: string; file: string };
 
@@ -46,6 +42,8 @@ export const api = {
     call<Execution>(`/executions/${id}/resume`, { method: "POST", body, headers: once() }),
   fork: (id: string, body: ForkRequest) =>
     call<Submitted>(`/executions/${id}/fork`, { method: "POST", body, headers: once() }),
+  replay: (id: string, body: ReplayRequest) =>
+    call<ReplayReport>(`/executions/${id}/replay`, { method: "POST", body, headers: once() }),
   execute: (workflow: string, body: ExecuteRequest) =>
     call<Submitted>(`/workflows/${workflow}/execute`, { method: "POST", body, headers: once() }),
   createWorkflow: (body: NewWorkflow) => call<Workflow>("/workflows", { method: "POST", body, headers: once() }),
@@ -55,6 +53,7 @@ export const api = {
     call<unknown>(`/credentials/${encodeURIComponent(provider)}`, { method: "PUT", body: { value } }),
   removeCredential: (provider: string) =>
     call<void>(`/credentials/${encodeURIComponent(provider)}`, { method: "DELETE" }),
+  setQuotas: (body: QuotasRequest) => call<Quotas>("/quotas", { method: "PUT", body }),
   cancel: (id: string) => call<Execution>(`/executions/${id}/cancel`, { method: "POST", body: {} }),
   pause: (id: string) => call<Execution>(`/executions/${id}/pause`, { method: "POST" }),
   retry: (id: string) => call<Execution>(`/executions/${id}/retry`, { method: "POST", body: {} }),

@@ -11,6 +11,7 @@ export interface Watcher {
   onState?(state: StreamState): void;
 }
 
+const RETRY_MS = 250;
 const RETRY_MS_MAX = 5_000;
 
 /**
@@ -20,14 +21,14 @@ const RETRY_MS_MAX = 5_000;
  */
 export async function watchEvents(id: string, watcher: Watcher, signal: AbortSignal): Promise<void> {
   let after = 0;
-  let delay = 250;
+  let delay = RETRY_MS;
   const batch = new Batch(watcher.onEvents);
   while (!signal.aborted) {
     try {
       const headers = { Accept: "text/event-stream", "Last-Event-ID": String(after) };
       const response = await send(`/executions/${id}/events`, { headers, signal });
       watcher.onState?.("open");
-      delay = 250;
+      delay = RETRY_MS;
       for await (const message of messages(response)) {
         if (message.data === "" || (message.event !== "" && message.event !== "event")) continue;
         const event = JSON.parse(message.data) as RunEvent;
@@ -47,6 +48,25 @@ export async function watchEvents(id: string, watcher: Watcher, signal: AbortSig
     watcher.onState?.("lost");
     await pause(delay, signal);
     delay = Math.min(delay * 2, RETRY_MS_MAX);
+  }
+}
+
+/** Says when a workflow was changed, by anyone: its id, or nothing when some were missed. Ends with the signal. */
+export async function watchWorkflows(onChange: (id: string | undefined) => void, signal: AbortSignal): Promise<void> {
+  for (let delay = RETRY_MS; !signal.aborted; delay = Math.min(delay * 2, RETRY_MS_MAX)) {
+    try {
+      const response = await send("/workflows/events", { headers: { Accept: "text/event-stream" }, signal });
+      // What changed while nobody listened was not told.
+      if (delay > RETRY_MS) onChange(undefined);
+      delay = RETRY_MS;
+      for await (const message of messages(response)) {
+        if (message.data !== "") onChange((JSON.parse(message.data) as { id?: string }).id);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Unreachable) && !(error instanceof TypeError)) throw error;
+    }
+    await pause(delay, signal);
   }
 }
 

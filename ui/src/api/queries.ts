@@ -1,6 +1,23 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { call, Refused } from "./client";
-import type { Checkpoint, Credential, Execution, Health, NodeType, Page, StateAt, Status, Template, Workflow, WorkflowSource } from "./types";
+import type { RunEvent } from "./events";
+import type {
+  Checkpoint,
+  Credential,
+  Execution,
+  Health,
+  ModelProvider,
+  ModelUsage,
+  NodeType,
+  Page,
+  Quotas,
+  StateAt,
+  Status,
+  Summary,
+  Template,
+  Workflow,
+  WorkflowSource,
+} from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -84,6 +101,24 @@ export const nodeTypesQuery = () =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
+/** All durable events of an execution, the oldest first. */
+export const eventsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["execution", id, "events"],
+    queryFn: async ({ signal }) => {
+      const events: RunEvent[] = [];
+      for (;;) {
+        const after = events.at(-1)?.sequence ?? 0;
+        const page = await call<RunEvent[]>(`/executions/${id}/events`, { query: { after, limit: EVENTS_MAX }, signal });
+        events.push(...page);
+        if (page.length < EVENTS_MAX) return events;
+      }
+    },
+  });
+
+/** As many as the server gives at once. */
+const EVENTS_MAX = 1_000;
+
 /** The checkpoints of an execution's thread, the oldest first. */
 export const checkpointsQuery = (id: string) =>
   queryOptions({
@@ -107,6 +142,31 @@ export const executionSourceQuery = (id: string) =>
     queryFn: ({ signal }) => call<WorkflowSource>(`/executions/${id}/workflow`, { signal }),
     staleTime: Number.POSITIVE_INFINITY,
   });
+
+export const summaryQuery = () =>
+  queryOptions({
+    queryKey: ["summary"],
+    queryFn: ({ signal }) => call<Summary>("/monitoring/summary", { signal }),
+    refetchInterval: LIVE_MS,
+  });
+
+/** Providers are asked for it, which may take them seconds. */
+export const modelsQuery = () =>
+  queryOptions({
+    queryKey: ["models"],
+    queryFn: ({ signal }) => call<Page<ModelProvider>>("/models", { signal }),
+    staleTime: 60_000,
+  });
+
+/** What clients of the gateway have used, by day and model; `from` is `2026-01-31`. */
+export const usageQuery = (from: string) =>
+  queryOptions({
+    queryKey: ["usage", from],
+    queryFn: ({ signal }) => call<Page<ModelUsage>>("/usage", { query: { from }, signal }),
+  });
+
+export const quotasQuery = () =>
+  queryOptions({ queryKey: ["quotas"], queryFn: ({ signal }) => call<Quotas>("/quotas", { signal }) });
 
 export const credentialsQuery = () =>
   queryOptions({

@@ -59,11 +59,16 @@ export type ExecuteRequest = Schemas["ExecuteRequest"];
 export type Checkpoint = Schemas["Checkpoint"];
 export type StateAt = Schemas["StateAt"];
 export type ForkRequest = Schemas["ForkRequest"];
+export type ReplayRequest = Schemas["ReplayRequest"];
+export type ReplayReport = Schemas["ReplayReport"];
+export type Difference = Schemas["Difference"];
 export type Breakpoints = Schemas["Breakpoints"];
 
-/** A provider's key that the server keeps, without its value. */
-export interface Credential {
-  provider: string;
-  hint?: string | null;
-  updated_at: string;
-}
+export type Credential = Schemas["Credential"];
+export type Summary = Schemas["Summary"];
+export type OpenCounts = Schemas["OpenCounts"];
+export type Minute = Schemas["Minute"];
+export type ModelProvider = Schemas["ModelProvider"];
+export type ModelUsage = Schemas["ModelUsage"];
+export type Quotas = Schemas["Quotas"];
+export type QuotasRequest = Schemas["QuotasRequest"];

@@ -51,6 +51,7 @@ function Surface({ onSelect, onConnect, onDelete, onKey, children }: Props) {
   const changeNodes = useStudio((state) => state.changeNodes);
   const host = useRef<HTMLElement>(null);
   useFit(host);
+  useInSight(host);
 
   const connect = useCallback(
     ({ source, target }: Connection) => onConnect?.(source, target),
@@ -138,4 +139,23 @@ function useFit(host: RefObject<HTMLElement | null>) {
     observer.observe(host.current!);
     return () => observer.disconnect();
   }, [fitView, host]);
+}
+
+/** Below this nobody reads a name. */
+const READABLE_ZOOM = 0.6;
+
+/** Brings what is selected into sight, as it may be chosen in the code or the outline. */
+function useInSight(host: RefObject<HTMLElement | null>) {
+  const { getInternalNode, flowToScreenPosition, getZoom, setCenter } = useReactFlow();
+  const selected = useStudio((state) => state.selected);
+  useEffect(() => {
+    const node = selected === null ? undefined : getInternalNode(selected);
+    if (!node || !host.current) return;
+    const { x, y } = node.internals.positionAbsolute;
+    const middle = { x: x + (node.measured.width ?? 0) / 2, y: y + (node.measured.height ?? 0) / 2 };
+    const at = flowToScreenPosition(middle);
+    const { left, right, top, bottom } = host.current.getBoundingClientRect();
+    if (at.x > left && at.x < right && at.y > top && at.y < bottom) return;
+    void setCenter(middle.x, middle.y, { zoom: Math.max(getZoom(), READABLE_ZOOM) });
+  }, [selected, getInternalNode, flowToScreenPosition, getZoom, setCenter, host]);
 }

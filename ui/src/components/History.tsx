@@ -11,11 +11,12 @@ import type { Checkpoint, Execution } from "@/api/types";
 import { type Translate, useSpeech } from "@/i18n";
 import { execution as route } from "@/routes";
 import { Empty } from "@/ui/Empty";
-import { JsonTree } from "@/ui/JsonTree";
 import { clock } from "@/util/format";
 import classes from "./History.module.css";
+import { Branches } from "./Branches";
 import { Loading } from "./Loading";
 import { say } from "./say";
+import { StateTree } from "./StateTree";
 import { Trouble } from "./Trouble";
 
 /** The past of a run: its checkpoints as a tree, the state at each, and a way to go on from there. */
@@ -33,36 +34,39 @@ export function History({ execution }: { execution: Execution }) {
   const go = (search: { at?: string; with?: string }) =>
     void navigate({ to: ".", search: (old) => ({ ...old, ...search }), replace: true });
   return (
-    <div className={classes.history}>
-      <ol className={classes.list} aria-label={t("history.checkpoints")}>
-        {checkpoints.map((checkpoint) => (
-          <Moment
-            key={checkpoint.id}
-            checkpoint={checkpoint}
-            depth={depthOf(checkpoint, checkpoints)}
-            chosen={checkpoint.id === shown.id}
-            onChoose={() => go({ at: checkpoint.id, with: undefined })}
-          />
-        ))}
-      </ol>
-      <div className={classes.state}>
-        <div className={classes.tools}>
-          <Select
-            size="xs"
-            w={260}
-            label={t("history.comparedWith")}
-            value={compared ?? null}
-            placeholder={t("common.none")}
-            onChange={(value) => go({ with: value ?? undefined })}
-            data={checkpoints
-              .filter((checkpoint) => checkpoint.id !== shown.id)
-              .map((checkpoint) => ({ value: checkpoint.id, label: nameOf(checkpoint, t) }))}
-          />
+    <>
+      <Branches execution={execution} />
+      <div className={classes.history}>
+        <ol className={classes.list} aria-label={t("history.checkpoints")}>
+          {checkpoints.map((checkpoint) => (
+            <Moment
+              key={checkpoint.id}
+              checkpoint={checkpoint}
+              depth={depthOf(checkpoint, checkpoints)}
+              chosen={checkpoint.id === shown.id}
+              onChoose={() => go({ at: checkpoint.id, with: undefined })}
+            />
+          ))}
+        </ol>
+        <div className={classes.state}>
+          <div className={classes.tools}>
+            <Select
+              size="xs"
+              w={260}
+              label={t("history.comparedWith")}
+              value={compared ?? null}
+              placeholder={t("common.none")}
+              onChange={(value) => go({ with: value ?? undefined })}
+              data={checkpoints
+                .filter((checkpoint) => checkpoint.id !== shown.id)
+                .map((checkpoint) => ({ value: checkpoint.id, label: `${checkpoint.step < 0 ? "" : `${checkpoint.step} · `}${nameOf(checkpoint, t)}` }))}
+            />
+          </div>
+          <State execution={execution.id} at={shown.id} before={compared} />
+          <Fork execution={execution.id} checkpoint={shown} />
         </div>
-        <State execution={execution.id} at={shown.id} before={compared} />
-        <Fork execution={execution.id} checkpoint={shown} />
       </div>
-    </div>
+    </>
   );
 }
 
@@ -115,22 +119,12 @@ function depthOf(checkpoint: Checkpoint, all: Checkpoint[]): number {
 }
 
 function State({ execution, at, before }: { execution: string; at: string; before: string | undefined }) {
-  const { t } = useSpeech();
   const shown = useQuery(stateQuery(execution, at));
   const earlier = useQuery(stateQuery(execution, before));
   if (shown.error) return <Trouble error={shown.error} />;
   if (!shown.data) return <Loading rows={3} />;
-  const values = (shown.data.values ?? {}) as Record<string, unknown>;
-  const old = earlier.data?.values as Record<string, unknown> | undefined;
-  const names = [...new Set([...Object.keys(values), ...Object.keys(old ?? {})])];
-  if (names.length === 0) return <p className={classes.quiet}>{t("run.noState")}</p>;
-  return (
-    <div className={classes.tree}>
-      {names.map((name) => (
-        <JsonTree key={`${at}.${before}.${name}`} name={name} value={values[name]} before={old && { value: old[name] }} />
-      ))}
-    </div>
-  );
+  if (!earlier.data) return <StateTree key={at} values={shown.data.values} />;
+  return <StateTree key={`${at}.${before}`} values={earlier.data.values} other={{ values: shown.data.values }} />;
 }
 
 /** Runs on from a checkpoint with other values, as a run of its own; this one stays as it is. */

@@ -1,5 +1,5 @@
 import { Button, Tabs } from "@mantine/core";
-import { IconSchema } from "@tabler/icons-react";
+import { IconColumns, IconSchema } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { api } from "@/api/actions";
@@ -8,6 +8,7 @@ import { type Execution, type Failure, isFinal } from "@/api/types";
 import { LinkButton } from "@/components/LinkButton";
 import { Loading } from "@/components/Loading";
 import { History } from "@/components/History";
+import { Replay } from "@/components/Replay";
 import { lengthOf } from "@/components/RunList";
 import { Trouble } from "@/components/Trouble";
 import { useSpeech } from "@/i18n";
@@ -80,6 +81,7 @@ function Whole({ id }: { id: string }) {
           <Tabs.Tab value="log">{t("run.log")}</Tabs.Tab>
           <Tabs.Tab value="state">{t("run.state")}</Tabs.Tab>
           <Tabs.Tab value="history">{t("history.title")}</Tabs.Tab>
+          {isFinal(execution.status) && <Tabs.Tab value="replay">{t("replay.title")}</Tabs.Tab>}
         </Tabs.List>
         <Tabs.Panel value="timeline" className={classes.page}>
           {spans.length > 0 ? <Waterfall spans={spans} /> : <p className={classes.quiet}>{t("run.nothingYet")}</p>}
@@ -92,6 +94,9 @@ function Whole({ id }: { id: string }) {
         </Tabs.Panel>
         <Tabs.Panel value="history" className={classes.page}>
           <History execution={execution} />
+        </Tabs.Panel>
+        <Tabs.Panel value="replay" className={classes.page}>
+          <Replay execution={execution} />
         </Tabs.Panel>
       </Tabs>
     </PageFrame>
@@ -117,6 +122,14 @@ function Actions({ execution }: { execution: Execution }) {
           {t("run.cancel")}
         </Button>
       )}
+      <LinkButton
+        to="/compare"
+        search={{ left: execution.forked_from?.execution ?? execution.id, right: execution.forked_from ? execution.id : undefined }}
+        variant="default"
+        leftSection={<IconColumns size={15} />}
+      >
+        {t("compare.with")}
+      </LinkButton>
       <LinkButton
         to="/workflows/$id"
         params={{ id: execution.workflow_id ?? "new" }}

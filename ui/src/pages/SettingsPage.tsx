@@ -1,7 +1,10 @@
 import { SegmentedControl, Select, useMantineColorScheme } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { healthQuery } from "@/api/queries";
+import { ModelList } from "@/components/ModelList";
 import { ProviderKeys } from "@/components/ProviderKeys";
+import { QuotaForm } from "@/components/QuotaForm";
+import { UsageList } from "@/components/UsageList";
 import { type Language, LANGUAGES, useSpeech } from "@/i18n";
 import { PageFrame, Section } from "@/ui/PageFrame";
 import classes from "./SettingsPage.module.css";
@@ -41,6 +44,18 @@ export default function SettingsPage() {
       <Section title={t("keys.title")}>
         <p className={classes.lead}>{t("keys.lead")}</p>
         <ProviderKeys />
+      </Section>
+      <Section title={t("models.title")}>
+        <p className={classes.lead}>{t("models.lead")}</p>
+        <ModelList />
+      </Section>
+      <Section title={t("quotas.title")}>
+        <p className={classes.lead}>{t("quotas.lead")}</p>
+        <QuotaForm />
+      </Section>
+      <Section title={t("usage.title")}>
+        <p className={classes.lead}>{t("usage.lead")}</p>
+        <UsageList />
       </Section>
       {data && (
         <Section title={t("settings.server")}>

@@ -7,6 +7,7 @@ import { useT } from "@/i18n";
 import { studio } from "@/routes";
 import { Studio } from "@/studio/Studio";
 import { useStudio } from "@/studio/store";
+import { useBase } from "@/studio/useOutsideChanges";
 import { drafts, FIRST_SOURCE, type OpenWorkflow } from "@/studio/workflow";
 
 /** The id of a workflow that is not saved yet. */
@@ -33,7 +34,7 @@ function Saved({ id }: { id: string }) {
     version,
     path: path ?? undefined,
   };
-  return <Opened workflow={workflow} />;
+  return <Opened key={workflow.key} workflow={workflow} />;
 }
 
 function Draft() {
@@ -48,7 +49,7 @@ function Draft() {
     if (!ofRun.data) return <Waiting />;
     const { file, source, script } = ofRun.data;
     const name = file.replace(/\.py$/, "");
-    return <Opened workflow={{ key: `run.${first}`, name, file, source, script: script ?? undefined, layout: {} }} />;
+    return <Opened key={first} workflow={{ key: `run.${first}`, name, file, source, script: script ?? undefined, layout: {} }} />;
   }
   if (error) return <Trouble error={error} retry={() => void refetch()} />;
   if (template !== undefined && !data) return <Waiting />;
@@ -64,19 +65,20 @@ function Draft() {
         layout: {},
       }
     : { key: NEW, name: t("studio.untitled"), file: "workflow.py", source: FIRST_SOURCE, layout: {}, input: { name: "Ada" } };
-  return <Opened workflow={workflow} />;
+  return <Opened key={workflow.key} workflow={workflow} />;
 }
 
 /** Puts the workflow into the store before anything draws it. */
 function Opened({ workflow }: { workflow: OpenWorkflow }) {
   const { run } = studio.useSearch();
   const [opened, setOpened] = useState<string>();
+  const { base, onSaved } = useBase(workflow, opened === workflow.key);
   useEffect(() => {
     useStudio.getState().open(workflow.file, drafts.of(workflow.key) ?? workflow.source, workflow.layout);
     setOpened(workflow.key);
     // Another text of the same workflow does not replace what is being typed.
   }, [workflow.key]);
-  return opened === workflow.key ? <Studio workflow={workflow} runId={run} /> : <Waiting />;
+  return opened === workflow.key ? <Studio workflow={base} runId={run} onSaved={onSaved} /> : <Waiting />;
 }
 
 function Waiting() {

@@ -1,25 +1,29 @@
 import { Button, Loader } from "@mantine/core";
-import { IconAlertTriangle, IconDeviceFloppy, IconListTree, IconPlayerPlay, IconRoute } from "@tabler/icons-react";
+import { IconAlertTriangle, IconBraces, IconDeviceFloppy, IconListTree, IconPlayerPlay, IconRoute } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
+import { Panel } from "@xyflow/react";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { api } from "@/api/actions";
 import { Refused } from "@/api/client";
 import { Canvas } from "@/canvas/Canvas";
 import { AddNode } from "@/canvas/panels/AddNode";
+import { EdgePanel } from "@/canvas/panels/EdgePanel";
 import { NodePanel } from "@/canvas/panels/NodePanel";
 import { Outline } from "@/canvas/panels/Outline";
+import { StatePanel } from "@/canvas/panels/StatePanel";
 import { usePageCommands } from "@/components/commands";
 import { say } from "@/components/say";
 import { useT } from "@/i18n";
 import { Empty } from "@/ui/Empty";
 import { Split } from "@/ui/Split";
+import { EditPreview } from "./EditPreview";
 import { drawnAt, rangeOf } from "./linked";
 import { Problems } from "./Problems";
 import { RunPanel } from "./run/RunPanel";
 import { Scrubber } from "./Scrubber";
 import classes from "./Studio.module.css";
 import { StudioBar } from "./StudioBar";
-import { shownGraph, useStudio } from "./store";
+import { breakpointsOf, shownGraph, useStudio } from "./store";
 import { useCanvasEdits } from "./useCanvasEdits";
 import { useLiveParse } from "./useLiveParse";
 import { useRun } from "./useRun";
@@ -31,10 +35,11 @@ const CodeEditor = lazy(() => import("./CodeEditor"));
 interface Props {
   workflow: OpenWorkflow;
   runId: string | undefined;
+  onSaved(saved: Partial<OpenWorkflow>): void;
 }
 
 /** One workflow open: code, canvas and run beside each other. */
-export function Studio({ workflow, runId }: Props) {
+export function Studio({ workflow, runId, onSaved }: Props) {
   const t = useT();
   const navigate = useNavigate();
   const view = useStudio((state) => state.view);
@@ -54,7 +59,7 @@ export function Studio({ workflow, runId }: Props) {
         const { file, source, spec, graphName, breakpoints } = useStudio.getState();
         const graph = shownGraph({ spec, graphName })?.compiled[0];
         const { id, script } = workflow;
-        const stops = breakpoints.size > 0 ? { before: [...breakpoints] } : undefined;
+        const stops = breakpointsOf(breakpoints);
         // What is on screen is what runs; saved or not.
         const asSaved = id !== undefined && source === workflow.source && graphName === null;
         const submitted = asSaved
@@ -77,7 +82,14 @@ export function Studio({ workflow, runId }: Props) {
     if (range) state.editor?.reveal(range.start, range.end);
   }, []);
 
-  const { save, conflict } = useSave(workflow);
+  const { save, conflict } = useSave(workflow, onSaved);
+  // A file of a folder is changed by the canvas itself, as it is by the user's own editor.
+  const edited = useCallback(
+    (before: string) => {
+      if (workflow.path !== undefined && before === workflow.source) void save(true);
+    },
+    [workflow, save],
+  );
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (!(event.metaKey || event.ctrlKey) || event.key.toLowerCase() !== "s") return;
@@ -107,7 +119,7 @@ export function Studio({ workflow, runId }: Props) {
         outline={outline}
         onOutline={() => setOutline(!outline)}
         onRun={() => setPanel(true)}
-        onSave={save}
+        onSave={() => save()}
       />
       {conflict}
       <div className={classes.work}>
@@ -119,7 +131,7 @@ export function Studio({ workflow, runId }: Props) {
             shown={view === "split" ? "both" : view === "code" ? "first" : "second"}
           >
             <CodePane key={workflow.key} workflow={workflow} />
-            <CanvasPane outline={outline} onSelect={choose} />
+            <CanvasPane outline={outline} onSelect={choose} onEdited={edited} />
           </Split>
         </div>
         {panel && (
@@ -155,7 +167,7 @@ function CodePane({ workflow }: { workflow: OpenWorkflow }) {
   );
   const follow = useCallback((offset: number) => {
     const state = useStudio.getState();
-    const id = drawnAt(state, shownGraph(state), offset);
+    const id = drawnAt(state, offset);
     if (id !== undefined && id !== state.selected) state.select(id);
   }, []);
   return (
@@ -182,10 +194,23 @@ function CodePane({ workflow }: { workflow: OpenWorkflow }) {
   );
 }
 
-function CanvasPane({ outline, onSelect }: { outline: boolean; onSelect(id: string | null): void }) {
+interface CanvasProps {
+  outline: boolean;
+  onSelect(id: string | null): void;
+  /** An edit was made; the text before it. */
+  onEdited(before: string): void;
+}
+
+function CanvasPane({ outline, onSelect, onEdited }: CanvasProps) {
   const t = useT();
-  const edits = useCanvasEdits();
+  const edits = useCanvasEdits(onEdited);
   const [adding, setAdding] = useState(false);
+  const [fields, setFields] = useState(false);
+  const selected = useStudio((state) => state.selected);
+  useEffect(() => {
+    // What is selected is what one wants to see.
+    if (selected !== null) setFields(false);
+  }, [selected]);
   const broken = useStudio((state) => state.broken);
   const isEmpty = useStudio((state) => state.spec !== null && state.nodes.length === 0);
   const error = useStudio((state) => state.problems.find((problem) => problem.code === "syntax_error"));
@@ -219,11 +244,32 @@ function CanvasPane({ outline, onSelect }: { outline: boolean; onSelect(id: stri
             onDelete={edits.remove}
             onKey={(event) => onKey(event, () => setAdding(true))}
           >
-            <AddNode open={adding} onOpen={setAdding} onAdd={edits.add} />
-            <NodePanel edits={edits} onClose={() => onSelect(null)} />
+            <Panel position="top-left" className={classes.canvasBar}>
+              <AddNode open={adding} onOpen={setAdding} onAdd={edits.add} />
+              <Button
+                variant="default"
+                leftSection={<IconBraces size={15} />}
+                aria-expanded={fields}
+                onClick={() => {
+                  onSelect(null);
+                  setFields(!fields);
+                }}
+              >
+                {t("run.state")}
+              </Button>
+            </Panel>
+            {fields ? (
+              <StatePanel edits={edits} onClose={() => setFields(false)} />
+            ) : (
+              <>
+                <NodePanel edits={edits} onClose={() => onSelect(null)} />
+                <EdgePanel edits={edits} onClose={() => onSelect(null)} />
+              </>
+            )}
           </Canvas>
         )}
         <Scrubber />
+        <EditPreview />
       </div>
     </div>
   );

@@ -2,7 +2,7 @@ import { applyNodeChanges, type NodeChange } from "@xyflow/react";
 import { create } from "zustand";
 import type { RunEvent } from "@/api/events";
 import type { Diagnostic, FileSpec, GraphSpec } from "@/api/spec";
-import type { Parsed, Place } from "@/api/types";
+import type { Breakpoints, Parsed, Place } from "@/api/types";
 import { type FlowEdge, type FlowNode, flowOf, keyOf } from "@/canvas/model/flow";
 import { layOut } from "@/canvas/model/layout";
 import { mainGraph, pictureOf } from "@/canvas/model/picture";
@@ -10,6 +10,20 @@ import { applyEvents, emptyRun, type RunView } from "@/canvas/model/run";
 import type { TextEditor } from "./editor";
 
 export type View = "code" | "split" | "canvas";
+
+/** An edit as text, why it is shown before it is made, and what is said to it. */
+export interface Proposal {
+  before: string;
+  after: string;
+  doubts: { reason: string; line: number }[];
+  decide(made: boolean): void;
+}
+
+/** Nodes that a run stops at, by name. */
+export interface StopsAt {
+  before: ReadonlySet<string>;
+  after: ReadonlySet<string>;
+}
 
 /**
  * One open workflow. The text in the editor is the truth: `spec` is what the server
@@ -21,6 +35,8 @@ export interface StudioState {
   /** The server's name for the text that `spec` is of, and that text. */
   version: string;
   specSource: string;
+  /** The text that was read last: another one than `specSource` when it is broken. */
+  readSource: string | null;
   spec: FileSpec | null;
   problems: Diagnostic[];
   /** The text cannot be read as Python at some place; the picture is the last good one. */
@@ -32,10 +48,12 @@ export interface StudioState {
   edges: FlowEdge[];
   drawnKey: string;
   selected: string | null;
-  breakpoints: ReadonlySet<string>;
+  breakpoints: StopsAt;
   view: View;
   editor: TextEditor | null;
   runId: string | null;
+  /** An edit of the canvas that waits for a yes. */
+  proposal: Proposal | null;
   /** Everything that happened in the run so far, and what is shown of it. */
   events: RunEvent[];
   run: RunView;
@@ -50,7 +68,7 @@ export interface StudioState {
   select(id: string | null): void;
   changeNodes(changes: NodeChange<FlowNode>[]): void;
   arrange(): void;
-  toggleBreakpoint(id: string): void;
+  toggleBreakpoint(when: keyof StopsAt, id: string): void;
   watch(runId: string | null): void;
   happened(events: RunEvent[]): void;
   travel(moment: number | null): void;
@@ -62,6 +80,7 @@ const NARROW = 720;
 const FRESH = {
   version: "",
   specSource: "",
+  readSource: null,
   spec: null,
   problems: [],
   broken: false,
@@ -71,7 +90,8 @@ const FRESH = {
   edges: [],
   drawnKey: "",
   selected: null,
-  breakpoints: new Set<string>(),
+  breakpoints: { before: new Set<string>(), after: new Set<string>() },
+  proposal: null,
   runId: null,
   events: [],
   run: emptyRun(),
@@ -93,8 +113,8 @@ export const useStudio = create<StudioState>((set, get) => ({
     const broken = spec.problems.some((problem) => problem.code === "syntax_error");
     const state = get();
     // A picture of half a file would lose what the user still means to have.
-    if (broken && state.spec !== null) return set({ problems: spec.problems, broken });
-    const next = { ...state, version, specSource: source, spec, problems: spec.problems, broken };
+    if (broken && state.spec !== null) return set({ problems: spec.problems, broken, readSource: source });
+    const next = { ...state, version, specSource: source, readSource: source, spec, problems: spec.problems, broken };
     set({ ...next, ...redrawn(next) });
   },
 
@@ -132,10 +152,11 @@ export const useStudio = create<StudioState>((set, get) => ({
     set({ ...next, ...redrawn(next) });
   },
 
-  toggleBreakpoint: (id) => {
-    const breakpoints = new Set(get().breakpoints);
-    if (!breakpoints.delete(id)) breakpoints.add(id);
-    set({ breakpoints });
+  toggleBreakpoint: (when, id) => {
+    const { breakpoints } = get();
+    const nodes = new Set(breakpoints[when]);
+    if (!nodes.delete(id)) nodes.add(id);
+    set({ breakpoints: { ...breakpoints, [when]: nodes } });
   },
 
   watch: (runId) => set({ runId, events: [], run: emptyRun(), moment: null }),
@@ -151,6 +172,11 @@ export const useStudio = create<StudioState>((set, get) => ({
   },
 }));
 
+/** As a request has them; undefined where a run stops nowhere. */
+export function breakpointsOf({ before, after }: StopsAt): Breakpoints | undefined {
+  return before.size + after.size > 0 ? { before: [...before], after: [...after] } : undefined;
+}
+
 /** The graph on the canvas. */
 export function shownGraph(state: Pick<StudioState, "spec" | "graphName">): GraphSpec | undefined {
   if (!state.spec) return undefined;
@@ -164,7 +190,7 @@ function redrawn(state: StudioState): Pick<StudioState, "nodes" | "edges" | "dra
   const key = keyOf(picture);
   // Most key presses change no arrow and no name: then nothing is laid out again.
   if (key === state.drawnKey) return { nodes: state.nodes, edges: state.edges, drawnKey: key };
-  const flow = flowOf(layOut(picture, state.layout), state.nodes);
+  const flow = flowOf(layOut(picture, state.layout), state);
   return { nodes: marked(flow.nodes, state.selected), edges: marked(flow.edges, state.selected), drawnKey: key };
 }
 

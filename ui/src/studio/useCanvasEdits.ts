@@ -6,9 +6,12 @@ import { say } from "@/components/say";
 import { useT } from "@/i18n";
 import { newName, newSettings } from "./additions";
 import { fromBytes } from "./edits";
+import { doubtsAbout, graphAt, nameOf } from "./place";
 import { shownGraph, useStudio } from "./store";
 
 export interface CanvasEdits {
+  /** Operations on the graph that a node or an edge is of; without an id on the shown one. */
+  operate(id: string | undefined, ...operations: Operation[]): Promise<boolean>;
   connect(source: string, target: string): Promise<boolean>;
   remove(ids: string[]): Promise<boolean>;
   rename(id: string, to: string): Promise<boolean>;
@@ -17,25 +20,30 @@ export interface CanvasEdits {
   add(type: NodeType | undefined): Promise<boolean>;
 }
 
-/** Gestures on the canvas become edits of the text. Each gives whether it was done; a refusal is said. */
-export function useCanvasEdits(): CanvasEdits {
+/**
+ * Gestures on the canvas become edits of the text. Each gives whether it was done; a
+ * refusal is said. `onEdited` hears of each that was, with the text before it.
+ */
+export function useCanvasEdits(onEdited: (before: string) => void): CanvasEdits {
   const t = useT();
   return useMemo(() => {
-    const edit = async (graph: string | undefined, operations: Operation[]): Promise<boolean> => {
+    const operate = async (id: string | undefined, ...operations: Operation[]): Promise<boolean> => {
       if (operations.length === 0) return false;
+      const state = useStudio.getState();
       try {
-        await apply(graph, operations);
-        return true;
+        const before = await apply((id === undefined ? shownGraph(state) : graphAt(state, id))?.name, operations);
+        if (before !== undefined) onEdited(before);
+        return before !== undefined;
       } catch (error) {
         say.trouble(error instanceof Refused ? reasonOf(error) : t("error.unreachable"));
         return false;
       }
     };
     return {
-      connect: (source, target) =>
-        edit(graphOf(source), [{ op: "add_edge", source: nameOf(source), target: nameOf(target) }]),
-      rename: (id, to) => edit(graphOf(id), [{ op: "rename_node", name: nameOf(id), to }]),
-      set: (id, settings) => edit(graphOf(id), [{ op: "set_node", name: nameOf(id), settings }]),
+      operate,
+      connect: (source, target) => operate(source, { op: "add_edge", source: nameOf(source), target: nameOf(target) }),
+      rename: (id, to) => operate(id, { op: "rename_node", name: nameOf(id), to }),
+      set: (id, settings) => operate(id, { op: "set_node", name: nameOf(id), settings }),
       add: async (type) => {
         const { selected, nodes } = useStudio.getState();
         const graph = shownGraph(useStudio.getState());
@@ -45,29 +53,44 @@ export function useCanvasEdits(): CanvasEdits {
         // It comes after what is selected, as that is where one looks.
         const after = nodes.find((node) => node.id === selected && node.data.node.parent === undefined)?.data.node;
         if (after && after.kind !== "end") operations.push({ op: "add_edge", source: after.name, target: name });
-        const done = await edit(graph?.name, operations);
+        const done = await operate(undefined, ...operations);
         if (done) useStudio.getState().select(name);
         return done;
       },
       remove: (ids) => {
         const operations = ids.flatMap(removal);
         if (operations.length === 0) say.trouble(t("canvas.decidedInCode"));
-        return edit(graphOf(ids[0] ?? ""), operations);
+        return operate(ids[0], ...operations);
       },
     };
-  }, [t]);
+  }, [t, onEdited]);
 }
 
-async function apply(graph: string | undefined, operations: Operation[]) {
+/** Makes an edit and gives the text before it; undefined when it was not wanted. */
+async function apply(graph: string | undefined, operations: Operation[]): Promise<string | undefined> {
   for (;;) {
     const { source, file, editor } = useStudio.getState();
     const edited = await api.edit({ source, file, graph, operations });
+    const doubts = doubtsAbout(useStudio.getState(), graph);
+    if (doubts.length > 0 && !(await agreed({ before: source, after: edited.source, doubts }))) return undefined;
     // Typed in the meantime: the edit is of an older text, and is asked for again.
     if (useStudio.getState().source !== source) continue;
-    editor?.apply(fromBytes(source, edited.edits));
+    // The answer says what the new text means: told first, the text is not asked about again.
     useStudio.getState().parsed(edited.source, edited);
-    return;
+    editor?.apply(fromBytes(source, edited.edits));
+    return source;
   }
+}
+
+/** Shows an edit as text and waits for what is said to it. */
+function agreed(proposal: { before: string; after: string; doubts: { reason: string; line: number }[] }): Promise<boolean> {
+  return new Promise((resolve) => {
+    const decide = (made: boolean) => {
+      useStudio.setState({ proposal: null });
+      resolve(made);
+    };
+    useStudio.setState({ proposal: { ...proposal, decide } });
+  });
 }
 
 function removal(id: string): Operation[] {
@@ -79,19 +102,6 @@ function removal(id: string): Operation[] {
   if (edge.kind === "conditional") return edge.routes.map((route) => ({ op: "remove_branch", source, route }));
   if (edge.kind === "plain" || edge.kind === "join") return [{ op: "remove_edge", source, target: nameOf(edge.target) }];
   return [];
-}
-
-function nameOf(id: string): string {
-  return id.slice(id.lastIndexOf("/") + 1);
-}
-
-/** The graph that a node or the source of an edge is of: the shown one, or an unfolded one. */
-function graphOf(id: string): string | undefined {
-  const state = useStudio.getState();
-  const at = state.edges.find((edge) => edge.id === id)?.source ?? id;
-  const parent = at.includes("/") ? at.slice(0, at.lastIndexOf("/")) : undefined;
-  const above = state.nodes.find((node) => node.id === parent)?.data.node;
-  return above?.graph ?? shownGraph(state)?.name;
 }
 
 function reasonOf(error: Refused): string {

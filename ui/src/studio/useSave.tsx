@@ -13,24 +13,25 @@ import { drafts, type OpenWorkflow } from "./workflow";
 
 const DiffView = lazy(() => import("./DiffView"));
 
-/** Saves text and places. One that was changed elsewhere in the meantime is shown beside one's own. */
-export function useSave(workflow: OpenWorkflow): { save(): Promise<void>; conflict: ReactNode } {
+/** Saves text and places; a quiet one says nothing when it is done. One that was changed elsewhere in the meantime is shown beside one's own. */
+export function useSave(workflow: OpenWorkflow, onSaved: (saved: Partial<OpenWorkflow>) => void): { save(quiet?: boolean): Promise<void>; conflict: ReactNode } {
   const t = useT();
   const client = useQueryClient();
   const navigate = useNavigate();
   const [theirs, setTheirs] = useState<Workflow>();
 
   const saved = useCallback(
-    (fresh: Workflow) => {
+    (fresh: Workflow, quiet = false) => {
       drafts.drop(workflow.key);
+      if (fresh.id === workflow.id) onSaved({ source: fresh.source ?? "", layout: fresh.layout ?? {}, version: fresh.version });
       client.setQueryData(workflowQuery(fresh.id).queryKey, fresh);
       void client.invalidateQueries({ queryKey: ["workflows"] });
-      say.done(t("studio.saved"));
+      if (!quiet) say.done(t("studio.saved"));
     },
-    [client, t, workflow.key],
+    [client, onSaved, t, workflow.key, workflow.id],
   );
 
-  const save = useCallback(async () => {
+  const save = useCallback(async (quiet = false) => {
     const { source, layout, file } = useStudio.getState();
     const { id, name, script, version } = workflow;
     try {
@@ -39,7 +40,7 @@ export function useSave(workflow: OpenWorkflow): { save(): Promise<void>; confli
         saved(made);
         await navigate({ to: "/workflows/$id", params: { id: made.id }, search: (old) => ({ run: old.run }), replace: true });
       } else {
-        saved(await api.changeWorkflow(id, { source, layout, version }));
+        saved(await api.changeWorkflow(id, { source, layout, version }), quiet);
       }
     } catch (error) {
       if (id !== undefined && error instanceof Refused && error.problem.code === "version_conflict") {

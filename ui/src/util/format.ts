@@ -56,6 +56,10 @@ export function clock(time: string, language: string): string {
   );
 }
 
+export function minuteOf(time: string, language: string): string {
+  return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(new Date(time));
+}
+
 /** The part of an id that tells it from its neighbours: the end of a UUIDv7, whose beginning is a time. */
 export function shortId(id: string): string {
   return id.slice(-8);

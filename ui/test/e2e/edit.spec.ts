@@ -96,6 +96,9 @@ test("a workflow that was changed elsewhere is shown beside one's own, and neith
   await studio.open("review_loop");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await expect(page).toHaveURL(/\/workflows\/[0-9a-f-]{36}/);
+  await studio.ready();
+  await studio.typeAtEnd("# mine\n");
+  await expect.poll(() => studio.text()).toContain("# mine");
   // Another browser: tabs of one share what is typed and not saved.
   const other = new StudioView(await (await browser.newContext({ permissions: CLIPBOARD })).newPage());
   await other.page.goto(page.url());
@@ -103,12 +106,89 @@ test("a workflow that was changed elsewhere is shown beside one's own, and neith
   await other.typeAtEnd("# theirs\n");
   await other.page.getByRole("button", { name: "Save", exact: true }).click();
   await other.expectSaved();
-  await studio.ready();
-  await studio.typeAtEnd("# mine\n");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   const dialog = page.getByRole("dialog", { name: "This workflow was changed elsewhere" });
   await expect(dialog.getByText("# theirs")).toBeVisible();
   await expect(dialog.getByText("# mine")).toBeVisible();
   await dialog.getByRole("button", { name: "Keep mine" }).click();
   await studio.expectSaved();
+  // The other one has typed nothing since, and follows.
+  await expect(other.page.getByText("# mine")).toBeVisible();
+  await other.expectSaved();
+});
+
+const DECIDES = `\n\ndef check(state: State) -> dict:\n    return {}\n\n\ngraph.add_node("check", check)\n`;
+
+test("a function decides where a node leads, and its answers are changed on the canvas", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await studio.typeAtEnd(DECIDES);
+  await studio.node("greet").click();
+  const panel = page.getByRole("region", { name: "Node greet" });
+  await panel.getByRole("button", { name: "Let a function decide" }).click();
+  await expect.poll(() => studio.text()).toContain('graph.add_conditional_edges("greet", after_greet, {"end": END})');
+  await panel.getByLabel("New answer").fill("again");
+  await studio.choose(panel.getByRole("combobox", { name: "Where it leads" }), "check");
+  await expect.poll(() => studio.text()).toContain('{"end": END, "again": "check"}');
+  const answer = panel.getByLabel("Answer", { exact: true }).last();
+  await answer.fill("twice");
+  await answer.press("Enter");
+  await expect.poll(() => studio.text()).toContain('"twice": "check"');
+  await panel.getByRole("button", { name: "Remove the way to twice" }).click();
+  await expect.poll(() => studio.text()).toContain('graph.add_conditional_edges("greet", after_greet, {"end": END})');
+});
+
+test("the entry and an arrow are led elsewhere", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await studio.typeAtEnd(DECIDES);
+  await studio.node("Start").click();
+  const entry = page.getByRole("region", { name: "Where the graph begins" });
+  await studio.choose(entry.getByRole("combobox", { name: "Runs first" }), "check");
+  await expect.poll(() => studio.text()).toContain('graph.add_edge(START, "check")');
+  await studio.node("greet").click();
+  const node = page.getByRole("region", { name: "Node greet" });
+  await studio.choose(node.getByRole("combobox", { name: "Leads to" }), "check");
+  await expect.poll(() => studio.text()).toContain('graph.add_edge("greet", "check")');
+  expect(await studio.text()).not.toContain('graph.add_edge("greet", END)');
+});
+
+test("fields of the state are added, changed and removed", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await page.getByRole("region", { name: "Canvas" }).getByRole("button", { name: "State", exact: true }).click();
+  const panel = page.getByRole("region", { name: "State", exact: true });
+  await panel.getByLabel("New field").fill("notes");
+  await panel.getByRole("combobox", { name: "Type" }).last().fill("list[str]");
+  await panel.getByRole("combobox", { name: "How writes merge" }).last().fill("add");
+  await panel.getByRole("button", { name: "Add field" }).click();
+  await expect.poll(() => studio.text()).toContain("notes: Annotated[list[str], operator.add]");
+  const type = panel.getByRole("group", { name: "notes" }).getByRole("combobox", { name: "Type" });
+  await type.fill("list[int]");
+  await type.blur();
+  await expect.poll(() => studio.text()).toContain("notes: Annotated[list[int], operator.add]");
+  await panel.getByRole("button", { name: "Remove notes" }).click();
+  await expect.poll(() => studio.text()).not.toContain("notes");
+});
+
+test("an edit of a graph that is partly known only when it runs is shown as text first", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open();
+  await studio.typeAtEnd("for name in open('names.txt'):\n    graph.add_node(name, greet)\n");
+  await expect.poll(() => studio.text()).toContain("names.txt");
+  const before = await studio.text();
+  await studio.node("greet").click();
+  const name = page.getByRole("region", { name: "Node greet" }).getByLabel("Name");
+  await name.fill("welcome");
+  await name.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Look at this change first" });
+  await expect(dialog).toContainText("Line ");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await expect(dialog).toHaveCount(0);
+  expect(await studio.text()).toBe(before);
+  await name.fill("welcome");
+  await name.press("Enter");
+  await dialog.getByRole("button", { name: "Make this change" }).click();
+  await expect(studio.node("welcome")).toBeVisible();
+  expect(await studio.text()).toBe(before.replaceAll('"greet"', '"welcome"'));
 });

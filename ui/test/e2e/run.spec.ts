@@ -51,7 +51,7 @@ test("a run stops before a node and goes on", async ({ page }) => {
   const studio = new StudioView(page);
   await studio.open("map_reduce_summary");
   await studio.node("join").click();
-  await page.getByRole("switch", { name: "Stop before this node" }).click();
+  await page.getByRole("switch", { name: "Before this node" }).click();
   await studio.start();
   await expect(studio.run.getByText("Stopped before join")).toBeVisible();
   await studio.run.getByRole("button", { name: "Step" }).click();
@@ -99,4 +99,21 @@ test("the past of a run is compared, and a fork goes on from it with another sta
   await expect(page.getByRole("heading", { level: 1 })).toContainText("Done");
   await page.getByRole("tab", { name: "State" }).click();
   await expect(page.getByText("paid 12.00 for A-17 (small amount)")).toBeVisible();
+  await page.getByRole("link", { name: "Compare" }).first().click();
+  await expect(page.getByRole("heading", { level: 1, name: "Two runs beside each other" })).toBeVisible();
+  await expect(page.getByText("The second goes on from step 0 of the first. Its state was changed there.")).toBeVisible();
+  await expect(page.getByText("They part in step 1: assess")).toBeVisible();
+  await expect(page.getByRole("list", { name: "Steps" }).getByRole("button", { name: /assess.*different/ })).toBeVisible();
+  await page.getByRole("tab", { name: "State at the end" }).click();
+  await expect(page.getByText("paid 12.00 for A-17 (small amount)")).toBeVisible();
+});
+
+test("a run is gone through again with its recorded answers", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("map_reduce_summary");
+  await studio.start();
+  await studio.expectStatus("Done");
+  await page.goto(`/executions/${new URL(page.url()).searchParams.get("run")}?tab=replay`);
+  await page.getByRole("button", { name: "Replay" }).click();
+  await expect(page.getByText("Everything was as it was")).toBeVisible();
 });

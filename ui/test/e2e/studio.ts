@@ -16,7 +16,7 @@ export class StudioView {
   }
 
   async ready() {
-    await expect(this.canvas.getByText("Start", { exact: true }).first()).toBeVisible();
+    await expect(this.canvas.locator(".react-flow__node").first()).toBeVisible();
     await expect(this.page.getByRole("textbox", { name: "Code" })).toBeAttached();
   }
 
@@ -44,12 +44,34 @@ export class StudioView {
     await expect(this.page.getByRole("main").getByText("Saved", { exact: true })).toBeVisible();
   }
 
+  /** Keeps a workflow at the server and opens it. */
+  async openKept(source: string, script?: string) {
+    await this.page.goto("/workflows");
+    const id = await this.page.evaluate(
+      async (body) => {
+        const token = document.querySelector<HTMLMetaElement>('meta[name="agentweaver-token"]')!.content;
+        const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+        const made = await fetch("/api/v1/workflows", { method: "POST", headers, body: JSON.stringify(body) });
+        return ((await made.json()) as { id: string }).id;
+      },
+      { name: `test ${Math.random()}`, file: "test.py", source, script },
+    );
+    await this.page.goto(`/workflows/${id}`);
+    await this.ready();
+  }
+
   /** Adds a node with the palette: the letters that are typed, and Enter. */
   async add(letters: string) {
     await this.page.keyboard.press("a");
     await expect(this.page.getByRole("textbox", { name: "Search nodes" })).toBeFocused();
     await this.page.keyboard.type(letters);
     await this.page.keyboard.press("Enter");
+  }
+
+  /** Chooses from a list that opens below a field. */
+  async choose(field: Locator, option: string) {
+    await field.click();
+    await this.page.getByRole("option", { name: option, exact: true }).click();
   }
 
   async start() {

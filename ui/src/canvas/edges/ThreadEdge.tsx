@@ -2,7 +2,7 @@ import { BaseEdge, EdgeLabelRenderer, type EdgeProps, useInternalNode } from "@x
 import { memo } from "react";
 import { useStudio } from "@/studio/store";
 import type { FlowEdge } from "../model/flow";
-import { between, through } from "../model/paths";
+import { around, between, through } from "../model/paths";
 import classes from "./edges.module.css";
 
 /** An arrow; one that was just gone along is coloured. */
@@ -17,7 +17,7 @@ export const ThreadEdge = memo(function ThreadEdge(props: EdgeProps<FlowEdge>) {
   const inside = from.internals.positionAbsolute;
   const offset = { x: inside.x - from.position.x, y: inside.y - from.position.y };
   const points = still ? edge.points?.map((point) => ({ x: point.x + offset.x, y: point.y + offset.y })) : undefined;
-  const drawn = points ? through(points) : between(boxOf(from), boxOf(to));
+  const drawn = source === target ? around(boxOf(from)) : points ? through(points, edge.label && { x: edge.label.x + offset.x, y: edge.label.y + offset.y }) : between(boxOf(from), boxOf(to));
   const text = edge.labels.join(", ");
   return (
     <>

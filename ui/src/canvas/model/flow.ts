@@ -5,21 +5,32 @@ import type { Picture } from "./picture";
 export type FlowNode = Node<{ node: PlacedNode }, "work" | "end" | "fold">;
 export type FlowEdge = Edge<{ edge: PlacedEdge }, "thread">;
 
-/** What of a picture decides how it is laid out and drawn; spans are not part of it. */
+/** What of a picture decides how it is laid out and drawn. */
 export function keyOf(picture: Picture): string {
   const nodes = picture.nodes.map(({ id, kind, detail, unfolded, trouble }) => [id, kind, detail, unfolded, trouble]);
   const edges = picture.edges.map(({ id, kind, labels }) => [id, kind, labels]);
   return JSON.stringify([nodes, edges]);
 }
 
-/** Nodes and edges as the canvas library takes them. A node that did not change stays the same object. */
-export function flowOf(layout: Layout, before: FlowNode[]): { nodes: FlowNode[]; edges: FlowEdge[] } {
-  const known = new Map(before.map((node) => [node.id, node]));
-  return { nodes: layout.nodes.map((node) => flowNode(node, known.get(node.id))), edges: layout.edges.map(flowEdge) };
+interface Flow {
+  nodes: FlowNode[];
+  edges: FlowEdge[];
+}
+
+/** Nodes and edges as the canvas library takes them. What did not change stays the same object, and is not drawn again. */
+export function flowOf(layout: Layout, before: Flow): Flow {
+  const nodes = new Map(before.nodes.map((node) => [node.id, node]));
+  const edges = new Map(before.edges.map((edge) => [edge.id, edge]));
+  return {
+    nodes: layout.nodes.map((node) => flowNode(node, nodes.get(node.id))),
+    edges: layout.edges.map((edge) => flowEdge(edge, edges.get(edge.id))),
+  };
 }
 
 function flowNode(node: PlacedNode, known: FlowNode | undefined): FlowNode {
   const { id, x, y, width, height, parent } = node;
+  const isPlaced = known?.position.x === x && known.position.y === y;
+  if (known && isPlaced && isSame(known.data.node, node)) return known;
   const type = node.kind === "start" || node.kind === "end" ? "end" : node.unfolded ? "fold" : "work";
   const made: FlowNode = {
     id,
@@ -37,7 +48,8 @@ function flowNode(node: PlacedNode, known: FlowNode | undefined): FlowNode {
   return { ...made, measured: known.measured };
 }
 
-function flowEdge(edge: PlacedEdge): FlowEdge {
+function flowEdge(edge: PlacedEdge, known: FlowEdge | undefined): FlowEdge {
+  if (known?.data && isSame(known.data.edge, edge)) return known;
   return {
     id: edge.id,
     type: "thread",
@@ -46,4 +58,8 @@ function flowEdge(edge: PlacedEdge): FlowEdge {
     data: { edge },
     zIndex: edge.parent === undefined ? 0 : 2,
   };
+}
+
+function isSame(a: PlacedNode | PlacedEdge, b: PlacedNode | PlacedEdge): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

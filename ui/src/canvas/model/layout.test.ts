@@ -13,7 +13,6 @@ function chain(length: number): Picture {
       kind: "plain",
       routes: [],
       labels: [],
-      spans: [],
     })),
   };
 }

@@ -1,5 +1,5 @@
-import dagre from "@dagrejs/dagre";
 import type { Place } from "@/api/types";
+import { layered } from "./layered";
 import type { Picture, PictureEdge, PictureNode } from "./picture";
 
 /** A node with its place inside its parent, in pixels. */
@@ -13,6 +13,8 @@ export interface PlacedNode extends PictureNode {
 export interface PlacedEdge extends PictureEdge {
   /** The way that keeps clear of other nodes; absent when an end was moved by hand. */
   points?: Place[];
+  /** Where its label stands on that way. */
+  label?: Place;
 }
 
 export interface Layout {
@@ -22,11 +24,12 @@ export interface Layout {
 
 export const NODE_HEIGHT = 56;
 const END_SIZE = { width: 72, height: 30 };
+const LOOP_WIDTH = 48;
 const FOLD_PADDING = { top: 44, side: 20, bottom: 20 };
 
 /**
  * Places every node. One that was placed by hand stays where it is; the others
- * come from dagre, moved along with the placed ones that they are connected to.
+ * come in layers, moved along with the placed ones that they are connected to.
  */
 export function layOut(picture: Picture, placed: Readonly<Record<string, Place>>): Layout {
   return inside(picture, undefined, placed);
@@ -54,26 +57,27 @@ function ranked(
   edges: PictureEdge[],
   padding: { top?: number; side?: number },
 ): Layout {
-  const graph = new dagre.graphlib.Graph({ multigraph: true });
-  graph.setGraph({ rankdir: "TB", nodesep: 36, ranksep: 52, edgesep: 18 });
-  graph.setDefaultEdgeLabel(() => ({}));
-  for (const { id, width, height } of nodes) graph.setNode(id, { width, height });
-  for (const { id, source, target, labels } of edges) {
-    if (!graph.hasNode(source) || !graph.hasNode(target)) continue;
-    const label = labels.length > 0 ? { width: labelWidth(labels), height: 18, labelpos: "c" } : {};
-    graph.setEdge(source, target, label, id);
-  }
-  dagre.layout(graph);
+  const links = edges.map(({ id, source, target, labels }) => ({
+    id,
+    source,
+    target,
+    labelWidth: labels.length > 0 ? labelWidth(labels) : 0,
+  }));
+  const looping = new Set(edges.filter((edge) => edge.source === edge.target).map((edge) => edge.source));
+  // An arrow to itself is drawn at a node's side, and takes room there.
+  const boxes = nodes.map(({ id, width, height }) => ({ id, height, width: looping.has(id) ? width + 2 * LOOP_WIDTH : width }));
+  const { places, ways } = layered(boxes, links);
   const left = padding.side ?? 0;
   const top = padding.top ?? 0;
+  const moved = ({ x, y }: Place) => ({ x: x + left, y: y + top });
   return {
     nodes: nodes.map((node) => {
-      const { x, y } = graph.node(node.id) as { x: number; y: number };
-      return { ...node, x: Math.round(x - node.width / 2 + left), y: Math.round(y - node.height / 2 + top) };
+      const { x, y } = moved(places.get(node.id)!);
+      return { ...node, x: Math.round(x - node.width / 2), y: Math.round(y - node.height / 2) };
     }),
     edges: edges.map((edge) => {
-      const found = graph.edge({ v: edge.source, w: edge.target, name: edge.id }) as { points?: Place[] } | undefined;
-      return { ...edge, points: found?.points?.map(({ x, y }) => ({ x: x + left, y: y + top })) };
+      const way = ways.get(edge.id);
+      return way ? { ...edge, points: way.points.map(moved), label: moved(way.label) } : edge;
     }),
   };
 }
@@ -99,7 +103,7 @@ function withPlaces(layout: Layout, placed: Readonly<Record<string, Place>>): La
     return { ...node, x: Math.round(node.x + shift.x), y: Math.round(node.y + shift.y) };
   });
   makeRoom(nodes, byHand);
-  const edges = layout.edges.map((edge) => ({ ...edge, points: undefined }));
+  const edges = layout.edges.map((edge) => ({ ...edge, points: undefined, label: undefined }));
   return { nodes, edges };
 }
 

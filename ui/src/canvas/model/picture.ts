@@ -1,6 +1,9 @@
 import { END, type FileSpec, type GraphSpec, type NodeSpec, START } from "@/api/spec";
 
-/** What is drawn of one graph, its unfolded subgraphs inside their nodes. */
+/**
+ * What is drawn of one graph, its unfolded subgraphs inside their nodes. Settings and
+ * places in the text are not part of it: they are looked up in the newest spec.
+ */
 export interface Picture {
   nodes: PictureNode[];
   edges: PictureEdge[];
@@ -20,7 +23,6 @@ export interface PictureNode {
   unfolded?: boolean;
   /** Why it cannot run here. */
   trouble?: string;
-  spec?: NodeSpec;
 }
 
 /** How a node looks: what kind of work it is. */
@@ -47,8 +49,6 @@ export interface PictureEdge {
   routes: string[];
   labels: string[];
   parent?: string;
-  /** Bytes of the source that make it. */
-  spans: { start: number; end: number }[];
 }
 
 export function pictureOf(file: FileSpec, graph: GraphSpec, unfolded: ReadonlySet<string>): Picture {
@@ -81,7 +81,7 @@ function draw(
     const inner = spec.kind === "subgraph" ? file.graphs.find((other) => other.name === spec.graph) : undefined;
     // A graph inside itself has no end.
     const shows = inner !== undefined && unfolded.has(id) && !above.includes(inner.name);
-    picture.nodes.push({ ...described(file, spec), id, name: spec.name, parent, unfolded: shows, spec });
+    picture.nodes.push({ ...described(file, spec), id, name: spec.name, parent, unfolded: shows });
     if (shows) draw(file, inner, unfolded, id, [...above, inner.name], picture);
   }
   // Of a graph inside another an exit that nothing leads to only takes room; of the shown one it can be led to.
@@ -149,7 +149,6 @@ function joined(graph: GraphSpec, idOf: (name: string) => string, parent: string
   const edges = new Map<string, PictureEdge>();
   for (const edge of graph.edges) {
     const id = `${idOf(edge.source)}→${idOf(edge.target)}`;
-    const { start, end } = edge.span;
     const known = edges.get(id);
     if (known) {
       if (edge.label && !known.routes.includes(edge.label)) {
@@ -157,7 +156,6 @@ function joined(graph: GraphSpec, idOf: (name: string) => string, parent: string
         known.labels.push(edge.label);
       }
       if (STRENGTH.indexOf(edge.kind) > STRENGTH.indexOf(known.kind)) known.kind = edge.kind;
-      known.spans.push({ start, end });
     } else {
       edges.set(id, {
         id,
@@ -167,7 +165,6 @@ function joined(graph: GraphSpec, idOf: (name: string) => string, parent: string
         routes: edge.label ? [edge.label] : [],
         labels: edge.label && edge.label !== edge.target ? [edge.label] : [],
         parent,
-        spans: [{ start, end }],
       });
     }
   }

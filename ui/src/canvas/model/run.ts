@@ -10,6 +10,8 @@ export interface RunView {
   steps: StepView[];
   values: Record<string, unknown>;
   spans: TraceSpan[];
+  /** Where in `spans` those stand that have not ended, the oldest first, by what they are of. */
+  openSpans: Record<string, number[]>;
   /** Text of answers that are still arriving, by task. */
   streams: Record<string, { node: string; text: string }>;
   usage: { input: number; output: number };
@@ -76,6 +78,7 @@ export function emptyRun(): RunView {
     steps: [],
     values: {},
     spans: [],
+    openSpans: {},
     streams: {},
     usage: { input: 0, output: 0 },
     costMicros: 0,
@@ -91,6 +94,7 @@ export function applyEvents(view: RunView, events: RunEvent[]): RunView {
     log: [...view.log],
     steps: [...view.steps],
     spans: [...view.spans],
+    openSpans: { ...view.openSpans },
     streams: { ...view.streams },
   };
   for (const event of events) apply(next, event);
@@ -117,7 +121,7 @@ function apply(view: RunView, event: RunEvent) {
       return say(view, event, "quiet", "");
     case "node_enter":
       touch(view, node, (run) => ({ ...run, state: "running", active: run.active + 1, error: undefined }));
-      view.spans.push(span(view, event, "node", node));
+      begin(view, event, "node", node);
       return say(view, event, "quiet", "");
     case "node_exit":
       return exit(view, event, node, data);
@@ -126,7 +130,7 @@ function apply(view: RunView, event: RunEvent) {
     case "state_update":
       return update(view, event, data);
     case "llm_request":
-      view.spans.push(span(view, event, "model", inline(data.model)));
+      begin(view, event, "model", inline(data.model));
       return say(view, event, "quiet", inline(data.model));
     case "llm_stream_chunk": {
       if (typeof data.text !== "string" || event.task == null) return;
@@ -139,7 +143,7 @@ function apply(view: RunView, event: RunEvent) {
       add(view, event, node);
       return answered(view, event, data);
     case "tool_call":
-      view.spans.push(span(view, event, "tool", String(data.tool ?? "")));
+      begin(view, event, "tool", String(data.tool ?? ""));
       return say(view, event, "plain", `${String(data.tool ?? "")} ${inline(data.args)}`);
     case "tool_result": {
       const failed = data.error !== undefined;
@@ -251,6 +255,16 @@ function add(view: RunView, event: RunEvent, node: string) {
   }));
 }
 
+function begin(view: RunView, event: RunEvent, kind: TraceSpan["kind"], name: string) {
+  const key = openKey(kind, nodeOf(event), event.task);
+  view.openSpans[key] = [...(view.openSpans[key] ?? []), view.spans.length];
+  view.spans.push(span(view, event, kind, name));
+}
+
+function openKey(kind: TraceSpan["kind"], node: string, task: string | null | undefined): string {
+  return `${kind} ${task ?? ""} ${node}`;
+}
+
 function span(view: RunView, event: RunEvent, kind: TraceSpan["kind"], name: string): TraceSpan {
   const node = nodeOf(event);
   const depth = (event.namespace ?? []).length + (kind === "node" ? 0 : 1);
@@ -259,10 +273,10 @@ function span(view: RunView, event: RunEvent, kind: TraceSpan["kind"], name: str
 
 /** The log holds only how things ended; what began is then known from how long it took. */
 function close(view: RunView, event: RunEvent, kind: TraceSpan["kind"], name: string, failed: boolean) {
-  const open = view.spans.findIndex(
-    (span) => span.end === undefined && span.kind === kind && span.task === (event.task ?? undefined) && span.node === nodeOf(event),
-  );
-  if (open >= 0) {
+  const opened = openKey(kind, nodeOf(event), event.task);
+  const open = view.openSpans[opened]?.[0];
+  if (open !== undefined) {
+    view.openSpans[opened] = view.openSpans[opened]!.slice(1);
     view.spans[open] = { ...view.spans[open]!, end: event.time, failed };
     return;
   }
@@ -320,7 +334,7 @@ export function messageOf(failure: unknown): string {
 const INLINE_MAX = 600;
 
 /** A value that the log leaves out because it stands in it elsewhere or is long. */
-function isElided(value: unknown): boolean {
+export function isElided(value: unknown): boolean {
   return isRecord(value) && value.$type === "elided";
 }
 

@@ -14,13 +14,15 @@ import classes from "./nodes.module.css";
 export const WorkNode = memo(function WorkNode({ id, data: { node }, selected }: NodeProps<FlowNode>) {
   const t = useT();
   const run = useStudio((state) => state.run.nodes[id]);
-  const stops = useStudio((state) => state.breakpoints.has(id));
+  const stopsBefore = useStudio((state) => state.breakpoints.before.has(id));
+  const stopsAfter = useStudio((state) => state.breakpoints.after.has(id));
   const fold = useStudio((state) => state.fold);
   const { icon: Icon, label } = LOOK[node.kind];
   return (
     <div className={classes.node} data-kind={node.kind} data-state={run?.state ?? "idle"} data-selected={selected || undefined}>
       <Handle type="target" position={Position.Top} className={classes.handle} />
-      {stops && <span className={classes.breakpoint} title={t("canvas.stopsBefore")} />}
+      {stopsBefore && <span className={classes.breakpoint} data-when="before" title={t("canvas.stopsBefore")} />}
+      {stopsAfter && <span className={classes.breakpoint} data-when="after" title={t("canvas.stopsAfter")} />}
       <span className={classes.icon}>
         <Icon size={17} stroke={1.7} aria-label={t(label)} />
       </span>

@@ -1,7 +1,6 @@
 import { Button, Popover, TextInput, UnstyledButton } from "@mantine/core";
 import { IconBraces, IconPlus, IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { Panel } from "@xyflow/react";
 import { useRef, useState } from "react";
 import { nodeTypesQuery } from "@/api/queries";
 import type { NodeType } from "@/api/types";
@@ -20,29 +19,27 @@ interface Props {
 export function AddNode({ open, onOpen, onAdd }: Props) {
   const t = useT();
   return (
-    <Panel position="top-left">
-      <Popover opened={open} onChange={onOpen} position="bottom-start" shadow="md" width={320} trapFocus returnFocus>
-        <Popover.Target>
-          <Button
-            variant="default"
-            leftSection={<IconPlus size={15} />}
-            onClick={() => onOpen(!open)}
-            className={classes.add}
-            rightSection={<kbd className={classes.key}>A</kbd>}
-          >
-            {t("canvas.add")}
-          </Button>
-        </Popover.Target>
-        <Popover.Dropdown p={0} aria-label={t("canvas.add")}>
-          <Palette
-            onAdd={(type) => {
-              onOpen(false);
-              onAdd(type);
-            }}
-          />
-        </Popover.Dropdown>
-      </Popover>
-    </Panel>
+    <Popover opened={open} onChange={onOpen} position="bottom-start" shadow="md" width={320} trapFocus returnFocus>
+      <Popover.Target>
+        <Button
+          variant="default"
+          leftSection={<IconPlus size={15} />}
+          onClick={() => onOpen(!open)}
+          className={classes.add}
+          rightSection={<kbd className={classes.key}>A</kbd>}
+        >
+          {t("canvas.add")}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown p={0} aria-label={t("canvas.add")}>
+        <Palette
+          onAdd={(type) => {
+            onOpen(false);
+            onAdd(type);
+          }}
+        />
+      </Popover.Dropdown>
+    </Popover>
   );
 }
 

@@ -1,39 +1,82 @@
 import { ActionIcon, Button, Select, Switch, TextInput, Tooltip } from "@mantine/core";
-import { IconTrash, IconX } from "@tabler/icons-react";
+import { IconPlayerPlay, IconTrash, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Panel } from "@xyflow/react";
 import { useState } from "react";
 import { nodeTypesQuery } from "@/api/queries";
+import { type NodeSpec, START } from "@/api/spec";
 import { useT } from "@/i18n";
+import { graphAt, specAt } from "@/studio/place";
 import { useStudio } from "@/studio/store";
 import type { CanvasEdits } from "@/studio/useCanvasEdits";
 import type { PlacedNode } from "../model/layout";
+import { waysOf } from "../model/ways";
 import { LOOK } from "../nodes/look";
 import classes from "./panels.module.css";
 import { SettingField } from "./SettingField";
+import { WaysEditor } from "./WaysEditor";
 
 /** What is selected, to change it: also the way to do with keys what a drag does. */
 export function NodePanel({ edits, onClose }: { edits: CanvasEdits; onClose(): void }) {
   const node = useStudio((state) => state.nodes.find((node) => node.id === state.selected)?.data.node);
-  if (!node || node.kind === "start" || node.kind === "end") return null;
+  if (!node || node.kind === "end") return null;
+  const Shown = node.kind === "start" ? Entry : Whole;
   return (
     <Panel position="top-right" className={classes.panel}>
-      <Whole key={node.id} node={node} edits={edits} onClose={onClose} />
+      <Shown key={node.id} node={node} edits={edits} onClose={onClose} />
     </Panel>
   );
 }
 
-function Whole({ node, edits, onClose }: { node: PlacedNode; edits: CanvasEdits; onClose(): void }) {
+interface Props {
+  node: PlacedNode;
+  edits: CanvasEdits;
+  onClose(): void;
+}
+
+/** Where the graph begins. */
+function Entry({ node, edits, onClose }: Props) {
+  const t = useT();
+  const graph = useStudio((state) => graphAt(state, node.id));
+  const first = graph ? waysOf(graph, START).plain : [];
+  return (
+    <section aria-label={t("panel.entry")}>
+      <header className={classes.panelHeader}>
+        <IconPlayerPlay size={16} stroke={1.7} aria-hidden />
+        <span className={classes.panelKind}>{t("panel.entry")}</span>
+        <ActionIcon onClick={onClose} aria-label={t("common.close")} size={26}>
+          <IconX size={15} />
+        </ActionIcon>
+      </header>
+      <div className={classes.panelBody}>
+        <Select
+          size="xs"
+          label={t("panel.first")}
+          searchable
+          allowDeselect={false}
+          value={first.length === 1 ? first[0]! : null}
+          placeholder={first.join(", ")}
+          data={graph?.nodes.map((node) => node.name) ?? []}
+          onChange={(target) => target && void edits.operate(node.id, { op: "set_entry", target })}
+        />
+        <WaysEditor id={node.id} edits={edits} hidesOnly />
+      </div>
+    </section>
+  );
+}
+
+function Whole({ node, edits, onClose }: Props) {
   const t = useT();
   const { icon: Icon, label } = LOOK[node.kind];
-  const stops = useStudio((state) => state.breakpoints.has(node.id));
+  const spec = useStudio((state) => specAt(state, node.id));
+  const breakpoints = useStudio((state) => state.breakpoints);
   const toggleBreakpoint = useStudio((state) => state.toggleBreakpoint);
   const run = useStudio((state) => state.run.nodes[node.id]);
   return (
     <section aria-label={t("panel.title", { name: node.name })}>
       <header className={classes.panelHeader}>
         <Icon size={16} stroke={1.7} aria-hidden />
-        <span className={classes.panelKind}>{node.spec?.kind === "typed" ? node.spec.type : t(label)}</span>
+        <span className={classes.panelKind}>{spec?.kind === "typed" ? spec.type : t(label)}</span>
         <Tooltip label={t("panel.delete")}>
           <ActionIcon onClick={() => void edits.remove([node.id])} aria-label={t("panel.delete")} size={26}>
             <IconTrash size={15} stroke={1.7} />
@@ -47,10 +90,21 @@ function Whole({ node, edits, onClose }: { node: PlacedNode; edits: CanvasEdits;
         {node.trouble && <p className={classes.warning}>{node.trouble}</p>}
         {run?.error?.message && <p className={classes.failure}>{run.error.message}</p>}
         <Name node={node} edits={edits} />
-        {node.spec?.kind === "typed" && <Settings node={node} edits={edits} />}
-        <Connect node={node} edits={edits} />
+        {spec?.kind === "typed" && <Settings id={node.id} spec={spec} edits={edits} />}
+        <WaysEditor id={node.id} edits={edits} />
         {node.parent === undefined && (
-          <Switch label={t("panel.stop")} checked={stops} onChange={() => toggleBreakpoint(node.id)} mt="sm" />
+          <fieldset className={classes.stops}>
+            <legend>{t("panel.stops")}</legend>
+            {(["before", "after"] as const).map((when) => (
+              <Switch
+                key={when}
+                size="xs"
+                label={t(`panel.stop.${when}`)}
+                checked={breakpoints[when].has(node.id)}
+                onChange={() => toggleBreakpoint(when, node.id)}
+              />
+            ))}
+          </fieldset>
         )}
       </div>
     </section>
@@ -82,12 +136,10 @@ function Name({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
   );
 }
 
-function Settings({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
+function Settings({ id, spec, edits }: { id: string; spec: NodeSpec & { kind: "typed" }; edits: CanvasEdits }) {
   const t = useT();
   const [all, setAll] = useState(false);
   const types = useQuery(nodeTypesQuery()).data ?? [];
-  const spec = node.spec;
-  if (spec?.kind !== "typed") return null;
   const type = types.find((type) => type.name === spec.type);
   const given = new Map(spec.settings.map((setting) => [setting.name, setting.value]));
   const settings = type?.settings ?? [];
@@ -100,7 +152,7 @@ function Settings({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
           key={setting.name}
           setting={setting}
           value={given.get(setting.name)}
-          onSet={(value) => edits.set(node.id, { [setting.name]: value ?? null })}
+          onSet={(value) => edits.set(id, { [setting.name]: value ?? null })}
         />
       ))}
       {shown.length < settings.length && (
@@ -109,26 +161,5 @@ function Settings({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
         </Button>
       )}
     </div>
-  );
-}
-
-function Connect({ node, edits }: { node: PlacedNode; edits: CanvasEdits }) {
-  const t = useT();
-  const nodes = useStudio((state) => state.nodes);
-  const edges = useStudio((state) => state.edges);
-  const reached = new Set(edges.filter((edge) => edge.source === node.id).map((edge) => edge.target));
-  const targets = nodes.filter(({ id, data }) => data.node.parent === node.parent && data.node.kind !== "start" && !reached.has(id));
-  return (
-    <Select
-      size="xs"
-      mt="xs"
-      label={t("panel.connect")}
-      placeholder={t("panel.connectTo")}
-      searchable
-      value={null}
-      onChange={(target) => target && void edits.connect(node.id, target)}
-      data={targets.map(({ id, data }) => ({ value: id, label: data.node.kind === "end" ? t("node.end") : data.node.name }))}
-      comboboxProps={{ withinPortal: true }}
-    />
   );
 }

@@ -11,7 +11,7 @@ import {
   IconSparkles,
   IconTool,
 } from "@tabler/icons-react";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { LogLine } from "@/canvas/model/run";
 import { useSpeech } from "@/i18n";
 import { Empty } from "@/ui/Empty";
@@ -51,9 +51,8 @@ export function RunLog() {
     if (page && page.scrollHeight - page.scrollTop - page.clientHeight < 160) end.current?.scrollIntoView({ block: "end" });
   }, [length]);
 
+  const lines = useMemo(() => told(run.log), [run.log]);
   if (run.log.length === 0) return <Empty icon={IconInfoCircle} title={t("run.nothingYet")} text={t("run.nothingYetHint")} />;
-  // The start of a model call and its answer are one line to a reader.
-  const lines = run.log.filter((line) => line.kind !== "llm_request" && !(line.kind === "node_enter" && line.step !== undefined && hasEnded(run.log, line)));
   const shown = all ? lines : lines.slice(-LINES_SHOWN);
   return (
     <div>
@@ -79,8 +78,14 @@ export function RunLog() {
   );
 }
 
-function hasEnded(log: LogLine[], line: LogLine): boolean {
-  return log.some((other) => other.key > line.key && other.task === line.task && (other.kind === "node_exit" || other.kind === "interrupt"));
+/** What a reader is told: the start of a model call and its answer are one line, and so are the begin and end of a node. */
+function told(log: LogLine[]): LogLine[] {
+  const ends = new Map<string | undefined, number>();
+  for (const { key, kind, task } of log) if (kind === "node_exit" || kind === "interrupt") ends.set(task, key);
+  return log.filter(({ key, kind, task, step }) => {
+    const isOver = kind === "node_enter" && step !== undefined && (ends.get(task) ?? -1) > key;
+    return kind !== "llm_request" && !isOver;
+  });
 }
 
 function Line({ line }: { line: LogLine }) {

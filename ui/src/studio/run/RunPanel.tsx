@@ -10,7 +10,7 @@ import { say } from "@/components/say";
 import { useSpeech } from "@/i18n";
 import { Status } from "@/ui/Status";
 import { count, duration, money } from "@/util/format";
-import { useStudio } from "../store";
+import { breakpointsOf, useStudio } from "../store";
 import { QuestionCard } from "./QuestionCard";
 import { RunInput } from "./RunInput";
 import { RunLog } from "./RunLog";
@@ -101,7 +101,7 @@ function Controls({ execution }: { execution: Execution }) {
       ? {
           label: t("run.resume"),
           icon: IconPlayerPlayFilled,
-          run: () => api.resume(id, { breakpoints: { before: [...breakpoints] } }),
+          run: () => api.resume(id, { breakpoints: breakpointsOf(breakpoints) ?? {} }),
         }
       : undefined,
     stopped

@@ -1,7 +1,9 @@
 import { IconTimeline } from "@tabler/icons-react";
+import { useMemo } from "react";
 import type { TraceSpan } from "@/canvas/model/run";
 import { useT } from "@/i18n";
 import { Empty } from "@/ui/Empty";
+import { Rows } from "@/ui/Rows";
 import { duration } from "@/util/format";
 import { useStudio } from "../store";
 import classes from "./run.module.css";
@@ -15,36 +17,59 @@ export function RunTimeline() {
   return <Waterfall spans={spans} onChoose={(span) => select(span.node)} />;
 }
 
+const ROW_HEIGHT = 26;
+
 export function Waterfall({ spans, onChoose }: { spans: TraceSpan[]; onChoose?(span: TraceSpan): void }) {
   const t = useT();
-  const ordered = [...spans].sort((a, b) => a.start - b.start || a.depth - b.depth);
-  const begin = Math.min(...spans.map((span) => span.start));
-  const end = Math.max(begin + 1, ...spans.map((span) => span.end ?? span.start));
-  const part = (time: number) => `${((time - begin) / (end - begin)) * 100}%`;
+  const { ordered, begin, end } = useMemo(() => orderOf(spans), [spans]);
   return (
     <div className={classes.timeline}>
-      {ordered.map((span) => {
-        const stop = span.end ?? end;
-        const kind = span.kind === "node" ? "" : ` (${t(span.kind === "model" ? "node.model" : "node.tool")})`;
-        return (
-          <button key={span.key} type="button" className={classes.bar} onClick={() => onChoose?.(span)} title={`${label(span)}${kind}`}>
-            <span className={classes.barName} style={{ paddingLeft: span.depth * 10, color: span.kind === "node" ? undefined : "var(--ink-3)" }}>
-              {label(span)}
-            </span>
-            <span className={classes.track}>
-              <span
-                className={classes.length}
-                data-kind={span.kind}
-                data-failed={span.failed || undefined}
-                data-open={span.end === undefined || undefined}
-                style={{ left: part(span.start), width: `calc(${part(stop)} - ${part(span.start)})` }}
-              />
-            </span>
-            <span className={classes.barTime}>{span.end === undefined ? "…" : duration(span.end - span.start)}</span>
-          </button>
-        );
-      })}
+      <Rows
+        label={t("run.timeline")}
+        items={ordered}
+        height={ROW_HEIGHT}
+        keyOf={(span) => span.key}
+        row={(span) => <Bar span={span} begin={begin} end={end} onChoose={onChoose} />}
+      />
     </div>
+  );
+}
+
+function orderOf(spans: TraceSpan[]) {
+  const ordered = [...spans].sort((a, b) => a.start - b.start || a.depth - b.depth);
+  const begin = ordered[0]?.start ?? 0;
+  const end = spans.reduce((last, span) => Math.max(last, span.end ?? span.start), begin + 1);
+  return { ordered, begin, end };
+}
+
+interface BarProps {
+  span: TraceSpan;
+  /** Microseconds of the whole. */
+  begin: number;
+  end: number;
+  onChoose?(span: TraceSpan): void;
+}
+
+function Bar({ span, begin, end, onChoose }: BarProps) {
+  const t = useT();
+  const part = (time: number) => `${((time - begin) / (end - begin)) * 100}%`;
+  const kind = span.kind === "node" ? "" : ` (${t(span.kind === "model" ? "node.model" : "node.tool")})`;
+  return (
+    <button type="button" className={classes.bar} onClick={() => onChoose?.(span)} title={`${label(span)}${kind}`}>
+      <span className={classes.barName} style={{ paddingLeft: span.depth * 10, color: span.kind === "node" ? undefined : "var(--ink-3)" }}>
+        {label(span)}
+      </span>
+      <span className={classes.track}>
+        <span
+          className={classes.length}
+          data-kind={span.kind}
+          data-failed={span.failed || undefined}
+          data-open={span.end === undefined || undefined}
+          style={{ left: part(span.start), width: `calc(${part(span.end ?? end)} - ${part(span.start)})` }}
+        />
+      </span>
+      <span className={classes.barTime}>{span.end === undefined ? "…" : duration(span.end - span.start)}</span>
+    </button>
   );
 }
 
