@@ -79,6 +79,7 @@ impl TestApp {
             folder: folder.map(|at| Arc::new(Folder::open(at, changes.clone()).unwrap())),
             changes,
             calls: Calls::default(),
+            task_lease: Duration::from_secs(30),
             role: "api",
             drain,
         };
