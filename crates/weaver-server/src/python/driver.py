@@ -40,9 +40,13 @@ class State:
 
 
 def tell(line):
+    text = json.dumps(line, ensure_ascii=True, allow_nan=False) + "\n"
     with LOCK:
-        PROTOCOL_OUT.write(json.dumps(line, ensure_ascii=True, allow_nan=False) + "\n")
-        PROTOCOL_OUT.flush()
+        try:
+            PROTOCOL_OUT.write(text)
+            PROTOCOL_OUT.flush()
+        except BrokenPipeError:
+            os._exit(1)
 
 
 class Printed(io.TextIOBase):
@@ -65,13 +69,13 @@ class Printed(io.TextIOBase):
             self.rest = ""
 
 
-def call_server(name, **kwargs):
+def call_server(what, /, **kwargs):
     with LOCK:
         ordinal, State.called = State.called, State.called + 1
         if ordinal < len(State.results):
             answer = State.results[ordinal]
         else:
-            tell({"call": {"ordinal": ordinal, "name": name, "kwargs": encode(kwargs, name)}})
+            tell({"call": {"ordinal": ordinal, "name": what, "kwargs": encode(kwargs, what)}})
             answer = LINES.get()
     if "raised" in answer:
         raise decode_exception({"class": answer["raised"]["class"], "message": answer["raised"]["message"]})

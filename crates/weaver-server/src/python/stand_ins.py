@@ -206,7 +206,7 @@ async def allm(model=None, prompt=None, **options):
     return llm(model, prompt, **options)
 
 
-def call_tool(name, **args):
+def call_tool(name, /, **args):
     return call_server("tool", name=name, args=args)
 
 

@@ -4,6 +4,7 @@ mod history;
 mod monitoring;
 mod studio;
 mod ui;
+mod workers;
 mod workflows;
 
 use std::path::Path;
