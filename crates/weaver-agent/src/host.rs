@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,6 +12,7 @@ use weaver_engine::{Answer, Call, CallInput, CallKind};
 use weaver_interpreter::Session;
 use weaver_runtime::{Handler, TaskContext};
 
+use crate::cpython::Attempt;
 use crate::host_call::Services;
 use crate::plan::{Plan, Target};
 use crate::python::{Ended, FunctionCall, Python, limits};
@@ -49,13 +51,19 @@ impl Inner {
             // Reducers are named by their function alone.
             None => {
                 let id = call.what.strip_prefix("fn:").unwrap_or(&call.what).to_string();
-                fallback = Target::Function { id, input_class: None, metadata: Value::Null };
+                fallback = Target::Function {
+                    id,
+                    input_class: None,
+                    metadata: Value::Null,
+                    timeout: None,
+                };
                 &fallback
             }
         };
         match target {
-            Target::Function { id, input_class, metadata } => {
-                self.function(&call, &context, id, input_class.as_deref(), metadata).await
+            Target::Function { id, input_class, metadata, timeout } => {
+                let input_class = input_class.clone();
+                self.function(&call, &context, id, input_class, metadata, *timeout).await
             }
             Target::Typed { name, node, keys } => {
                 let state = with_all_keys(call.input.to_value(), keys);
@@ -87,14 +95,14 @@ impl Inner {
         call: &Call<Value>,
         context: &TaskContext,
         id: &str,
-        input_class: Option<&str>,
+        mut input_class: Option<String>,
         metadata: &Value,
+        timeout: Option<Duration>,
     ) -> Answer<Value> {
         if let CallInput::Fold { left, writes, batch, .. } = &call.input {
             return self.fold(call, context, id, left.clone(), writes, *batch).await;
         }
         let mut args = vec![call.input.to_value()];
-        let mut input_class = input_class.map(String::from);
         match (&call.input, call.kind) {
             (CallInput::Failed { node, failure, .. }, CallKind::ErrorHandler) => {
                 args.push(node_error(node, failure));
@@ -111,6 +119,8 @@ impl Inner {
         // The suspended function that a task keeps is its body's: a routing function
         // starts again from its top.
         let (branch, taken) = (call.kind == CallKind::Branch, AtomicUsize::new(0));
+        let may_wait =
+            matches!(call.kind, CallKind::Node | CallKind::ErrorHandler | CallKind::Branch);
         let function_call = FunctionCall {
             function: id,
             args,
@@ -119,6 +129,7 @@ impl Inner {
             answers: &call.answers,
             taken: branch.then_some(&taken),
             limits: limits(metadata),
+            attempt: may_wait.then_some(Attempt { of: &call.task, timeout }),
         };
         match self.python.call(&self.services, context, function_call).await {
             Ended::Failed(failure) => Answer::Failed(failure),
@@ -165,6 +176,7 @@ impl Inner {
                 answers: &[],
                 taken: None,
                 limits: Default::default(),
+                attempt: None,
             };
             value = match self.python.call(&self.services, context, function_call).await {
                 Ended::Returned(value) => value,

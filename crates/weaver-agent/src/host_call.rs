@@ -11,6 +11,7 @@ use weaver_llm::{ChatRequest, Gateway, ToolChoice, ToolDefinition};
 use weaver_runtime::{EffectPolicy, EffectRequest, TaskContext};
 use weaver_tools::Registry;
 
+use crate::cpython::Machine;
 use crate::{memory, model, subgraph};
 
 /// What nodes may call.
@@ -30,6 +31,11 @@ pub struct Services {
     pub schemas: Arc<HashMap<String, SchemaSpec>>,
     /// What `os.getenv` answers: nothing but these.
     pub environment: Arc<HashMap<String, String>>,
+    /// Hash of the file's text, 64 hex digits: a worker must have the same.
+    pub text: Arc<str>,
+    /// Runs what the embedded interpreter cannot, outside the sandbox: where the user runs
+    /// their own file, and never in a server.
+    pub machine: Option<Arc<dyn Machine>>,
 }
 
 impl Services {

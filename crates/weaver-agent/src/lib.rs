@@ -12,6 +12,7 @@
 
 pub mod convert;
 mod cost;
+mod cpython;
 pub mod fit;
 mod host;
 mod host_call;
@@ -25,6 +26,7 @@ pub mod template;
 mod tool_node;
 mod typed;
 
+pub use cpython::{Machine, Process};
 pub use host::Host;
 pub use host_call::Services;
 pub use plan::Plan;

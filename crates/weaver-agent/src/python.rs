@@ -12,6 +12,7 @@ use weaver_interpreter::{
 };
 use weaver_runtime::TaskContext;
 
+use crate::cpython::{self, Attempt, Process};
 use crate::host_call::{self, Services, Stop};
 
 /// The functions of one file in one execution.
@@ -38,6 +39,8 @@ pub struct FunctionCall<'a> {
     pub taken: Option<&'a AtomicUsize>,
     /// What it may use.
     pub limits: Limits,
+    /// The attempt of a node, where the function may be handed to a worker.
+    pub attempt: Option<Attempt<'a>>,
 }
 
 /// How a call ended.
@@ -83,17 +86,26 @@ impl Python {
         &self,
         services: &Services,
         context: &TaskContext,
-        call: FunctionCall<'_>,
+        mut call: FunctionCall<'_>,
     ) -> Ended {
-        if let Some(failure) = self.cannot_run(call.function) {
-            return Ended::Failed(failure);
-        }
+        let reasons = match self.functions.get(call.function) {
+            Some(FunctionSpec { runs: Runs::Worker { reasons }, .. }) => Some(reasons),
+            Some(_) => None,
+            None => return Ended::Failed(unknown(call.function)),
+        };
         let mut drive = Drive::new(services, context, &call);
         if let Some((restored, suspended)) = self.restore(context, &call) {
             return drive.go_on(restored, suspended).await;
         }
         let mut kwargs = self.named_arguments(call.function, context, !call.args.is_empty());
-        kwargs.extend(call.kwargs);
+        kwargs.extend(std::mem::take(&mut call.kwargs));
+        if let Some(reasons) = reasons {
+            let task = cpython::Task { services, context, call, kwargs, reasons };
+            let Some(machine) = &services.machine else { return task.hand_out().await };
+            // The process has the answers, and asks only what has none.
+            (drive.questions, drive.taken) = (drive.answers.len(), None);
+            return drive.run(Running::Machine(task.start(&**machine).await)).await;
+        }
         let started = self.session.call(CallRequest {
             function: call.function.to_string(),
             args: call.args,
@@ -101,7 +113,7 @@ impl Python {
             input_class: call.input_class,
             limits: call.limits,
         });
-        drive.run(started).await
+        drive.run(Running::Embedded(started)).await
     }
 
     /// Runs Python statements; what they assign to `result` is the answer. The
@@ -125,22 +137,7 @@ impl Python {
             input_class: None,
             limits: call.limits,
         });
-        drive.run(started).await
-    }
-
-    /// Why a function has no way to run here, if it has none.
-    fn cannot_run(&self, id: &str) -> Option<Failure> {
-        let worker = match self.functions.get(id) {
-            Some(FunctionSpec { runs: Runs::Worker { reasons }, .. }) => reasons.join("; "),
-            Some(_) => return None,
-            None => format!("the file has no function `{id}`"),
-        };
-        let failure = Failure::new(
-            FailureKind::InvalidInput,
-            "needs_worker",
-            format!("`{id}` cannot run in the embedded interpreter: {worker}"),
-        );
-        Some(failure.with_help("`agentweaver check` shows each place with a way out"))
+        drive.run(Running::Embedded(started)).await
     }
 
     /// The suspended function, at the very line of its question, when the log
@@ -190,6 +187,41 @@ pub fn with_code_function(source: &str) -> String {
     )
 }
 
+fn unknown(function: &str) -> Failure {
+    let message = format!("the file has no function `{function}`");
+    Failure::new(FailureKind::InvalidInput, "unknown_function", message)
+}
+
+/// A running function, wherever it runs.
+enum Running {
+    Embedded(Call),
+    Machine(Box<dyn Process>),
+}
+
+impl Running {
+    async fn next(&mut self) -> Step {
+        match self {
+            Running::Embedded(call) => call.next().await,
+            Running::Machine(process) => process.next().await,
+        }
+    }
+
+    fn resume(&mut self, id: u32, answer: weaver_interpreter::Answer) {
+        match self {
+            Running::Embedded(call) => call.resume(id, answer),
+            Running::Machine(process) => process.resume(id, answer),
+        }
+    }
+
+    /// The suspended function; nothing where it has to start again from its top.
+    async fn snapshot(&mut self) -> Option<Snapshot> {
+        match self {
+            Running::Embedded(call) => call.snapshot().await.ok(),
+            Running::Machine(_) => None,
+        }
+    }
+}
+
 /// One running function.
 struct Drive<'a> {
     services: &'a Services,
@@ -213,10 +245,10 @@ impl<'a> Drive<'a> {
         self.questions = suspended.questions + 1;
         self.invoked = suspended.invoked;
         call.resume(suspended.waiting, Ok(self.answers[suspended.questions].clone()));
-        self.run(call).await
+        self.run(Running::Embedded(call)).await
     }
 
-    async fn run(&mut self, mut call: Call) -> Ended {
+    async fn run(&mut self, mut call: Running) -> Ended {
         loop {
             match call.next().await {
                 Step::Returned(value) => return Ended::Returned(value),
@@ -247,7 +279,7 @@ impl<'a> Drive<'a> {
     }
 
     /// The k-th question gets the k-th answer, or ends the task.
-    async fn interrupt(&mut self, call: &mut Call, asked: HostCall) -> Option<Ended> {
+    async fn interrupt(&mut self, call: &mut Running, asked: HostCall) -> Option<Ended> {
         let place = self.taken.map_or(self.questions, |taken| taken.load(Ordering::Relaxed));
         if let Some(answer) = self.answers.get(place) {
             self.questions += 1;
@@ -261,7 +293,7 @@ impl<'a> Drive<'a> {
         // Without a snapshot the function starts again from its top, with its
         // recorded calls: slower, but nothing is lost.
         if self.taken.is_none()
-            && let Ok(snapshot) = call.snapshot().await
+            && let Some(snapshot) = call.snapshot().await
         {
             let suspended = Suspended {
                 snapshot,
@@ -311,7 +343,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Answers calls that wait at once; goes on as soon as one has its answer.
-    async fn answer_all(&mut self, call: &mut Call, asked: Vec<HostCall>) -> Result<(), Ended> {
+    async fn answer_all(&mut self, call: &mut Running, asked: Vec<HostCall>) -> Result<(), Ended> {
         let mut pending = FuturesUnordered::new();
         for one in asked {
             if one.name == "interrupt" {

@@ -222,6 +222,7 @@ impl ToolNode<'_> {
                     answers: answers.given,
                     taken: Some(&answers.taken),
                     limits: Default::default(),
+                    attempt: None,
                 };
                 python.call(services, context, function_call).await
             }
@@ -262,6 +263,7 @@ async fn said_by(
         answers: &[],
         taken: Some(&AtomicUsize::new(0)),
         limits: Default::default(),
+        attempt: None,
     };
     match python.call(services, context, function_call).await {
         Ended::Returned(value) => Ok(value),

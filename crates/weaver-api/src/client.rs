@@ -203,7 +203,7 @@ impl Client {
         self.json(self.request(Method::POST, "/credentials/rotate").json(request)).await
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let call = self.http.request(method, format!("{}/api/v1{path}", self.address));
         match &self.token {
             Some(token) => call.header(AUTHORIZATION, format!("Bearer {token}")),
@@ -211,7 +211,7 @@ impl Client {
         }
     }
 
-    async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, String)],
@@ -219,13 +219,13 @@ impl Client {
         self.json(self.request(Method::GET, path).query(query)).await
     }
 
-    async fn json<T: DeserializeOwned>(&self, call: RequestBuilder) -> Result<T, Error> {
+    pub(crate) async fn json<T: DeserializeOwned>(&self, call: RequestBuilder) -> Result<T, Error> {
         let body = self.send(call).await?.bytes().await;
         let body = body.map_err(|error| unreachable(&self.address, &error))?;
         serde_json::from_slice(&body).map_err(|error| self.foreign(error))
     }
 
-    async fn send(&self, call: RequestBuilder) -> Result<Response, Error> {
+    pub(crate) async fn send(&self, call: RequestBuilder) -> Result<Response, Error> {
         let response = call.send().await.map_err(|error| unreachable(&self.address, &error))?;
         if response.status().is_success() {
             return Ok(response);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::worker::WaitingTask;
 use crate::{Time, Usd};
 
 /// A workflow as it is sent along. The server keeps one copy of each version.
@@ -237,6 +238,9 @@ pub struct Execution {
     /// Executions that it has started and waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<String>,
+    /// Node tasks that it waits for a worker to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub worker_tasks: Vec<WaitingTask>,
     /// Calls that may or may not have happened: a person must say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_calls: Vec<OpenCall>,

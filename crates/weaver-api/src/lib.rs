@@ -2,7 +2,7 @@
 //!
 //! Start with [`Client`]; what it sends and gets is plain data in [`execution`], [`history`],
 //! [`models`], [`monitoring`],
-//! [`workflow`], [`schedule`], [`studio`] and [`health`], and what is refused is a [`Problem`].
+//! [`worker`], [`workflow`], [`schedule`], [`studio`] and [`health`], and what is refused is a [`Problem`].
 //!
 //! Invariants:
 //! - Names and shapes here are promises: fields are only added, and a reader
@@ -28,6 +28,8 @@ pub mod schedule;
 pub mod studio;
 mod time;
 pub mod usage;
+pub mod worker;
+mod worker_client;
 pub mod workflow;
 
 pub use client::Client;
@@ -36,3 +38,4 @@ pub use money::Usd;
 pub use page::Page;
 pub use problem::{FieldProblem, PROBLEM_TYPE, Place, Problem};
 pub use time::Time;
+pub use worker_client::WorkerClient;

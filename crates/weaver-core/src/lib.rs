@@ -21,6 +21,7 @@ pub mod program;
 mod schema;
 pub mod spec;
 pub mod sse;
+pub mod task;
 pub mod value;
 
 pub use collections::{FastMap, FastSet};

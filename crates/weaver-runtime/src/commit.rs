@@ -12,8 +12,8 @@ use weaver_engine::{
     CheckpointId, CheckpointState, Commit, PendingRecord, SaveWrites, Saved, Source, TaskId,
 };
 use weaver_store::{
-    Checkpoint, ExecutionId, Interrupt, Lane, Record, SnapshotMeter, State, Store, Ticket,
-    crash_point,
+    Checkpoint, Enqueue, ExecutionId, Interrupt, Lane, Priority, Record, SnapshotMeter, State,
+    Store, Ticket, Work, crash_point,
 };
 
 use crate::codec;
@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::graft;
 use crate::journal::{DATA_BYTES_MAX, Journal};
 use crate::request::Durability;
+use crate::tasks;
 
 /// Writes what the engine commits, as early as the durability asks and never
 /// out of order.
@@ -45,6 +46,8 @@ pub struct Committer {
     unflushed_since: Option<Instant>,
     /// The last one of the graph that the run is of.
     pub last: Option<CheckpointId>,
+    /// The place in the queue of tasks for workers, where there may be any.
+    pub workers: Option<Priority>,
 }
 
 /// How long commits are gathered (durability `async`): handing each to the writer
@@ -83,6 +86,7 @@ impl Committer {
             tickets: VecDeque::new(),
             unflushed_since: None,
             last: None,
+            workers: None,
         }
     }
 
@@ -191,14 +195,18 @@ impl Committer {
                     };
                     self.known_questions.insert(id.clone(), row.clone());
                     self.journal.record(Record::Interrupt(row));
+                    self.hand_out(&id, &question.value);
                 }
-                self.show_question(
-                    record.task.id,
-                    &record.task.node,
-                    &writes.namespace,
-                    &id,
-                    &question.value,
-                );
+                // What is for a worker is no news for people, and as long as the state.
+                if !tasks::is_task(&question.value) {
+                    self.show_question(
+                        record.task.id,
+                        &record.task.node,
+                        &writes.namespace,
+                        &id,
+                        &question.value,
+                    );
+                }
             }
         }
         let row = codec::pending_row(&self.thread, writes);
@@ -206,6 +214,17 @@ impl Committer {
         if self.durability != Durability::Exit {
             self.unflushed();
         }
+    }
+
+    /// Queues the task that a question is about, unless it goes on under its old row.
+    fn hand_out(&mut self, id: &str, question: &Value) {
+        let (Some(priority), Some(store)) = (self.workers, &self.store) else { return };
+        let Some(task) = tasks::task_of(question).filter(|task| task.row.is_none()) else {
+            return;
+        };
+        let route = tasks::route(store.tenant(), &task.text);
+        let enqueue = Enqueue { priority, ..Enqueue::task(self.execution, id, route) };
+        self.journal.record(Record::Work(Work::Enqueue(enqueue)));
     }
 
     /// Notes the answer to a question.

@@ -121,6 +121,7 @@ impl Driver {
             journal.clone(),
             request.durability,
         );
+        committer.workers = request.workers;
         let origin = open::load_origin(store.as_ref(), &request, &mut committer).await?;
         let resumed = origin.saved.is_some();
         open::begin(&journal, execution, &request, unfinished.as_ref().map(|(last, _)| last));
@@ -137,6 +138,7 @@ impl Driver {
             cancel: request.cancel.clone(),
             purse: request.purse.clone(),
             children: request.children.clone(),
+            has_workers: request.workers.is_some(),
         });
         let mut options = request.options.clone();
         options.checkpoints = store.is_some();

@@ -36,6 +36,7 @@ pub mod schedules;
 mod shown;
 mod steps;
 mod task;
+pub mod tasks;
 pub mod thread;
 
 pub use children::Children;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use weaver_core::{Hash, Timestamp, Value};
 use weaver_engine::{CheckpointId, Emit, Graph, Input, Outcome, RunOptions};
-use weaver_store::{ExecutionId, Lease, Standing, Totals, WorkflowVersion};
+use weaver_store::{ExecutionId, Lease, Priority, Standing, Totals, WorkflowVersion};
 
 use crate::children::Children;
 use crate::journal::{self, Follower, Listener};
@@ -130,6 +130,8 @@ pub struct RunRequest {
     pub purse: Option<Purse>,
     /// Starts executions for its tasks; absent: they cannot start any.
     pub children: Option<Children>,
+    /// The place in the queue of tasks that are for workers; absent: there are none.
+    pub workers: Option<Priority>,
 }
 
 /// An execution that was claimed to be driven, and the proof. Nothing that is
@@ -173,6 +175,7 @@ impl RunRequest {
             claimed: None,
             purse: None,
             children: None,
+            workers: None,
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct RunContext {
     pub purse: Option<Purse>,
     /// Starts executions; absent: tasks cannot start any.
     pub children: Option<Children>,
+    /// Whether tasks may wait for workers.
+    pub has_workers: bool,
 }
 
 /// What a task may do besides computing. Cheap to clone.

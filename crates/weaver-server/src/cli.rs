@@ -5,6 +5,7 @@ mod executions;
 mod limit;
 mod models;
 mod schedule;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub use executions::{
 pub use limit::{LimitArgs, LimitCommand, ScopeArgs};
 pub use models::{ChatArgs, ModelsArgs};
 pub use schedule::{CreateArgs, MissedArg, ScheduleArgs, ScheduleCommand};
+pub use worker::WorkerArgs;
 
 /// What the first help ends with.
 const START: &str = "\
@@ -127,6 +129,9 @@ pub enum Command {
     History(HistoryArgs),
     /// Drive what is submitted, and answer about it over HTTP
     Serve(ServeArgs),
+    /// Run functions of a workflow file in this machine's Python, for a server
+    #[command(after_help = worker::WORKER)]
+    Worker(WorkerArgs),
     /// Hand a workflow file over to be executed
     Submit(SubmitArgs),
     /// List executions
@@ -236,6 +241,10 @@ pub struct RunArgs {
     /// Stop after these nodes (`*` for all)
     #[arg(long, value_name = "NODES", value_delimiter = ',')]
     pub interrupt_after: Vec<String>,
+    /// Let this Python run functions that import its packages, outside the sandbox [default
+    /// COMMAND: python3]
+    #[arg(long, value_name = "COMMAND", num_args = 0..=1, require_equals = true, default_missing_value = "python3")]
+    pub python: Option<String>,
     /// Never ask on the terminal; exit with 3 when a person is needed
     #[arg(long)]
     pub no_prompt: bool,

@@ -234,7 +234,8 @@ impl Desk {
             let execution = self.get(id).await?;
             let asks = execution.status == Status::Waiting
                 && execution.run_at.is_none()
-                && execution.waits_for.is_empty();
+                && execution.waits_for.is_empty()
+                && execution.worker_tasks.is_empty();
             if execution.status.is_final() || asks || execution.status == Status::NeedsAttention {
                 return Ok(execution);
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use weaver_agent::{Host, Plan, Services};
+use weaver_agent::{Host, Machine, Plan, Services};
 use weaver_core::Hash;
 use weaver_interpreter::{Binding, Pool, PoolOptions};
 use weaver_llm::{Gateway, Options};
@@ -15,7 +15,7 @@ use weaver_tools::{Registry, Toolbox, WebSearchOptions};
 use crate::error::CliError;
 use crate::settings::Settings;
 use crate::vault::Vault;
-use crate::workflow::Workflow;
+use crate::workflow::{Workflow, text_version};
 
 /// The tenant of a run from the command line.
 pub const LOCAL_TENANT: &str = "local";
@@ -53,6 +53,7 @@ impl Parts {
         workflow: &Workflow,
         plan: &Plan,
         binding: Binding,
+        machine: Option<Arc<dyn Machine>>,
     ) -> Host {
         let schemas = workflow.analysis.spec.schemas.iter();
         let services = Services {
@@ -65,6 +66,8 @@ impl Parts {
                 schemas.map(|schema| (schema.name.clone(), schema.clone())).collect(),
             ),
             environment: self.environment.clone(),
+            text: text_version(&workflow.analysis.source).into(),
+            machine,
         };
         Host::new(plan, services, self.pool.session(plan.program.clone(), binding))
     }
@@ -80,6 +83,8 @@ pub struct House {
     /// for the file's.
     pub surroundings: Hash,
     parts: Parts,
+    /// Runs functions outside the sandbox, where the user asks for that.
+    machine: Option<Arc<dyn Machine>>,
 }
 
 impl House {
@@ -101,13 +106,19 @@ impl House {
             gateway,
             model_note,
             parts: Parts::new(settings, key)?,
+            machine: None,
         })
+    }
+
+    /// Has this machine's own Python run what the embedded interpreter cannot.
+    pub fn run_on(&mut self, machine: Arc<dyn Machine>) {
+        self.machine = Some(machine);
     }
 
     /// What runs the nodes of a plan on a thread.
     pub fn host(&self, workflow: &Workflow, plan: &Plan, thread: &str) -> Host {
         let binding = Binding { tenant: LOCAL_TENANT.into(), execution: thread.into() };
-        self.parts.host(&self.gateway, workflow, plan, binding)
+        self.parts.host(&self.gateway, workflow, plan, binding, self.machine.clone())
     }
 }
 

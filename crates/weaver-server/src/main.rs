@@ -14,6 +14,7 @@ mod house;
 mod http;
 mod ledger;
 mod moving;
+mod python;
 mod render;
 mod settings;
 mod templates;
@@ -81,6 +82,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Credentials(args) => block_on(commands::credentials::run(args, settings()?)),
         Command::Models(args) => block_on(commands::models::run(args, settings()?)),
         Command::Chat(args) => block_on(commands::chat::run(args, settings()?)),
+        Command::Worker(args) => block_on(commands::worker::run(args, settings()?)),
         Command::Doctor(args) => block_on(commands::doctor::run(args, settings()?)),
         Command::Migrate(args) => block_on(commands::migrate::run(args, settings()?)),
         Command::Demo(args) => block_on(commands::demo::run(args, settings()?)),

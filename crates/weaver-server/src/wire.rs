@@ -8,6 +8,7 @@ mod models;
 mod monitoring;
 mod nodes;
 mod usage;
+mod workers;
 
 use weaver_api::Usd;
 use weaver_api::execution::{
@@ -15,6 +16,7 @@ use weaver_api::execution::{
     SubmitRequest, WorkflowSource,
 };
 use weaver_api::schedule::{Missed, Schedule, ScheduleRequest};
+use weaver_api::worker::TaskStatus;
 use weaver_core::{EventKind, Hash, Value};
 use weaver_runtime::executions::{self, Once, Refused, Submission, Verdict, View};
 use weaver_runtime::schedules::{self, Scheduled};
@@ -32,6 +34,7 @@ pub use models::provider;
 pub use monitoring::summary;
 pub use nodes::node_types;
 pub use usage::{days, quotas, set_quotas, usage};
+pub use workers::{about, lease, task, waiting_task, worker};
 
 /// The version of a workflow that was sent.
 pub fn version(workflow: &WorkflowSource) -> WorkflowVersion {
@@ -157,6 +160,10 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
         ),
         _ => Default::default(),
     };
+    let worker_tasks: Vec<_> = match view.execution.status.is_end() {
+        true => Vec::new(),
+        false => executions.tasks(&view.execution).await?.iter().map(waiting_task).collect(),
+    };
     let open_calls = executions.open_calls(&view.execution).await?;
     let output = executions.output(&view.execution).await?;
     let output = serde_json::Value::from(&output.plain());
@@ -167,8 +174,20 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
     let started_at = started_at.map(|event| event.time.into());
     let waits_for = waits_for.iter().map(ToString::to_string).collect();
     let stopped_before = executions.stopped_before(&view).await?.unwrap_or_default();
-    let shown = execution(&view, &questions);
-    Ok(Execution { stopped_before, output, open_calls, waits_for, budget, started_at, ..shown })
+    let mut shown = execution(&view, &questions);
+    if worker_tasks.iter().any(|task| task.status == TaskStatus::GivenUp) {
+        shown.status = Status::NeedsAttention;
+    }
+    Ok(Execution {
+        stopped_before,
+        output,
+        open_calls,
+        waits_for,
+        worker_tasks,
+        budget,
+        started_at,
+        ..shown
+    })
 }
 
 /// An execution as it is shown.
@@ -190,6 +209,7 @@ pub fn execution(view: &View, questions: &[executions::Question]) -> Execution {
         run_at: work.as_ref().and_then(|work| work.run_at).map(Into::into),
         questions: questions.iter().map(question).collect(),
         waits_for: Vec::new(),
+        worker_tasks: Vec::new(),
         open_calls: Vec::new(),
         output: serde_json::Value::Null,
         error: execution.error.as_ref().map(json).unwrap_or_default(),

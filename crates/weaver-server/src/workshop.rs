@@ -58,7 +58,7 @@ impl Bench {
         let workflow = self.workflow(job)?;
         let gateway = self.gateway(job, keys)?;
         let binding = Binding { tenant: job.tenant.to_string(), execution: job.thread.to_string() };
-        let handler = self.parts.host(&gateway, &workflow, &workflow.plan, binding);
+        let handler = self.parts.host(&gateway, &workflow, &workflow.plan, binding, None);
         let mut options = RunOptions::default();
         if let Some(limit) = job.order.recursion_limit {
             options.recursion_limit = limit;

@@ -14,7 +14,7 @@ use crate::query::{
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
     Accounts, CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, Library, Queue, Result,
-    TenantId, Ticket,
+    Roster, TenantId, Ticket,
 };
 
 /// An answer that may have to be waited for. Needs no particular runtime.
@@ -134,8 +134,12 @@ pub trait Backend: Send + Sync {
 
     /// The workflows that people keep.
     fn library(&self) -> &dyn Library;
+
     /// What tenants have beside their runs.
     fn accounts(&self) -> &dyn Accounts;
+
+    /// Who pulls tasks.
+    fn roster(&self) -> &dyn Roster;
 
     /// A memory, unless its time is over at `now`.
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>>;

@@ -254,6 +254,10 @@ impl Backend for Faulty {
         self
     }
 
+    fn roster(&self) -> &dyn crate::Roster {
+        self
+    }
+
     fn item(&self, key: ItemKey, now: Timestamp) -> Pending<'_, Option<Item>> {
         self.read(self.store.item(key, now))
     }

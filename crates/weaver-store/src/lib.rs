@@ -41,6 +41,7 @@ mod query;
 mod queue;
 mod record;
 mod retention;
+mod roster;
 mod sqlite;
 mod store;
 mod ticket;
@@ -77,6 +78,7 @@ pub use record::{
     WorkflowVersion,
 };
 pub use retention::{Retained, Retention};
+pub use roster::{Roster, Worker};
 pub use store::{OpenOptions, Store};
 pub use ticket::{Ticket, block_on};
 

@@ -6,6 +6,7 @@ mod apply;
 mod queue;
 mod queue_books;
 mod queue_rows;
+mod roster;
 mod shelf;
 mod tables;
 
@@ -172,6 +173,10 @@ impl Backend for Memory {
     }
 
     fn accounts(&self) -> &dyn crate::Accounts {
+        self
+    }
+
+    fn roster(&self) -> &dyn crate::Roster {
         self
     }
 

@@ -67,7 +67,11 @@ impl<'a> Functions<'_, 'a> {
                 });
             }
             let mut reasons: Vec<String> = Vec::new();
-            for reason in std::mem::take(&mut closure.reasons) {
+            // What imports a package goes to a worker, which runs all of Python: nothing
+            // else that the interpreter lacks is in its way.
+            let is_foreign = closure.reasons.iter().any(|reason| reason.code == "needs_worker");
+            let found = std::mem::take(&mut closure.reasons).into_iter();
+            for reason in found.filter(|reason| !is_foreign || reason.code != "embedded_subset") {
                 let text = format!("{}; {}", reason.what, reason.instead);
                 if !reasons.contains(&text) {
                     reasons.push(text);
@@ -97,7 +101,11 @@ impl<'a> Functions<'_, 'a> {
                 continue; // it is a problem of its own already
             }
             let message = format!("{} (needed by {})", reason.what, names.join(", "));
-            problems.error(reason.code, &reason.range, message, reason.instead);
+            let severity = match reason.code {
+                "needs_worker" => Severity::Warning,
+                _ => Severity::Error,
+            };
+            problems.add(reason.code, severity, reason.range, message, Some(reason.instead));
         }
         (specs, parts)
     }

@@ -285,9 +285,10 @@ impl<'c> Units<'c> {
                 code: "needs_worker",
                 range,
                 what: format!("the package `{}` is only on a Python worker", import.module),
-                instead: "runs on a Python worker: not available yet; use a typed node or the \
-                          standard library"
-                    .into(),
+                instead:
+                    "attach a worker with `agentweaver worker --python FILE.py`, or use a typed \
+                          node or the standard library"
+                        .into(),
             }),
         }
     }

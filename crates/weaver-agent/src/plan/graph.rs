@@ -185,6 +185,7 @@ impl<'a> Compiler<'a> {
                     id: id.clone(),
                     input_class: input_class.clone(),
                     metadata: node.metadata.clone(),
+                    timeout: None,
                 };
                 self.targets.insert(what.clone(), target);
                 engine::NodeKind::Function(what.as_str().into())
@@ -238,6 +239,9 @@ impl<'a> Compiler<'a> {
         made.schema = input_class.map(Into::into);
         made.defer = node.defer;
         self.policies(&what, &node.policies, &graph.node_defaults, &mut made);
+        if let Some(Target::Function { timeout, .. }) = self.targets.get_mut(&what) {
+            *timeout = made.timeout.run;
+        }
         if !node.metadata.is_null() {
             made.metadata = Some(node.metadata.clone());
         }
@@ -292,8 +296,12 @@ impl<'a> Compiler<'a> {
         if let Some(handler) = own.error_handler.as_ref().or(defaults.error_handler.as_ref()) {
             let name = format!("{what}!{handler}");
             let input_class = node.schema.as_ref().map(|schema| schema.to_string());
-            let target =
-                Target::Function { id: handler.clone(), input_class, metadata: Value::Null };
+            let target = Target::Function {
+                id: handler.clone(),
+                input_class,
+                metadata: Value::Null,
+                timeout: None,
+            };
             self.targets.insert(name.clone(), target);
             node.error_handler = Some(name.into());
             node.handler_is_default = own.error_handler.is_none();
@@ -365,7 +373,8 @@ impl<'a> Compiler<'a> {
             Some(class) => format!("fn:{id}:{class}"),
             None => format!("fn:{id}"),
         };
-        let target = Target::Function { id: id.into(), input_class, metadata: Value::Null };
+        let target =
+            Target::Function { id: id.into(), input_class, metadata: Value::Null, timeout: None };
         self.targets.insert(name.clone(), target);
         name.into()
     }

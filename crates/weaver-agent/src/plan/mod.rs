@@ -3,6 +3,7 @@
 mod code;
 mod graph;
 mod parallel;
+mod worker;
 mod workflow;
 
 pub use code::code;
@@ -78,6 +79,8 @@ pub enum Target {
         input_class: Option<String>,
         /// `metadata=` of the node.
         metadata: Value,
+        /// For how long an attempt of the node may run.
+        timeout: Option<std::time::Duration>,
     },
     /// A typed node.
     Typed {
@@ -123,6 +126,7 @@ pub fn compile(
     wanted: Option<&str>,
 ) -> Result<Plan, Vec<Diagnostic>> {
     let chosen = choose(spec, wanted)?;
+    worker::check(spec)?;
     let mut compiler = graph::Compiler::new(spec);
     let graph = match wanted {
         Some(variable) => compiler.compile_variable(chosen, variable),

@@ -162,6 +162,7 @@ pub async fn code(task: &Task<'_>, settings: &Settings<'_>) -> Result<Answer<Val
                 answers: task.answers,
                 taken: None,
                 limits: limits(&metadata),
+                attempt: None,
             },
         )
         .await;

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::journal::{self, STAND_IN_STATE, now};
 use crate::order::Order;
 use crate::questions::deadline_of;
+use crate::tasks::{self, TaskState, Tasks};
 use crate::{children, codec, purse, thread};
 pub use attention::{OpenCall, Verdict};
 pub use moving::AtRest;
@@ -209,7 +210,7 @@ impl Executions {
     pub async fn questions(&self, execution: &Execution) -> Result<Vec<Question>, Refused> {
         let mut questions = Vec::new();
         for (row, value) in self.open_waits(execution).await? {
-            if children::child_of(&value).is_none() {
+            if is_for_a_person(&value) {
                 questions.push(Question {
                     deadline: deadline_of(&value, row.time),
                     id: row.id,
@@ -227,6 +228,11 @@ impl Executions {
         let waits = self.open_waits(execution).await?;
         let child = |(_, value): &(Interrupt, Value)| children::child_of(value)?.parse().ok();
         Ok(waits.iter().filter_map(child).collect())
+    }
+
+    /// The tasks of an execution that are for workers.
+    pub async fn tasks(&self, execution: &Execution) -> Result<Vec<tasks::Waiting>, Refused> {
+        Ok(Tasks::new(self.store.clone()).waiting(execution).await?)
     }
 
     /// What an execution waits for, questions and children, with what was asked.
@@ -273,7 +279,7 @@ impl Executions {
     ) -> Result<Interrupt, Refused> {
         let Some(name) = name else {
             let mut open = self.open_waits(execution).await?;
-            open.retain(|(_, value)| children::child_of(value).is_none());
+            open.retain(|(_, value)| is_for_a_person(value));
             return match open.len() {
                 1 => Ok(open.remove(0).0),
                 0 => Err(Refused::Conflict(not_waiting(execution))),
@@ -286,6 +292,7 @@ impl Executions {
         let mut own: Vec<Interrupt> = rows
             .into_iter()
             .filter(|row| row.execution == execution.id && row.id.starts_with(name))
+            .filter(|row| codec::decode(&row.value).is_ok_and(|value| is_for_a_person(&value)))
             .collect();
         match own.len() {
             1 => Ok(own.remove(0)),
@@ -315,6 +322,7 @@ impl Executions {
             () if !self.waits_for(execution).await?.is_empty() => {
                 "waits for an execution that it has started"
             }
+            () if !self.tasks(execution).await?.is_empty() => "waits for a worker",
             () => "waits for its time",
         };
         Ok(format!("the execution is not paused, it {waits}"))
@@ -372,6 +380,12 @@ impl Executions {
             Some(limit) => purse::set(&self.store, &view.execution, limit).await,
             None => Ok(()),
         };
+        let tasks = self.tasks(&view.execution).await?;
+        if tasks.iter().any(|task| task.state == TaskState::GivenUp) {
+            set_budget().await?;
+            Tasks::new(self.store.clone()).requeue(&view.execution).await?;
+            return self.get(id).await;
+        }
         let is_dead = view.work.as_ref().is_some_and(|work| work.state == WorkState::Dead);
         if is_dead {
             set_budget().await?;
@@ -430,6 +444,11 @@ impl Executions {
     pub fn tenant(&self) -> TenantId {
         self.store.tenant()
     }
+}
+
+/// Whether somebody is to answer, and not a child or a worker.
+fn is_for_a_person(question: &Value) -> bool {
+    children::child_of(question).is_none() && !tasks::is_task(question)
 }
 
 /// So many of the newest executions are looked through for an abbreviated id.

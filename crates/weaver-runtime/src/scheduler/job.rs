@@ -158,6 +158,7 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
     request.recent = Some(shared.recent.clone());
     request.purse.clone_from(&purse);
     request.children = Some(children);
+    request.workers = Some(claim.priority);
     request.follower = shared.options.watcher.clone().map(|watcher| -> Arc<dyn Follower> {
         Arc::new(Seat { watcher, tenant: claim.key.tenant, execution: id })
     });

@@ -10,19 +10,24 @@ use futures::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use weaver_core::task::{Assignment, CallResult, Made, Outcome};
 use weaver_core::{Failure, FailureKind, Hash, Timestamp, Value};
 use weaver_engine::{
-    Answer, BranchSpec, Call, Graph, GraphBuilder, NodeOutput, NodeSpec, Route, RunOptions,
+    Answer, BranchSpec, Call, Graph, GraphBuilder, NodeOutput, NodeSpec, RetryOn, RetryPolicy,
+    Route, RunOptions,
 };
 use weaver_runtime::children::{Ended, waiting_for};
 use weaver_runtime::executions::{Submission, View};
 use weaver_runtime::scheduler::{Job, Options, Prepared, Workshop};
+use weaver_runtime::tasks::{self, Report};
 use weaver_runtime::{
     EffectPolicy, EffectRequest, Executions, Handler, Order, Scheduler, TaskContext,
 };
 use weaver_store::{Clock, ExecutionId, Store, WorkflowVersion};
 
 pub const LEASE: Duration = Duration::from_secs(30);
+/// The text that workers have.
+pub const TEXT: &str = "text";
 pub const AT_MOST: Duration = Duration::from_secs(20);
 
 /// A house with a clock that tests move, and what the nodes in it did.
@@ -158,6 +163,9 @@ impl World {
         if what == "panic" {
             panic!("a poisoned node");
         }
+        if what.starts_with("worker") {
+            return self.worker(call);
+        }
         if let Some(graph) = what.strip_prefix("start_") {
             return self.start_child(call, context, graph).await;
         }
@@ -198,6 +206,44 @@ impl World {
             _ => call.answers.first().cloned().unwrap_or_default(),
         };
         Ok(Answer::Node(NodeOutput::Update(Value::map([("said", said)]))))
+    }
+
+    /// Has a worker do it, and each call that it asks for.
+    fn worker(&self, call: &Call<Value>) -> Result<Answer<Value>, Failure> {
+        let mut made = Made::default();
+        let mut row = None;
+        for answer in &call.answers {
+            let report = Report::from_answer(answer).expect("a worker has answered");
+            if report.attempt != call.task.attempt {
+                continue;
+            }
+            match report.outcome {
+                Outcome::Returned(value) => {
+                    return Ok(Answer::Node(NodeOutput::Update(Value::map([("said", value)]))));
+                }
+                Outcome::Failed(failure) => return Err(failure),
+                Outcome::Asked(value) => return Ok(Answer::Interrupted(vec![value])),
+                Outcome::Called(asked) => {
+                    made = report.made;
+                    made.results.push(CallResult::Returned(asked.name.into()));
+                    row = Some(report.row);
+                }
+            }
+        }
+        Ok(Answer::Interrupted(vec![tasks::question(&Assignment {
+            text: TEXT.into(),
+            file: "test.py".into(),
+            node: call.task.node.to_string(),
+            function: call.what.to_string(),
+            args: Vec::new(),
+            kwargs: Default::default(),
+            input_class: None,
+            answers: Vec::new(),
+            made,
+            attempt: call.task.attempt,
+            timeout_ms: None,
+            row,
+        })]))
     }
 
     /// Starts an execution and waits for its end.
@@ -279,7 +325,15 @@ pub fn graph(node: &str) -> Graph<Value> {
     let mut graph = GraphBuilder::new();
     graph.channel("said", weaver_engine::ChannelKind::LastValue);
     for name in ["first", node, "last"] {
-        graph.node(NodeSpec::function(name));
+        let mut made = NodeSpec::function(name);
+        if name == "worker_retry" {
+            made.retry = vec![RetryPolicy {
+                initial_interval: Duration::from_millis(1),
+                retry_on: RetryOn::Classes(vec!["Exception".into()]),
+                ..RetryPolicy::default()
+            }];
+        }
+        graph.node(made);
     }
     graph.edge("__start__", "first").edge("first", node).edge("last", "__end__");
     match node {

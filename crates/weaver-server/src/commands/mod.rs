@@ -18,3 +18,4 @@ pub mod run;
 pub mod scenario;
 pub mod schedule;
 pub mod serve;
+pub mod worker;

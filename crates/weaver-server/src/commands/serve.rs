@@ -86,6 +86,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
         folder,
         changes,
         calls: Calls::default(),
+        task_lease: Duration::from_secs(args.lease),
         role: args.role.word(),
         drain: drain.clone(),
     });

@@ -15,6 +15,7 @@ mod ui;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -61,6 +62,8 @@ pub struct App {
     pub changes: Changes,
     /// How often each route was asked.
     pub calls: Calls,
+    /// For how long a task is a worker's own unless it extends the lease.
+    pub task_lease: Duration,
     /// What this process does: `all`, `api`, `scheduler`.
     pub role: &'static str,
     /// Cancelled when the process is to end: streams close, health says so.

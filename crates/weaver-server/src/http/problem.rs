@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use weaver_api::{FieldProblem, PROBLEM_TYPE, Place, Problem};
 use weaver_runtime::executions::Refused;
+use weaver_runtime::tasks;
 
 /// A request that is not done.
 #[derive(Clone, Debug)]
@@ -110,6 +111,20 @@ fn title(code: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().collect::<String>() + letters.as_str()
     })
+}
+
+impl From<tasks::Refused> for Refusal {
+    fn from(refused: tasks::Refused) -> Self {
+        match refused {
+            tasks::Refused::Failed(error) => Refused::Failed(error).into(),
+            tasks::Refused::Invalid(_) => Refusal::invalid(refused.to_string()),
+            other => {
+                let code = "lease_lost";
+                Refusal::new(StatusCode::CONFLICT, code, other.to_string())
+                    .with_help("drop the work: nothing of it is kept")
+            }
+        }
+    }
 }
 
 impl From<Refused> for Refusal {

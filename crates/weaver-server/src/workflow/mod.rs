@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use weaver_agent::{Plan, plan};
-use weaver_core::spec::GraphSpec;
+use weaver_core::spec::{FunctionSpec, GraphSpec, Runs};
 use weaver_core::{Diagnostic, Severity};
 use weaver_store::WorkflowVersion;
 use weaver_studio::Analysis;
@@ -85,6 +85,23 @@ impl Workflow {
         let plan = compile(&analysis, graph).map_err(Broken::Problems)?;
         let chosen = graph.map(String::from);
         Ok(Workflow { file: file.into(), analysis, plan, chosen })
+    }
+
+    /// Refuses a file with functions that need a worker: printed with line and caret.
+    pub fn check_embedded(&self) -> Result<(), CliError> {
+        let outside = |function: &FunctionSpec| matches!(function.runs, Runs::Worker { .. });
+        if !self.plan.functions.iter().any(outside) {
+            return Ok(());
+        }
+        let problems = self.analysis.spec.problems.iter();
+        for problem in problems.filter(|problem| problem.code == "needs_worker") {
+            let text = source::diagnostic(&self.file, &self.analysis.source, problem);
+            term::say(&format!("{text}\n"));
+        }
+        let message = format!("{} needs a Python worker", self.file);
+        Err(CliError { word: Some("needs_worker"), ..CliError::usage(message) }.with_help(
+            "run it with --python to let this machine's Python run those functions outside the sandbox, or submit it to a server with a worker",
+        ))
     }
 
     /// The version that a run is pinned to.

@@ -199,6 +199,13 @@ impl House {
 /// A server process; killed when it is let go of.
 pub struct Served(Child);
 
+impl Served {
+    /// Starts a process.
+    pub fn start(mut command: Command) -> Self {
+        Served(command.spawn().unwrap())
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.0.kill();

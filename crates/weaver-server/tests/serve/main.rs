@@ -11,6 +11,7 @@ mod outages;
 mod place;
 #[path = "../../../weaver-store/tests/support/postgres.rs"]
 mod postgres;
+mod workers;
 
 use std::time::Duration;
 

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use uuid::Uuid;
 use weaver_core::Timestamp;
 
 use super::{Faulty, delay, injected};
 use crate::{
     Accounts, Budget, BudgetKey, Changed, Claim, ClaimRequest, DeadLetter, Error, ExecutionId,
     Forgotten, Held, Library, Limit, Metric, Pending, Promoted, Queue, Quota, Rate, Reaped, Record,
-    Reservation, Reserved, Revision, Schedule, ScheduleKey, Scope, Sealed, TenantId, Wakeups,
-    WorkInfo, WorkKey, Workflow, WorkflowChange, WorkflowId, WorkflowKey,
+    Reservation, Reserved, Revision, Roster, Schedule, ScheduleKey, Scope, Sealed, TenantId,
+    Wakeups, WorkInfo, WorkKey, Worker, Workflow, WorkflowChange, WorkflowId, WorkflowKey,
 };
 
 impl Faulty {
@@ -140,5 +141,37 @@ impl Accounts for Faulty {
 
     fn quotas(&self, tenant: TenantId) -> Pending<'_, Vec<Quota>> {
         self.read(self.store.accounts().quotas(tenant))
+    }
+}
+
+impl Roster for Faulty {
+    fn add_worker(&self, worker: Worker, forget_before: Timestamp) -> Pending<'_, ()> {
+        self.act(self.store.roster().add_worker(worker, forget_before))
+    }
+
+    fn worker(&self, tenant: TenantId, id: Uuid) -> Pending<'_, Option<Worker>> {
+        self.read(self.store.roster().worker(tenant, id))
+    }
+
+    fn workers(&self, tenant: TenantId, limit: usize) -> Pending<'_, Vec<Worker>> {
+        self.read(self.store.roster().workers(tenant, limit))
+    }
+
+    fn see_worker(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        seen: Timestamp,
+        running: u32,
+    ) -> Pending<'_, Option<Worker>> {
+        self.act(self.store.roster().see_worker(tenant, id, seen, running))
+    }
+
+    fn drain_worker(&self, tenant: TenantId, id: Uuid) -> Pending<'_, Option<Worker>> {
+        self.act(self.store.roster().drain_worker(tenant, id))
+    }
+
+    fn remove_worker(&self, tenant: TenantId, id: Uuid) -> Pending<'_, bool> {
+        self.act(self.store.roster().remove_worker(tenant, id))
     }
 }

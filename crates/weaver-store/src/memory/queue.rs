@@ -9,7 +9,7 @@ use weaver_core::Timestamp;
 use crate::queue::{Row, Slots, StoredReservation};
 use crate::{
     Budget, BudgetKey, DeadLetter, ExecutionId, Priority, Rate, Revision, Schedule, ScheduleKey,
-    Scope, Sealed, TenantId, WorkKey, WorkState, Workflow, WorkflowKey,
+    Scope, Sealed, TenantId, WorkKey, WorkState, Worker, Workflow, WorkflowKey,
 };
 
 /// What the queue keeps.
@@ -32,6 +32,7 @@ pub(super) struct QueueTables {
     pub(super) sealed: HashMap<TenantId, Sealed>,
     pub(super) metrics: BTreeMap<MetricKey, u64>,
     pub(super) quotas: BTreeMap<(TenantId, Arc<str>), u64>,
+    pub(super) workers: BTreeMap<(TenantId, Uuid), Worker>,
     /// Somebody should look.
     pub(super) wake: bool,
 }

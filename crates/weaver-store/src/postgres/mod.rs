@@ -20,6 +20,7 @@ mod queue_rows;
 mod queue_tx;
 mod read;
 mod read_tasks;
+mod roster;
 mod schema;
 mod shelf;
 mod side;
@@ -388,6 +389,10 @@ impl Backend for Postgres {
     }
 
     fn accounts(&self) -> &dyn crate::Accounts {
+        self
+    }
+
+    fn roster(&self) -> &dyn crate::Roster {
         self
     }
 

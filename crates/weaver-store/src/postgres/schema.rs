@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("queue", include_str!("../../migrations/postgres/0003_queue.sql")),
     ("workflows", include_str!("../../migrations/postgres/0004_workflows.sql")),
     ("accounts", include_str!("../../migrations/postgres/0005_accounts.sql")),
+    ("workers", include_str!("../../migrations/postgres/0006_workers.sql")),
 ];
 
 /// The newest version that this program knows.

@@ -24,6 +24,10 @@ pub(crate) async fn apply<R: Rows>(
             let row = leased(rows, &key, *fence).await?;
             drop_row(rows, row).await
         }
+        Work::TaskHeld { execution, task, fence } => {
+            let key = WorkKey::task(tenant, *execution, task.clone());
+            leased(rows, &key, *fence).await.map(drop)
+        }
         Work::GotOn { execution, fence } => got_on(rows, tenant, *execution, *fence).await,
         Work::Idle { execution, fence } => idle(rows, tenant, *execution, *fence).await,
         Work::Wake(execution) => wake(rows, tenant, *execution).await,

@@ -46,7 +46,7 @@ pub use work::{
 pub(crate) use flow::{apply, forget_thread};
 pub(crate) use operations::{Operation, Transact, operations};
 pub(crate) use rows::{
-    AccountRows, Answer, Books, Ranks, Row, Rows, Shelf, Slots, StoredReservation, bit,
+    AccountRows, Answer, Books, Ranks, Row, Rows, Shelf, Slots, StoredReservation, WorkerRows, bit,
     now_or_never,
 };
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use uuid::Uuid;
 use weaver_core::Timestamp;
 
 use super::budget::{Budget, BudgetKey, Reservation};
@@ -18,7 +19,9 @@ use super::limits::{ConcurrencyKey, Limit, Rate, Scope};
 use super::schedule::{Schedule, ScheduleKey};
 use super::work::{Cancel, ClaimRequest, DeadLetter, Priority, WorkInfo, WorkKey, WorkState};
 use crate::library::{Revision, Workflow, WorkflowKey};
-use crate::{Error, ExecutionId, ExecutionStatus, Metric, Quota, Sealed, TenantId, WorkflowId};
+use crate::{
+    Error, ExecutionId, ExecutionStatus, Metric, Quota, Sealed, TenantId, Worker, WorkflowId,
+};
 
 /// A row of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +156,7 @@ macro_rules! rows_trait {
 rows_trait! {
     /// Reads and writes of one transaction: what waits, and the limits that it waits
     /// for. What a method reads nobody else changes before the transaction ends.
-    trait Rows: AccountRows {}
+    trait Rows: AccountRows, WorkerRows {}
 
     /// One row.
     fn row(key: &WorkKey) -> Option<Row>;
@@ -299,6 +302,23 @@ rows_trait! {
     fn set_quota(tenant: TenantId, kind: &Arc<str>, value: Option<u64>) -> ();
     /// Quotas, by kind.
     fn quotas(tenant: TenantId) -> Vec<Quota>;
+}
+
+rows_trait! {
+    /// Reads and writes of the same transaction: who pulls a tenant's tasks.
+    trait WorkerRows: Books {}
+
+    /// A worker. One that a transaction reads to change it nobody else changes before
+    /// its end.
+    fn worker(tenant: TenantId, id: Uuid) -> Option<Worker>;
+    /// Keeps a worker, in place of the one with its id.
+    fn put_worker(worker: &Worker) -> ();
+    /// Forgets a worker.
+    fn remove_worker(tenant: TenantId, id: Uuid) -> ();
+    /// Forgets workers that were not seen since a time.
+    fn forget_workers(tenant: TenantId, before: Timestamp) -> ();
+    /// Workers, the greatest id first.
+    fn workers(tenant: TenantId, limit: usize) -> Vec<Worker>;
 }
 
 /// The outcome of a future over rows that never wait.

@@ -132,6 +132,16 @@ pub enum Work {
         /// From its claim.
         fence: u64,
     },
+    /// Nothing changes. Refused with [`Error::Fenced`] unless the task is leased under
+    /// this fence: what is in the batch comes from who has it.
+    TaskHeld {
+        /// Whose task.
+        execution: ExecutionId,
+        /// Which.
+        task: Arc<str>,
+        /// From its claim.
+        fence: u64,
+    },
     /// Nothing changes; a conflict when somebody works on the execution, or has since
     /// its fence was this: what was looked at before the batch still holds.
     Idle {
@@ -189,7 +199,7 @@ impl Work {
                 let key = key.as_ref().map(|key| &*key.name);
                 [&**task, &**route].into_iter().chain(workflow.as_deref()).chain(key).collect()
             }
-            Work::TaskDone { task, .. } => vec![&**task],
+            Work::TaskDone { task, .. } | Work::TaskHeld { task, .. } => vec![&**task],
             Work::Cancel(cancel) => vec![&*cancel.kind],
             Work::Fired { schedule, .. } => vec![&*schedule.name],
             Work::Park { .. }

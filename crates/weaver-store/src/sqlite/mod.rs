@@ -13,6 +13,7 @@ mod queue_rows;
 mod read;
 mod read_tasks;
 mod readers;
+mod roster;
 mod rows;
 mod schema;
 mod shelf;
@@ -274,6 +275,10 @@ impl Backend for Sqlite {
     }
 
     fn accounts(&self) -> &dyn crate::Accounts {
+        self
+    }
+
+    fn roster(&self) -> &dyn crate::Roster {
         self
     }
 

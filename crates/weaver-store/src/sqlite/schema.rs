@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("queue", include_str!("../../migrations/sqlite/0003_queue.sql")),
     ("workflows", include_str!("../../migrations/sqlite/0004_workflows.sql")),
     ("accounts", include_str!("../../migrations/sqlite/0005_accounts.sql")),
+    ("workers", include_str!("../../migrations/sqlite/0006_workers.sql")),
 ];
 
 /// The newest version that this program knows.

@@ -11,7 +11,7 @@ mod claims;
 mod control;
 mod limits;
 mod properties;
-
+mod roster;
 mod schedules;
 mod waits;
 
@@ -101,6 +101,8 @@ conformance! {
     accounts::what_is_sealed_is_replaced_as_a_whole_or_not_at_all,
     accounts::each_writer_has_its_own_sums,
     accounts::quotas_are_set_and_taken_away,
+    roster::workers_come_are_seen_and_are_forgotten,
+    roster::a_worker_is_of_one_tenant,
 }
 
 /// A queue is for all tenants of a store, so each test has a schema of its own.

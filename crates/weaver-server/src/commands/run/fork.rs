@@ -12,7 +12,7 @@ use weaver_store::Store;
 use super::{Session, checked_update, find_workflow, input, json_argument, pin, request};
 use crate::cli::RunArgs;
 use crate::error::{CliError, exit};
-use crate::house::{House, snapshot_key};
+use crate::house::snapshot_key;
 use crate::settings::Settings;
 use crate::workflow::Workflow;
 
@@ -35,7 +35,7 @@ pub async fn run(
         pin::check_fork(&store, &thread, place.root(), &workflow).await?;
     }
     let key = snapshot_key(&settings.data)?;
-    let house = House::new(settings, &workflow, args.model.as_deref(), key)?;
+    let house = super::house(args, settings, &workflow, key)?;
     let session = Session::new(args, settings, &workflow, &house, store);
     let thread = match &args.travel.to_thread {
         None => thread,

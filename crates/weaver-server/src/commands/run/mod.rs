@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex};
 use console::Term;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use weaver_agent::Machine;
 use weaver_agent::plan::targets;
 use weaver_core::{Event, Failure, FailureKind, Timestamp, Value};
 use weaver_engine::{Emit, Input, Interrupt, Outcome, Resume};
@@ -30,6 +31,7 @@ use weaver_store::{ExecutionQuery, Store};
 use crate::cli::{DurabilityArg, RunArgs};
 use crate::error::{CliError, exit};
 use crate::house::{House, open_store, snapshot_key, unseal};
+use crate::python::ThisMachine;
 use crate::render::{source, term};
 use crate::settings::Settings;
 use crate::workflow::Workflow;
@@ -56,10 +58,33 @@ pub async fn run(args: &RunArgs, mut settings: Settings) -> Result<(), CliError>
     let input = input::first_input(args, &workflow, &store, &thread, fresh).await?;
     let workflow = pin::choose(args, &store, &thread, workflow, &input).await?;
     let key = snapshot_key(&settings.data)?;
-    let house = House::new(&settings, &workflow, args.model.as_deref(), key)?;
+    let house = house(args, &settings, &workflow, key)?;
     let mut request = request(args, &workflow, thread, input)?;
     request.surroundings = Some(house.surroundings);
     Session::new(args, &settings, &workflow, &house, store).run(request).await
+}
+
+/// The parts of a run. Functions that only this machine's Python can run need the user's
+/// word for that: it has no sandbox.
+fn house(
+    args: &RunArgs,
+    settings: &Settings,
+    workflow: &Workflow,
+    key: [u8; 32],
+) -> Result<House, CliError> {
+    let mut house = House::new(settings, workflow, args.model.as_deref(), key)?;
+    match machine(args, workflow) {
+        Some(machine) => house.run_on(machine),
+        None => workflow.check_embedded()?,
+    }
+    Ok(house)
+}
+
+/// This machine's Python, where the user lets it run functions.
+fn machine(args: &RunArgs, workflow: &Workflow) -> Option<Arc<dyn Machine>> {
+    let command = args.python.clone()?;
+    let (file, text) = (workflow.file.as_str().into(), workflow.analysis.source.to_string());
+    Some(Arc::new(ThisMachine::new(command, file, text)))
 }
 
 /// Longer lines are tiring to read.

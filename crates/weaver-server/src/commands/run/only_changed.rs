@@ -14,7 +14,7 @@ use weaver_store::{Execution, ExecutionQuery, Store};
 use super::{Session, find_workflow, input, request};
 use crate::cli::RunArgs;
 use crate::error::CliError;
-use crate::house::{House, snapshot_key};
+use crate::house::snapshot_key;
 use crate::render::term;
 use crate::settings::Settings;
 use crate::workflow::Workflow;
@@ -28,7 +28,7 @@ const RUNS_OF_ALL: usize = 200;
 pub async fn run(args: &RunArgs, settings: &Settings, store: Store) -> Result<(), CliError> {
     let workflow = find_workflow(args, &store).await?;
     let key = snapshot_key(&settings.data)?;
-    let house = House::new(settings, &workflow, args.model.as_deref(), key)?;
+    let house = super::house(args, settings, &workflow, key)?;
     let runs = earlier_runs(args, &workflow, &store).await?;
     let mut beginning = None;
     for run in &runs {

@@ -30,7 +30,11 @@ pub async fn run(args: &RunArgs, settings: &Settings, wanted: &str) -> Result<()
         None => pinned(&store, &execution, args.graph.as_deref()).await?,
     };
     // Suspended functions live in this process only: any key will do.
-    let house = House::new(settings, &workflow, args.model.as_deref(), random_key())?;
+    let mut house = House::new(settings, &workflow, args.model.as_deref(), random_key())?;
+    // Without it functions that a worker ran are answered with what it reported.
+    if let Some(machine) = super::machine(args, &workflow) {
+        house.run_on(machine);
+    }
     let context = match &args.context {
         None => Value::Null,
         Some(context) => workflow

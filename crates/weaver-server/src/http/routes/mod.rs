@@ -5,6 +5,7 @@ mod events;
 mod executions;
 mod health;
 mod history;
+mod leases;
 mod limits;
 mod monitoring;
 mod openapi;
@@ -12,6 +13,7 @@ mod schedules;
 mod studio;
 mod studio_edit;
 mod usage;
+mod workers;
 mod workflows;
 
 use std::sync::Arc;
@@ -75,6 +77,17 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(usage::usage))
         .routes(routes!(usage::quotas, usage::set_quotas))
         .routes(routes!(limits::list, limits::set))
+        .routes(routes!(workers::list))
+        .routes(routes!(workers::register))
+        .routes(routes!(workers::heartbeat))
+        .routes(routes!(workers::poll))
+        .routes(routes!(workers::drain))
+        .routes(routes!(leases::complete))
+        .routes(routes!(leases::fail))
+        .routes(routes!(leases::extend))
+        .routes(routes!(leases::progress))
+        .routes(routes!(leases::release))
+        .routes(routes!(leases::call))
         .routes(routes!(schedules::list, schedules::create))
         .routes(routes!(schedules::get, schedules::replace, schedules::patch, schedules::remove))
 }

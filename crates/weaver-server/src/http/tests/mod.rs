@@ -4,6 +4,7 @@ mod history;
 mod monitoring;
 mod studio;
 mod ui;
+mod workers;
 mod workflows;
 
 use std::path::Path;
@@ -79,6 +80,7 @@ impl TestApp {
             folder: folder.map(|at| Arc::new(Folder::open(at, changes.clone()).unwrap())),
             changes,
             calls: Calls::default(),
+            task_lease: Duration::from_secs(30),
             role: "api",
             drain,
         };
