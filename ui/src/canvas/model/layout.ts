@@ -47,7 +47,7 @@ function inside(picture: Picture, parent: string | undefined, placed: Readonly<R
       return { ...node, ...bounds(layout.nodes) };
     });
   const edges = picture.edges.filter((edge) => edge.parent === parent);
-  const layout = ranked(own, edges, parent === undefined ? {} : FOLD_PADDING);
+  const layout = parent === undefined ? anchored(ranked(own, edges, {})) : ranked(own, edges, FOLD_PADDING);
   const moved = withPlaces(layout, placed);
   return { nodes: [...moved.nodes, ...nested.nodes], edges: [...moved.edges, ...nested.edges] };
 }
@@ -79,6 +79,18 @@ function ranked(
       const way = ways.get(edge.id);
       return way ? { ...edge, points: way.points.map(moved), label: moved(way.label) } : edge;
     }),
+  };
+}
+
+/** Puts the first node where it always is: what is typed elsewhere then moves its neighbours only, not all of the picture. */
+function anchored({ nodes, edges }: Layout): Layout {
+  const first = nodes[0];
+  if (!first) return { nodes, edges };
+  const by = Math.round(first.x + first.width / 2);
+  const moved = <T extends Place>(place: T): T => ({ ...place, x: place.x - by });
+  return {
+    nodes: nodes.map(moved),
+    edges: edges.map((edge) => ({ ...edge, points: edge.points?.map(moved), label: edge.label && moved(edge.label) })),
   };
 }
 
