@@ -137,8 +137,7 @@ impl Task<'_> {
         effects.skip_to(made.effects);
         let ordinal = made.invoked;
         made.invoked += u32::from(call.name.starts_with("subgraph."));
-        let call =
-            HostCall { id: 0, name: call.name, args: Vec::new(), kwargs: call.kwargs, line: 0 };
+        let call = HostCall { id: 0, name: call.name, args: Vec::new(), kwargs: call.kwargs };
         let answered = host_call::answer(self.services, self.context, &call, ordinal).await;
         made.effects = effects.position();
         made.results.push(match answered {

@@ -110,7 +110,7 @@ const SHOWN: u32 = 0;
 const CALLED: u32 = 1;
 
 fn asked(name: &str, kwargs: weaver_core::Map, id: u32) -> Step {
-    Step::HostCall(HostCall { id, name: name.into(), args: Vec::new(), kwargs, line: 0 })
+    Step::HostCall(HostCall { id, name: name.into(), args: Vec::new(), kwargs })
 }
 
 impl Process for Running {
