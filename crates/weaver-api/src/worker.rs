@@ -120,14 +120,14 @@ pub struct PollRequest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Polled {
     /// What it is to do.
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<LeasedTask>,
     /// It is to end what it has, and then itself.
     pub draining: bool,
 }
 
 /// A task that a worker was given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Task {
+pub struct LeasedTask {
     /// Names the lease in `/leases/{token}`; means nothing without the worker's secret.
     pub lease: String,
     /// Whose task.

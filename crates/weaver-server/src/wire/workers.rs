@@ -1,7 +1,7 @@
 //! Workers and their leases, between the API's types and the runtime's.
 
 use uuid::Uuid;
-use weaver_api::worker::{About, Task, TaskStatus, WaitingTask, Worker, WorkerStatus};
+use weaver_api::worker::{About, LeasedTask, TaskStatus, WaitingTask, Worker, WorkerStatus};
 use weaver_core::Timestamp;
 use weaver_runtime::tasks::{Claimed, LeaseRef, TaskState, Waiting};
 
@@ -34,8 +34,8 @@ pub fn about(about: &About) -> Vec<u8> {
 }
 
 /// A task as it is sent.
-pub fn task(claimed: Claimed) -> Task {
-    Task {
+pub fn task(claimed: Claimed) -> LeasedTask {
+    LeasedTask {
         lease: lease_token(&claimed.lease),
         execution: claimed.lease.execution.to_string(),
         deliveries: claimed.deliveries,

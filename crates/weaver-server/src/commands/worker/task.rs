@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use weaver_api::worker::{CallRequest, CompleteRequest, Completed, FailRequest, Task};
+use weaver_api::worker::{CallRequest, CompleteRequest, Completed, FailRequest, LeasedTask};
 use weaver_api::{Error, WorkerClient};
 use weaver_core::task::{Assignment, CallResult, Emitted, TaskCall};
 use weaver_core::{Failure, FailureKind};
@@ -45,7 +45,7 @@ struct Shown {
 
 impl Hands {
     /// Does a task that was asked for at a moment of this machine's clock.
-    pub async fn perform(self, task: Task, asked: Instant) {
+    pub async fn perform(self, task: LeasedTask, asked: Instant) {
         let mut shown = Shown::default();
         let mut lease = Lease { worker: &self.worker, token: &task.lease, since: asked };
         let ended = tokio::select! {
@@ -70,7 +70,7 @@ impl Hands {
         }
     }
 
-    async fn work(&self, task: &Task, shown: &mut Shown) -> Ended {
+    async fn work(&self, task: &LeasedTask, shown: &mut Shown) -> Ended {
         let assignment = &task.assignment;
         let mut process = match self.files.process(&assignment.text).await {
             Ok(process) => process,
@@ -97,7 +97,7 @@ impl Hands {
     /// Runs the function. `Err`: the process is of no use any more.
     async fn follow(
         &self,
-        task: &Task,
+        task: &LeasedTask,
         process: &mut Interpreter,
         shown: &mut Shown,
     ) -> Result<Ended, Ended> {
@@ -123,7 +123,7 @@ impl Hands {
     /// Has the server make a call of the function.
     async fn call(
         &self,
-        task: &Task,
+        task: &LeasedTask,
         call: TaskCall,
         emitted: Vec<Emitted>,
     ) -> Result<CallResult, Ended> {
@@ -148,7 +148,7 @@ impl Hands {
     }
 
     /// Reports until somebody has heard it.
-    async fn report(&self, task: &Task, ended: Ended, emitted: Vec<Emitted>) {
+    async fn report(&self, task: &LeasedTask, ended: Ended, emitted: Vec<Emitted>) {
         let mut ended = ended;
         loop {
             let told = match &ended {
