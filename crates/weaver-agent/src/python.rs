@@ -113,7 +113,7 @@ impl Python {
             input_class: call.input_class,
             limits: call.limits,
         });
-        drive.run(Running::Embedded(started)).await
+        drive.run(Running::Embedded(Box::new(started))).await
     }
 
     /// Runs Python statements; what they assign to `result` is the answer. The
@@ -137,7 +137,7 @@ impl Python {
             input_class: None,
             limits: call.limits,
         });
-        drive.run(Running::Embedded(started)).await
+        drive.run(Running::Embedded(Box::new(started))).await
     }
 
     /// The suspended function, at the very line of its question, when the log
@@ -194,7 +194,7 @@ fn unknown(function: &str) -> Failure {
 
 /// A running function, wherever it runs.
 enum Running {
-    Embedded(Call),
+    Embedded(Box<Call>),
     Machine(Box<dyn Process>),
 }
 
@@ -245,7 +245,7 @@ impl<'a> Drive<'a> {
         self.questions = suspended.questions + 1;
         self.invoked = suspended.invoked;
         call.resume(suspended.waiting, Ok(self.answers[suspended.questions].clone()));
-        self.run(Running::Embedded(call)).await
+        self.run(Running::Embedded(Box::new(call))).await
     }
 
     async fn run(&mut self, mut call: Running) -> Ended {

@@ -147,27 +147,20 @@ impl Tasks {
         Ok(claimed)
     }
 
-    /// Holds leases for longer, from now. Gives those that are still held.
+    /// Holds a task for `span` from now. Says whether it was still held.
     pub async fn renew(
         &self,
         worker: &str,
-        leases: &[LeaseRef],
-        lease: Duration,
-    ) -> Result<Vec<LeaseRef>, Refused> {
-        let held = leases.iter().map(|lease| (self.key(lease), lease.fence)).collect();
-        let renewed = self.store.queue().renew(worker.into(), held, lease).await?;
-        let reference = |held: weaver_store::Held| LeaseRef {
-            execution: held.key.execution,
-            row: held.key.task,
-            fence: held.fence,
-        };
-        Ok(renewed.into_iter().map(reference).collect())
+        lease: &LeaseRef,
+        span: Duration,
+    ) -> Result<bool, Refused> {
+        let held = vec![(self.key(lease), lease.fence)];
+        Ok(!self.store.queue().renew(worker.into(), held, span).await?.is_empty())
     }
 
-    /// Hands tasks back that were not begun or are to be done by another; they count as
-    /// not delivered.
-    pub async fn release(&self, worker: &str, leases: &[LeaseRef]) -> Result<(), Refused> {
-        let held = leases.iter().map(|lease| (self.key(lease), lease.fence)).collect();
+    /// Hands a task back that is to be done by another; it counts as not delivered.
+    pub async fn release(&self, worker: &str, lease: &LeaseRef) -> Result<(), Refused> {
+        let held = vec![(self.key(lease), lease.fence)];
         self.store.queue().release(worker.into(), held).await?;
         Ok(())
     }

@@ -10,6 +10,7 @@ use weaver_api::execution::{
     CallOutcome, ConcurrencyKey, Execution, MigrateRequest, ReconcileRequest, ResumeRequest,
     RetryRequest, Status, SubmitRequest, WorkflowSource,
 };
+use weaver_api::worker::TaskStatus;
 use weaver_api::{Time, Usd};
 use weaver_core::Value;
 use weaver_runtime::now;
@@ -299,6 +300,18 @@ fn show(execution: &Execution, target: &Target) {
     }
     for child in &execution.waits_for {
         println!("  waits for {child}");
+    }
+    for task in &execution.worker_tasks {
+        let stands = match task.status {
+            TaskStatus::Queued => "waits for a worker",
+            TaskStatus::Running => "is with a worker",
+            TaskStatus::GivenUp => "was given up: no worker has reported it",
+        };
+        println!("  {} {stands}", style(&task.node).cyan());
+    }
+    if execution.worker_tasks.iter().any(|task| task.status == TaskStatus::Queued) {
+        let file = term::shell_word(&execution.workflow);
+        term::note(&format!("attach one: agentweaver worker --python {file}"));
     }
     for call in &execution.open_calls {
         let key = style(&call.key[..8.min(call.key.len())]).cyan();

@@ -17,6 +17,7 @@ mod models;
 mod nodes_agent;
 mod nodes_logic;
 mod nodes_tool;
+mod python;
 mod quick_starts;
 mod resume;
 mod run;

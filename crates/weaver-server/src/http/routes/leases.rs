@@ -111,7 +111,7 @@ pub async fn release(
     Known(worker): Known,
 ) -> Result<StatusCode, Refusal> {
     let (lease, tasks) = (wire::lease(&token)?, tasks(&app, caller));
-    tasks.release(&worker.id.to_string(), &[lease]).await?;
+    tasks.release(&worker.id.to_string(), &lease).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -155,10 +155,10 @@ async fn extended(
     worker: &weaver_store::Worker,
 ) -> Result<Json<Extended>, Refusal> {
     let lease = wire::lease(token)?;
-    let held = tasks(app, caller).renew(&worker.id.to_string(), &[lease], app.task_lease).await?;
-    match held.is_empty() {
-        false => Ok(Json(Extended { lease_seconds: app.task_lease.as_secs() as u32 })),
-        true => Err(Refused::LeaseLost.into()),
+    let held = tasks(app, caller).renew(&worker.id.to_string(), &lease, app.task_lease).await?;
+    match held {
+        true => Ok(Json(Extended { lease_seconds: app.task_lease.as_secs() as u32 })),
+        false => Err(Refused::LeaseLost.into()),
     }
 }
 
