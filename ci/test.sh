@@ -49,6 +49,8 @@ main() {
   section sqlite counted "$python" tests/differential/compare.py --sqlite
   # The official clients against the server, before providers on loopback.
   section clients counted "$python" -m pytest -q tests/sdk
+  # Every operation of the OpenAPI document, asked all sorts of things.
+  section http counted "$python" -m pytest -q tests/http
   section examples counted ci/examples.sh
   section wasm one ci/wasm.sh
   # In the system's browser, against the server that was built above.

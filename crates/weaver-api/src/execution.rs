@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::history::Savings;
 use crate::worker::WaitingTask;
 use crate::{Time, Usd};
 
@@ -65,6 +66,14 @@ macro_rules! run_request {
             /// Where it stops and waits to be resumed.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub breakpoints: Option<Breakpoints>,
+            /// Answer when it has ended or waits for somebody, after so many seconds at the
+            /// latest: then with the execution as it stands.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[schema(minimum = 0, maximum = 300)]
+            pub wait: Option<u32>,
+            /// Answer with its events as they happen, as server-sent events.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            pub stream: bool,
         }
     };
 }
@@ -107,6 +116,8 @@ impl ExecuteRequest {
             budget: self.budget,
             labels: self.labels,
             breakpoints: self.breakpoints,
+            wait: self.wait,
+            stream: self.stream,
         }
     }
 }
@@ -273,6 +284,12 @@ pub struct Execution {
     /// Where it branched off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forked_from: Option<ForkedFrom>,
+    /// The execution that it does again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<String>,
+    /// What it took from that one so far; in lists it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub savings: Option<Savings>,
     /// Where it is to stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breakpoints: Option<Breakpoints>,

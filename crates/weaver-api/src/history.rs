@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::Time;
 use crate::execution::{Breakpoints, WorkflowSource};
+use crate::{Time, Usd};
 
 /// A moment between two supersteps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -113,6 +113,44 @@ pub struct ReplayRequest {
     /// Another version of the workflow; absent: the one that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<WorkflowSource>,
+}
+
+/// `POST /executions/{id}/rerun`: an execution that has ended is done again, on its thread
+/// and from where it began. Results of nodes that have not changed, in code or input, are
+/// taken from it; so are the answers of models and tools, in nodes that ask the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RerunRequest {
+    /// Another version of the workflow; absent: the one that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<WorkflowSource>,
+    /// Another input; absent: the one that it was given.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub input: Value,
+    /// Where it stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakpoints: Option<Breakpoints>,
+}
+
+/// What an execution took from earlier ones instead of doing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Savings {
+    /// Node tasks that ran.
+    pub ran: u64,
+    /// Node tasks that did not.
+    pub reused: u64,
+    /// Calls of models that were not made.
+    pub model_calls: u64,
+    /// Calls of tools that were not made.
+    pub tool_calls: u64,
+    /// Tokens that were not sent.
+    pub tokens_input: u64,
+    /// Tokens that were not received.
+    pub tokens_output: u64,
+    /// What was not spent.
+    pub cost: Usd,
+    /// Time of nodes that did not run, added up, in milliseconds.
+    pub duration_ms: u64,
 }
 
 /// What going through an execution again came to. Nothing was fired: recorded answers

@@ -16,7 +16,8 @@ pub enum EventKind {
     /// A node task began. `data`: `{"input", "triggers", "attempt"}`.
     NodeEnter,
     /// A node task ended. `data`: `{"update"}`, `{"goto"}` when a command or send said so, `{"error"}`
-    /// when it failed, and `{"cached": true, "cost"}` when an earlier run's result was taken.
+    /// when it failed, `{"cached": true, "cost"}` when an earlier run's result was taken, and `{"spared"}`, a
+    /// cost too, when it ran and calls of it were answered by an earlier run.
     NodeExit,
     /// A failed attempt will be tried again. `data`: `{"error", "attempt", "delay_ms"}`.
     NodeRetry,

@@ -91,8 +91,8 @@ struct RunningCall {
     kind: CallKind,
     began: Instant,
     abort: AbortHandle,
-    /// What its answer cost in the run that it comes from, if it was not run.
-    reused: Option<Value>,
+    /// What its last event says besides.
+    told: Vec<(&'static str, Value)>,
 }
 
 impl Driver {
@@ -281,7 +281,7 @@ impl Driver {
         let (abort, registration) = AbortHandle::new_pair();
         let (id, kind) = (call.id, call.kind);
         self.calls
-            .insert(id, RunningCall { task, kind, began: Instant::now(), abort, reused: None });
+            .insert(id, RunningCall { task, kind, began: Instant::now(), abort, told: Vec::new() });
         let future = Abortable::new(self.handler.call(call, context), registration);
         self.running.push(Box::pin(async move { (id, future.await.ok()) }));
         Ok(())
@@ -398,9 +398,9 @@ impl Driver {
             TaskRequest::Progress(call) => {
                 self.run.handle(self.clock.now(), Happened::Progress(call))
             }
-            TaskRequest::Reused(call, cost) => {
+            TaskRequest::Tell(call, what, value) => {
                 if let Some(call) = self.calls.get_mut(&call) {
-                    call.reused = Some(cost);
+                    call.told.push((what, value));
                 }
             }
             TaskRequest::Suspend { task, snapshot } => {
@@ -416,9 +416,7 @@ impl Driver {
 
     fn show_exit(&self, call: &RunningCall, answer: &Answer<Value>) {
         let Some(mut data) = shown::exit(answer) else { return };
-        if let Some(cost) = &call.reused {
-            data.extend([("cached", true.into()), ("cost", cost.clone())]);
-        }
+        data.extend(call.told.iter().cloned());
         let mut event = task_event(&call.task, EventKind::NodeExit).with_data(Value::map(data));
         event.duration_us = Some(call.began.elapsed().as_micros() as u64);
         self.context.journal.emit(event);

@@ -19,10 +19,11 @@ pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 /// Sees the events of a run as the log has them: what the log keeps once it is on disk,
 /// in order and one by one, and the rest as it happens.
 pub trait Follower: Send + Sync {
-    /// Whether anybody looks. May change at any time.
+    /// Whether anybody looks: what happens between events is made only then. May change
+    /// at any time.
     fn is_there(&self) -> bool;
 
-    /// Is shown an event.
+    /// Is shown an event, whether anybody looks or not.
     fn see(&self, event: &Event);
 }
 
@@ -242,7 +243,7 @@ fn tell(
             // A follower that panics has told its own story.
             let _ = earlier.await;
         }
-        if result.is_ok() && follower.is_there() {
+        if result.is_ok() {
             events.iter().for_each(|event| follower.see(event));
         }
         // The run may be over.
@@ -341,7 +342,7 @@ fn small(kind: EventKind, data: &Value) -> Value {
             // These stand nowhere else: of a beginning all but the input, and what a reused
             // result had cost.
             let sole = (kind == EventKind::Start && &**key != "input")
-                || matches!(&**key, "cost" | STAND_IN_STATE);
+                || matches!(&**key, "cost" | "spared" | STAND_IN_STATE);
             let kept = match sole || size <= DATA_BYTES_MAX / 4 {
                 true => value.clone(),
                 false => elided(size),

@@ -46,7 +46,7 @@ pub use error::Error;
 pub use executions::Executions;
 pub use journal::{Follower, Journal, Listener, from_entry, now};
 pub use limits::Limits;
-pub use order::{Breakpoints, ForkedFrom, Order};
+pub use order::{Again, Breakpoints, ForkedFrom, Order};
 pub use purse::{Purse, Spending};
 pub use questions::{deadline_of, timeout_answer};
 pub use recent::Recent;

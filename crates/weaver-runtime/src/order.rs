@@ -48,6 +48,19 @@ pub struct Order {
     /// to the graph.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub goes_on: bool,
+    /// Does what another execution did again, and takes from it what has not changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+}
+
+/// Which execution is done again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// Which, of the same thread.
+    pub execution: String,
+    /// The checkpoint that it was given its input at; absent: it began the thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
 }
 
 /// Where an execution branched off.

@@ -58,8 +58,8 @@ pub struct TaskContext {
 /// What a running task asks of the driver.
 pub(crate) enum TaskRequest {
     Progress(CallId),
-    /// The call is answered with what an earlier run came to, which cost this.
-    Reused(CallId, Value),
+    /// The last event of the call says this too.
+    Tell(CallId, &'static str, Value),
     Invoke {
         call: CallId,
         ordinal: u32,
@@ -124,7 +124,17 @@ impl TaskContext {
 
     /// Says that the answer comes from an earlier run, and what it cost there.
     pub(crate) fn reused(&self, cost: Value) {
-        let _ = self.requests.send(TaskRequest::Reused(self.call, cost));
+        self.tell("cached", true.into());
+        self.tell("cost", cost);
+    }
+
+    /// Says that calls of this task were answered by an earlier run, and what they cost there.
+    pub(crate) fn spared(&self, cost: Value) {
+        self.tell("spared", cost);
+    }
+
+    fn tell(&self, what: &'static str, value: Value) {
+        let _ = self.requests.send(TaskRequest::Tell(self.call, what, value));
     }
 
     /// Runs a graph inside this task; with its chunks of the modes of `stream`. After

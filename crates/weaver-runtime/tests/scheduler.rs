@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::*;
 use weaver_core::{Event, Hash};
 use weaver_runtime::executions::{Once, Refused, Submission, View};
-use weaver_runtime::scheduler::Watcher;
+use weaver_runtime::scheduler::{Watched, Watcher};
 use weaver_store::{
     ExecutionId, ExecutionStatus, IdempotencyKey, Store, TenantId, WorkState, block_on,
 };
@@ -54,11 +54,12 @@ struct Reader {
 }
 
 impl Watcher for Reader {
-    fn is_there(&self, _: TenantId, _: ExecutionId) -> bool {
+    fn is_there(&self, _: &Watched) -> bool {
         true
     }
 
-    fn see(&self, _: TenantId, execution: ExecutionId, event: &Event) {
+    fn see(&self, watched: &Watched, event: &Event) {
+        let execution = watched.execution;
         let entries = self.store.entries(execution, event.sequence.saturating_sub(1), 1);
         let is_kept = !block_on(entries).unwrap().is_empty();
         self.seen.lock().unwrap().push((execution, event.clone(), is_kept));

@@ -222,7 +222,7 @@ impl Desk {
             Desk::Log { executions, .. } => {
                 let id = executions.find(id).await?;
                 let verdict = wire::verdict(request)?;
-                executions.reconcile(id, request.call.as_deref(), &verdict, None).await?;
+                executions.reconcile(id, request.call.as_deref(), &verdict).await?;
                 Ok(wire::whole(executions, id).await?)
             }
         }

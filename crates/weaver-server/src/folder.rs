@@ -52,6 +52,11 @@ const LAYOUT: &str = "layout.json";
 const SCRIPT: &str = "script.yaml";
 
 impl Folder {
+    /// Which folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// A folder, whose changes are told by the ids of their workflows.
     pub fn open(root: &Path, changed: broadcast::Sender<WorkflowId>) -> Result<Self, String> {
         let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", root.display());

@@ -98,11 +98,8 @@ impl House {
         let script = workflow.beside("script.yaml").or_else(|| workflow.beside("script.json"));
         let usual = settings.model.as_deref();
         let (gateway, model_note) = gateway(&settings.models, usual, script, model)?;
-        let environment = settings.environment.iter().flat_map(|(name, value)| [name, value]);
-        let stand_in = model_note.iter();
-        let surroundings = stand_in.chain(environment).map(|part| part.as_bytes());
         Ok(House {
-            surroundings: Hash::of_parts(surroundings),
+            surroundings: surroundings(settings, model_note.as_deref()),
             gateway,
             model_note,
             parts: Parts::new(settings, key)?,
@@ -120,6 +117,13 @@ impl House {
         let binding = Binding { tenant: LOCAL_TENANT.into(), execution: thread.into() };
         self.parts.host(&self.gateway, workflow, plan, binding, self.machine.clone())
     }
+}
+
+/// A hash of what nodes may see of the settings, and of the model that stands in for
+/// the file's.
+pub fn surroundings(settings: &Settings, model_note: Option<&str>) -> Hash {
+    let environment = settings.environment.iter().flat_map(|(name, value)| [&**name, &**value]);
+    Hash::of_parts(model_note.into_iter().chain(environment).map(str::as_bytes))
 }
 
 /// Opens the log in the data directory, which is made when there is none.

@@ -30,7 +30,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use error::{CliError, exit};
-use settings::Settings;
+use settings::{LogFormat, Settings};
 
 #[global_allocator]
 static ALLOCATOR: weaver_interpreter::Allocator = weaver_interpreter::Allocator;
@@ -106,11 +106,13 @@ fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, C
 /// A server has many executions and readers at once.
 fn serve(args: &cli::ServeArgs, settings: Settings) -> Result<(), CliError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    tracing_subscriber::fmt()
-        .json()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("AGENTWEAVER_LOG"))
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.init(),
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

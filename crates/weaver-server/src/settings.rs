@@ -44,6 +44,19 @@ pub struct Settings {
     pub database_write: bool,
     /// Variables that nodes may read.
     pub environment: BTreeMap<String, String>,
+    /// How `serve` writes its log.
+    pub log_format: LogFormat,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// An object a line, for programs.
+    #[default]
+    Json,
+    /// A line for people.
+    Text,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -67,6 +80,8 @@ struct File {
     database: Database,
     /// `[environment]`: what `os.getenv` answers in nodes.
     environment: BTreeMap<String, String>,
+    /// `json` or `text`: how `serve` writes its log.
+    log_format: LogFormat,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -131,6 +146,15 @@ impl Settings {
             searxng: variable("AGENTWEAVER_SEARXNG").or(file.search.searxng),
             database_write: file.database.write,
             environment: file.environment,
+            log_format: match variable("AGENTWEAVER_LOG_FORMAT").as_deref() {
+                None => file.log_format,
+                Some("json") => LogFormat::Json,
+                Some("text") => LogFormat::Text,
+                Some(other) => {
+                    let message = format!("AGENTWEAVER_LOG_FORMAT is `{other}`");
+                    return Err(CliError::usage(message).with_help("use `json` or `text`"));
+                }
+            },
         })
     }
 }

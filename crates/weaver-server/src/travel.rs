@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use weaver_agent::fit;
 use weaver_api::execution::WorkflowSource;
-use weaver_api::history::{EditRequest, ForkRequest, ReplayReport};
+use weaver_api::history::{EditRequest, ForkRequest, ReplayReport, RerunRequest};
 use weaver_core::{Failure, Value};
 use weaver_engine::{CheckpointId, Input, Outcome, StateUpdate};
-use weaver_runtime::executions::{Once, Refused, Submission, View};
+use weaver_runtime::executions::{Once, Refused, Rerun, Submission, View};
 use weaver_runtime::replay::{self, replay};
 use weaver_runtime::scheduler::Job;
 use weaver_runtime::thread::{self, Place};
@@ -82,6 +82,31 @@ impl Travel {
         submission.thread = Some(to);
         submission.once = once;
         Ok(self.executions.submit(submission).await?)
+    }
+
+    /// Submits an execution that does an ended one again, and runs only what has changed.
+    pub async fn rerun(
+        &self,
+        id: ExecutionId,
+        request: &RerunRequest,
+        once: Option<Once>,
+    ) -> Result<Execution, Refusal> {
+        let view = self.executions.get(id).await?;
+        let version = self.version(&view, request.workflow.as_ref()).await?;
+        let sent = request.workflow.as_ref();
+        let graph = sent.and_then(|workflow| workflow.graph.clone());
+        let script = sent.and_then(|workflow| workflow.script.clone());
+        let order = Order {
+            input: Value::from(&request.input),
+            graph: graph.or(view.order.graph),
+            script: script.or(view.order.script),
+            breakpoints: request.breakpoints.as_ref().map(wire::breakpoints),
+            forked_from: None,
+            goes_on: false,
+            has_budget: false,
+            ..view.order
+        };
+        Ok(self.executions.again(id, Rerun { version, order, once }).await?)
     }
 
     /// Changes the state of an execution that waits or is paused. Gives the checkpoint

@@ -91,6 +91,12 @@ pub fn schedule_draft(request: &ScheduleRequest) -> Result<schedules::Draft, Ref
             message: "a schedule says itself when its executions begin".into(),
         });
     }
+    if request.execution.stream || request.execution.wait.is_some() {
+        let message = "nobody waits for what a schedule begins".into();
+        let pointer =
+            if request.execution.stream { "/execution/stream" } else { "/execution/wait" };
+        return Err(Refused::Field { pointer, message });
+    }
     Ok(schedules::Draft {
         name: request.name.clone(),
         cron: request.cron.clone(),
@@ -168,12 +174,23 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
     let output = executions.output(&view.execution).await?;
     let output = serde_json::Value::from(&output.plain());
     let open_calls = open_calls.iter().map(open_call).collect();
-    let budget = executions.budget(&view.execution).await?.map(budget);
-    let first = executions.events(id, 0, 1).await?.into_iter().next();
+    let budget = match view.order.has_budget {
+        true => executions.budget(&view.execution).await?.map(budget),
+        false => None,
+    };
+    let is_fresh = view.work.as_ref().is_some_and(|work| work.deliveries == 0);
+    let first = match is_fresh && view.execution.status == ExecutionStatus::Queued {
+        true => None,
+        false => executions.events(id, 0, 1).await?.into_iter().next(),
+    };
     let started_at = first.filter(|event| event.kind == EventKind::Start);
     let started_at = started_at.map(|event| event.time.into());
     let waits_for = waits_for.iter().map(ToString::to_string).collect();
     let stopped_before = executions.stopped_before(&view).await?.unwrap_or_default();
+    let savings = match &view.order.again {
+        Some(_) => Some(history::savings(&executions.savings(id).await?)),
+        None => None,
+    };
     let mut shown = execution(&view, &questions);
     if worker_tasks.iter().any(|task| task.status == TaskStatus::GivenUp) {
         shown.status = Status::NeedsAttention;
@@ -186,6 +203,7 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
         worker_tasks,
         budget,
         started_at,
+        savings,
         ..shown
     })
 }
@@ -228,6 +246,8 @@ pub fn execution(view: &View, questions: &[executions::Question]) -> Execution {
             execution: from.execution.clone(),
             checkpoint: from.checkpoint.clone(),
         }),
+        rerun_of: order.again.as_ref().map(|again| again.execution.clone()),
+        savings: None,
         breakpoints: order.breakpoints.as_ref().map(|kept| api::Breakpoints {
             before: kept.before.clone(),
             after: kept.after.clone(),

@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use uuid::Uuid;
-use weaver_agent::plan::targets;
+use weaver_agent::plan::{self, targets};
 use weaver_core::{Failure, FailureKind, Hash, Value};
 use weaver_engine::{RunOptions, Targets};
 use weaver_interpreter::Binding;
 use weaver_llm::Gateway;
+use weaver_runtime::reuse::Code;
 use weaver_runtime::scheduler::{Job, Prepared, Workshop};
 
 use crate::error::CliError;
-use crate::house::{Parts, gateway};
+use crate::house::{Parts, gateway, surroundings};
 use crate::settings::Settings;
 use crate::vault::{Keys, Vault};
 use crate::workflow::{Broken, Workflow};
@@ -26,7 +27,7 @@ pub struct Bench {
     vault: Vault,
     parts: Parts,
     workflows: Kept<(Hash, Option<String>), Arc<Workflow>>,
-    gateways: Kept<Asked, Gateway>,
+    gateways: Kept<Asked, (Gateway, Hash)>,
 }
 
 /// With which keys, which model, which script.
@@ -56,7 +57,7 @@ impl Bench {
 
     fn assemble(&self, job: &Job, keys: &Keys) -> Result<Prepared, Failure> {
         let workflow = self.workflow(job)?;
-        let gateway = self.gateway(job, keys)?;
+        let (gateway, surroundings) = self.gateway(job, keys)?;
         let binding = Binding { tenant: job.tenant.to_string(), execution: job.thread.to_string() };
         let handler = self.parts.host(&gateway, &workflow, &workflow.plan, binding, None);
         let mut options = RunOptions::default();
@@ -77,6 +78,7 @@ impl Bench {
                 Value::map([("thread_id", Value::Str(job.thread.clone()))]),
             )]),
             options,
+            surroundings: Some(surroundings),
         })
     }
 
@@ -90,7 +92,8 @@ impl Bench {
         })
     }
 
-    fn gateway(&self, job: &Job, keys: &Keys) -> Result<Gateway, Failure> {
+    /// Models, and a hash of what else an execution answers from.
+    fn gateway(&self, job: &Job, keys: &Keys) -> Result<(Gateway, Hash), Failure> {
         let script = job.order.script.as_deref();
         let key = (keys.id, job.order.model.clone(), script.map(|text| Hash::of(text.as_bytes())));
         self.gateways.get_or_make(key, || {
@@ -102,7 +105,8 @@ impl Bench {
             };
             let (options, usual) = (keys.join(&self.settings.models), &self.settings.model);
             let made = gateway(&options, usual.as_deref(), path, job.order.model.as_deref());
-            made.map(|(gateway, _)| gateway).map_err(|error| refused("model_unknown", error))
+            let (gateway, note) = made.map_err(|error| refused("model_unknown", error))?;
+            Ok((gateway, surroundings(&self.settings, note.as_deref())))
         })
     }
 
@@ -123,6 +127,11 @@ impl Bench {
 impl Workshop for Bench {
     fn prepare(&self, job: Job) -> BoxFuture<'_, Result<Prepared, Failure>> {
         async move { self.make(&job).await }.boxed()
+    }
+
+    fn code(&self, job: &Job) -> Option<Arc<Code>> {
+        let workflow = self.workflow(job).ok()?;
+        Some(Arc::new(plan::code(&workflow.analysis, &workflow.plan)))
     }
 }
 

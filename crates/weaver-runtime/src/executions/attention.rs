@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use weaver_core::{Event, EventKind, Failure, FailureKind, Timestamp, Value};
 use weaver_store::{
-    Accepted, Batch, Effect, EffectStatus, Execution, ExecutionChange, ExecutionId,
-    ExecutionStatus, Idempotency, Record, Work,
+    Batch, Effect, EffectStatus, Execution, ExecutionChange, ExecutionId, ExecutionStatus, Record,
+    Work,
 };
 
-use super::{Executions, Once, Refused, View};
+use super::{Executions, Refused, View};
 use crate::journal::{self, now};
 use crate::{codec, effects};
 
@@ -59,28 +59,15 @@ impl Executions {
         id: ExecutionId,
         call: Option<&str>,
         verdict: &Verdict,
-        once: Option<Once>,
     ) -> Result<View, Refused> {
-        let once = once.map(|once| Idempotency {
-            key: once.key,
-            body: once.body,
-            answer: Vec::new(),
-            time: now(),
-        });
-        if let Some(once) = &once
-            && let Some(first) = self.store.idempotency(once.key.clone()).await?
-        {
-            return match first.body == once.body {
-                true => self.get(id).await,
-                false => Err(Refused::KeyReused),
-            };
+        if self.was_done().await? {
+            return self.get(id).await;
         }
         let fence = self.fence(id).await?;
         let execution = self.get(id).await?.execution;
         let open = self.open_effects(&execution).await?;
         let effect = chosen(&execution, open, call)?;
         let mut batch = Batch::standalone();
-        batch.records.extend(once.clone().map(Record::Idempotency));
         batch.push(Work::Idle { execution: id, fence });
         match verdict {
             Verdict::Happened(result) => {
@@ -95,9 +82,8 @@ impl Executions {
             }
             Verdict::Fail(reason) => self.end_failed(&mut batch, &execution, reason).await?,
         }
-        match self.store.append_once(batch, once.as_ref()).await? {
-            Accepted::New | Accepted::Repeat(_) => self.get(id).await,
-        }
+        self.change(batch).await?;
+        self.get(id).await
     }
 
     async fn end_failed(

@@ -1,8 +1,11 @@
 //! [`Executions`]: what can be asked of executions from outside: submit, look,
 //! answer, pause, cancel, try again.
 
+mod again;
 mod attention;
 mod moving;
+mod once;
+mod search;
 mod stepping;
 mod submission;
 
@@ -22,15 +25,20 @@ use crate::order::Order;
 use crate::questions::deadline_of;
 use crate::tasks::{self, TaskState, Tasks};
 use crate::{children, codec, purse, thread};
+pub use again::Rerun;
 pub use attention::{OpenCall, Verdict};
 pub use moving::AtRest;
+pub use once::Once;
+pub use search::Wanted;
 pub use stepping::Held;
-pub use submission::{INPUT_BYTES_MAX, Once, Submission};
+pub use submission::{INPUT_BYTES_MAX, Submission};
 
 /// Executions of one tenant.
 #[derive(Clone)]
 pub struct Executions {
     store: Store,
+    /// What makes a repeat of the next change harmless.
+    once: Option<Once>,
 }
 
 /// One execution, with its place in the queue.
@@ -105,7 +113,7 @@ impl From<weaver_store::Error> for Refused {
 impl Executions {
     /// The executions of a store's tenant.
     pub fn new(store: Store) -> Self {
-        Executions { store }
+        Executions { store, once: None }
     }
 
     /// Accepts something to be executed. When this returns it is on disk, and will
@@ -151,11 +159,13 @@ impl Executions {
             true => None,
             false => self.store.queue().work(self.key(execution.id)).await?,
         };
-        let version = match execution.version {
-            Some(hash) => self.store.version(hash).await?,
-            None => None,
+        let file = match (&execution.workflow, execution.version) {
+            (Some(file), _) => file.to_string(),
+            (None, Some(hash)) => {
+                self.store.version(hash).await?.map(|version| version.file).unwrap_or_default()
+            }
+            (None, None) => String::new(),
         };
-        let file = version.map(|version| version.file).unwrap_or_default();
         let order = Order::decode(&execution.input).unwrap_or_default();
         Ok(View { execution, work, file, order })
     }
@@ -259,13 +269,16 @@ impl Executions {
         answer: &Value,
     ) -> Result<View, Refused> {
         let view = self.get(id).await?;
+        if self.was_done().await? {
+            return Ok(view);
+        }
         let row = self.question(&view.execution, question).await?;
         let decision = Decision {
             lane: row.lane,
             interrupt: row.id,
             answer: codec::encode(answer),
             time: now(),
-            idempotency: None,
+            idempotency: self.idempotency(),
         };
         self.store.answer(decision).await?;
         self.get(id).await
@@ -371,6 +384,9 @@ impl Executions {
         budget_micros: Option<u64>,
     ) -> Result<View, Refused> {
         let view = self.get(id).await?;
+        if self.was_done().await? {
+            return Ok(view);
+        }
         if budget_micros.is_some() && !view.order.has_budget {
             let message =
                 "the execution was submitted without a budget, so there is none to change";
@@ -390,6 +406,7 @@ impl Executions {
         if is_dead {
             set_budget().await?;
             self.store.queue().requeue(self.key(id)).await?;
+            self.change(Batch::standalone()).await?;
             return self.get(id).await;
         }
         if view.execution.status != ExecutionStatus::Failed {
@@ -410,7 +427,7 @@ impl Executions {
                 totals: view.execution.totals,
             })
             .with(Work::Enqueue(Enqueue { workflow: Some(workflow), ..Enqueue::execution(id) }));
-        self.store.append(batch).await?;
+        self.change(batch).await?;
         self.get(id).await
     }
 

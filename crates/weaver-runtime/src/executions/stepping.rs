@@ -42,6 +42,9 @@ impl Executions {
     ) -> Result<View, Refused> {
         // The fence first: whatever is read after it is at least as new.
         let fence = self.fence(id).await?;
+        if self.was_done().await? {
+            return self.get(id).await;
+        }
         let view = self.open(id).await?;
         let is_stopped = self.stopped_before(&view).await?.is_some();
         let is_paused = view.work.as_ref().is_none_or(|work| work.paused);
@@ -59,7 +62,7 @@ impl Executions {
         if is_stopped {
             batch.push(Work::Wake(id));
         }
-        self.store.append(batch).await?;
+        self.change(batch).await?;
         self.get(id).await
     }
 

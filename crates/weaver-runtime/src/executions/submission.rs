@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use weaver_core::{Hash, Timestamp};
+use weaver_core::Timestamp;
 use weaver_store::{
-    ConcurrencyKey, Enqueue, Execution, ExecutionId, ExecutionStatus, Idempotency, IdempotencyKey,
-    Priority, Record, Work, WorkflowVersion,
+    ConcurrencyKey, Enqueue, Execution, ExecutionId, ExecutionStatus, Idempotency, Priority,
+    Record, Work, WorkflowVersion,
 };
 
-use super::Refused;
+use super::{Once, Refused};
 use crate::journal::now;
 use crate::order::Order;
 use crate::thread;
@@ -34,15 +34,6 @@ pub struct Submission {
     pub budget_micros: Option<u64>,
     /// Makes a repeat harmless.
     pub once: Option<Once>,
-}
-
-/// A request that takes effect once: the same again gets the first answer.
-#[derive(Clone, Debug)]
-pub struct Once {
-    /// The caller's key, within the route.
-    pub key: IdempotencyKey,
-    /// Hash of the request's body.
-    pub body: Hash,
 }
 
 /// The most that one execution may be given as its input.

@@ -9,6 +9,7 @@
 //! and a run under others is not looked at.
 
 mod index;
+mod savings;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -26,6 +27,7 @@ use crate::past::{Past, Served, name_of};
 use crate::request::RunRequest;
 use crate::task::{Handler, TaskContext};
 use index::Index;
+pub use savings::Savings;
 
 /// What is known of the code of one version of a file.
 pub struct Code {
@@ -78,17 +80,6 @@ pub struct Cost {
     pub cost_micros: u64,
     /// Time of nodes, added up.
     pub duration_us: u64,
-}
-
-/// What a run took from earlier ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Savings {
-    /// Node tasks that ran.
-    pub ran: u64,
-    /// Node tasks that did not.
-    pub reused: u64,
-    /// What those, and recorded calls of those that ran, cost then.
-    pub saved: Cost,
 }
 
 /// Runs a graph with what earlier runs have come to.
@@ -211,8 +202,11 @@ impl Inner {
         self.savings().ran += 1;
         let own = without_memory(effects);
         context.effects.follow(self.past(own.clone()));
-        let answer = handler.call(call, context).await;
-        self.count(&own, &found.cost);
+        let answer = handler.call(call, context.clone()).await;
+        let spared = self.count(&own, &found.cost);
+        if spared != Cost::default() {
+            context.spared(cost_value(&spared));
+        }
         answer
     }
 
@@ -253,7 +247,7 @@ impl Inner {
     }
 
     /// Adds what the served calls of a task that ran cost then.
-    fn count(&self, own: &[Effect], cost: &Cost) {
+    fn count(&self, own: &[Effect], cost: &Cost) -> Cost {
         let served = self.served.lock().expect("nothing panics while it is held");
         let of = |kind: &str| {
             let all = own.iter().filter(|effect| &*effect.kind == kind);
@@ -268,6 +262,7 @@ impl Inner {
             (saved.usage, saved.cost_micros) = (cost.usage, cost.cost_micros);
         }
         self.savings().saved.add(&saved);
+        saved
     }
 
     fn savings(&self) -> std::sync::MutexGuard<'_, Savings> {

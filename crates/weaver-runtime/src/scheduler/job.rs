@@ -7,12 +7,12 @@ use futures::FutureExt;
 use weaver_core::{Event, EventKind, Failure, Hash, Value};
 use weaver_engine::{Input, InputCommand, Resume};
 use weaver_store::{
-    Claim, Execution, ExecutionChange, ExecutionId, ExecutionStatus, Lease, Record, Standing,
-    Store, TenantId, WorkKey, WorkflowVersion,
+    Claim, Execution, ExecutionChange, ExecutionStatus, Lease, Record, Standing, Store, TenantId,
+    WorkKey, WorkflowVersion,
 };
 
 use super::lease::Hold;
-use super::{Job, Prepared, Shared, Watcher};
+use super::{Job, Prepared, Shared, Watched, Watcher, again};
 use crate::children::Children;
 use crate::error::Error;
 use crate::journal::{Follower, Journal};
@@ -133,6 +133,7 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
     };
     let claimed = Claimed { standing, lease, deliveries: claim.deliveries };
     let job = job_of(shared, &store, &execution).await?;
+    let workflow: Arc<str> = job.order.workflow_id.as_deref().unwrap_or(&job.version.file).into();
     let purse = Purse::open(&store, &execution, &job.order, claim.fence).await?;
     let children = Children::new(
         store.clone(),
@@ -141,6 +142,7 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
         job.order.clone(),
         claim.priority,
     );
+    let again = job.order.again.is_some().then(|| job.clone());
     let prepared = match shared.workshop.prepare(job).await {
         Ok(prepared) => prepared,
         Err(failure) => return fail(&store, claimed, clock, failure).await,
@@ -152,6 +154,7 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
     request.context = prepared.context;
     request.config = prepared.config;
     request.options = prepared.options;
+    request.surroundings = prepared.surroundings;
     request.claimed = Some(claimed);
     request.clock = clock;
     request.drain = hold.drain.clone();
@@ -160,9 +163,14 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
     request.children = Some(children);
     request.workers = Some(claim.priority);
     request.follower = shared.options.watcher.clone().map(|watcher| -> Arc<dyn Follower> {
-        Arc::new(Seat { watcher, tenant: claim.key.tenant, execution: id })
+        let tenant = claim.key.tenant;
+        Arc::new(Seat { watcher, watched: Watched { tenant, execution: id, workflow } })
     });
-    drive(Some(store), prepared.handler, request).await?;
+    let handler = match again {
+        Some(job) => again::handler(shared, &store, &job, prepared.handler, &mut request).await?,
+        None => prepared.handler,
+    };
+    drive(Some(store), handler, request).await?;
     if let Some(purse) = purse {
         purse.close().await?;
     }
@@ -172,21 +180,24 @@ async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Resu
 /// Where the watcher of all executions sees one of them from.
 struct Seat {
     watcher: Arc<dyn Watcher>,
-    tenant: TenantId,
-    execution: ExecutionId,
+    watched: Watched,
 }
 
 impl Follower for Seat {
     fn is_there(&self) -> bool {
-        self.watcher.is_there(self.tenant, self.execution)
+        self.watcher.is_there(&self.watched)
     }
 
     fn see(&self, event: &Event) {
-        self.watcher.see(self.tenant, self.execution, event);
+        self.watcher.see(&self.watched, event);
     }
 }
 
-async fn job_of(shared: &Shared, store: &Store, execution: &Execution) -> Result<Job, Error> {
+pub(super) async fn job_of(
+    shared: &Shared,
+    store: &Store,
+    execution: &Execution,
+) -> Result<Job, Error> {
     let version = match execution.version {
         Some(hash) => shared.versions.get(store, hash).await?,
         None => None,

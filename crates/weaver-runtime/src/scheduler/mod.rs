@@ -8,6 +8,7 @@
 //!   [`crate::drive`]. Here nothing is decided that a crash could lose.
 //! - A wake-up is a hint. Looking each second is the truth.
 
+mod again;
 mod clockwork;
 mod job;
 mod lease;
@@ -20,7 +21,7 @@ use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use weaver_core::{Event, Failure, Timestamp, Value};
+use weaver_core::{Event, Failure, Hash, Timestamp, Value};
 use weaver_engine::{Graph, RunOptions};
 use weaver_store::{
     ClaimRequest, ExecutionId, ROUTE_DRIVE, Retention, Store, TenantId, WorkKey, WorkflowVersion,
@@ -29,6 +30,7 @@ use weaver_store::{
 use crate::order::Order;
 use crate::recent::Recent;
 use crate::request::Clock;
+use crate::reuse::Code;
 use crate::task::Handler;
 use job::{Unsettled, Versions};
 use lease::Leases;
@@ -38,6 +40,13 @@ pub trait Workshop: Send + Sync + 'static {
     /// Compiles the version and makes what runs its nodes. A failure ends the
     /// execution.
     fn prepare(&self, job: Job) -> BoxFuture<'_, Result<Prepared, Failure>>;
+
+    /// What an execution that is done again is compared by. Nothing, where that is not
+    /// known: then all of it runs.
+    fn code(&self, job: &Job) -> Option<Arc<Code>> {
+        let _ = job;
+        None
+    }
 }
 
 /// An execution that is about to be driven.
@@ -67,6 +76,10 @@ pub struct Prepared {
     pub config: Value,
     /// Limits and breakpoints.
     pub options: RunOptions,
+    /// See [`RunRequest::surroundings`].
+    ///
+    /// [`RunRequest::surroundings`]: crate::RunRequest::surroundings
+    pub surroundings: Option<Hash>,
 }
 
 /// Sees the events of every execution that this process drives, as a [`Follower`] sees
@@ -75,10 +88,21 @@ pub struct Prepared {
 /// [`Follower`]: crate::Follower
 pub trait Watcher: Send + Sync {
     /// Whether anybody looks at the execution. May change at any time.
-    fn is_there(&self, tenant: TenantId, execution: ExecutionId) -> bool;
+    fn is_there(&self, watched: &Watched) -> bool;
 
     /// Is shown an event.
-    fn see(&self, tenant: TenantId, execution: ExecutionId, event: &Event);
+    fn see(&self, watched: &Watched, event: &Event);
+}
+
+/// Which execution an event is of.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub execution: ExecutionId,
+    /// The id of the kept workflow that it was made from, else the name of its file.
+    pub workflow: Arc<str>,
 }
 
 /// How a scheduler works.

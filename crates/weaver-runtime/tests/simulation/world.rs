@@ -195,6 +195,7 @@ impl Workshop for Hands {
             context: Value::Null,
             config: Value::map::<&str>([]),
             options: RunOptions::default(),
+            surroundings: None,
         };
         async { Ok(prepared) }.boxed()
     }

@@ -313,6 +313,7 @@ impl Workshop for World {
                 context: Value::Null,
                 config: Value::map::<&str>([]),
                 options: RunOptions { recursion_limit: u32::MAX, ..RunOptions::default() },
+                surroundings: None,
             }),
         };
         async { prepared }.boxed()

@@ -85,6 +85,8 @@ pub fn request(args: &OrderArgs) -> Result<SubmitRequest, CliError> {
         budget: args.budget.as_deref().map(budget).transpose()?,
         labels: Default::default(),
         breakpoints: None,
+        wait: None,
+        stream: false,
     })
 }
 

@@ -1,9 +1,15 @@
 //! [`Body`]: a JSON body, or a precise refusal.
 
-use axum::body::Bytes;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::Refusal;
 
@@ -27,24 +33,32 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "the body must be application/json",
             ));
         }
-        let bytes = read(request).await?;
+        let bytes = read(request, BODY_TIME_MAX).await?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         parse(text).map(Body)
     }
 }
 
-async fn read(request: Request) -> Result<Bytes, Refusal> {
-    axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|error| {
+/// A body that is not there after so long is not waited for.
+const BODY_TIME_MAX: Duration = Duration::from_secs(60);
+
+async fn read(request: Request, at_most: Duration) -> Result<Bytes, Refusal> {
+    // What it says of its length is enough to refuse it.
+    if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(too_large());
+    }
+    let whole = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX);
+    let Ok(read) = tokio::time::timeout(at_most, whole).await else {
+        let detail = format!("the body was not there after {} s", at_most.as_secs());
+        return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail));
+    };
+    read.map_err(|error| {
         let mut cause: &dyn std::error::Error = &error;
         while let Some(inner) = cause.source() {
             cause = inner;
         }
         match cause.to_string().contains("length limit") {
-            true => Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                format!("a body has at most {} MiB", BODY_BYTES_MAX >> 20),
-            ),
+            true => too_large(),
             false => Refusal::new(
                 StatusCode::BAD_REQUEST,
                 "body_unreadable",
@@ -54,44 +68,101 @@ async fn read(request: Request) -> Result<Bytes, Refusal> {
     })
 }
 
+fn too_large() -> Refusal {
+    let detail = format!("a body has at most {} MiB", BODY_BYTES_MAX >> 20);
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = pointer(error.path());
-        let cause = error.into_inner();
-        match cause.classify() {
-            serde_json::error::Category::Data => {
-                Refusal::invalid("the body does not have the right shape")
-                    .at(pointer, cause.to_string())
+    // Whoever reads a key twice may see either; PostgreSQL's text cannot hold a NUL.
+    read_as::<Plain>(bytes)?;
+    read_as(bytes)
+}
+
+fn read_as<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    // The place is looked for only when something is wrong: keeping it takes time.
+    serde_json::from_slice(bytes).or_else(|_| {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let pointer = pointer(error.path());
+            let cause = error.into_inner();
+            match cause.classify() {
+                serde_json::error::Category::Data => {
+                    Refusal::invalid("the body does not have the right shape")
+                        .at(pointer, cause.to_string())
+                }
+                _ => not_json(&cause),
             }
-            _ => Refusal::new(
-                StatusCode::BAD_REQUEST,
-                "body_not_json",
-                format!("the body is not JSON: {cause}"),
-            ),
-        }
-    })?;
-    json.end().map_err(|error| {
-        Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "body_not_json",
-            format!("the body is not JSON: {error}"),
-        )
-    })?;
-    // PostgreSQL's text cannot hold it, and no reader expects it.
-    match has_nul(bytes) {
-        true => Err(Refusal::invalid("a text in the body holds a NUL character (\\u0000)")),
-        false => Ok(value),
+        })?;
+        json.end().map_err(|error| not_json(&error))?;
+        Ok(value)
+    })
+}
+
+fn not_json(error: &serde_json::Error) -> Refusal {
+    let detail = format!("the body is not JSON: {error}");
+    Refusal::new(StatusCode::BAD_REQUEST, "body_not_json", detail)
+}
+
+/// JSON without a key that comes twice in an object, and without NUL characters.
+struct Plain;
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(Plain)
     }
 }
 
-/// Whether a text in JSON holds a NUL character; a backslash that is escaped itself
-/// begins none.
-fn has_nul(json: &[u8]) -> bool {
-    let escapes = json.windows(6).enumerate().filter(|(_, part)| *part == b"\\u0000");
-    escapes
-        .map(|(at, _)| json[..at].iter().rev().take_while(|byte| **byte == b'\\').count())
-        .any(|backslashes| backslashes % 2 == 0)
+impl<'de> Visitor<'de> for Plain {
+    type Value = Plain;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Plain, E> {
+        Ok(Plain)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Plain, E> {
+        match text.contains('\0') {
+            true => Err(E::custom("the text holds a NUL character (\\u0000)")),
+            false => Ok(Plain),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Plain, A::Error> {
+        while items.next_element::<Plain>()?.is_some() {}
+        Ok(Plain)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Plain, A::Error> {
+        let mut keys = HashSet::new();
+        while let Some(key) = fields.next_key::<Cow<'de, str>>()? {
+            Plain.visit_str::<A::Error>(&key)?;
+            fields.next_value::<Plain>()?;
+            if let Some(twice) = keys.replace(key) {
+                return Err(de::Error::custom(format!("the key `{twice}` comes twice")));
+            }
+        }
+        Ok(Plain)
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -127,5 +198,28 @@ mod tests {
         assert_eq!(refusal.problem().status, 422);
         let python = br#"{"reason": "print('a\\u0000b')"}"#;
         assert!(parse::<CancelRequest>(python).is_ok(), "the text of an escape is no NUL");
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_refused_however_deep() {
+        for (text, pointer) in [
+            (r#"{"a": 1, "b": 2, "a": 3}"#, ""),
+            (r#"{"input": [0, {"x": {"y": 1, "\u0079": 2}}]}"#, "/input/1/x"),
+        ] {
+            let refusal = parse::<serde_json::Value>(text.as_bytes()).unwrap_err();
+            assert_eq!(refusal.problem().status, 422);
+            assert!(refusal.problem().errors[0].detail.contains("twice"), "{refusal:?}");
+            assert!(refusal.problem().errors[0].pointer.starts_with(pointer), "{refusal:?}");
+        }
+        let apart = br#"[{"a": 1}, {"a": {"a": 1}}]"#;
+        assert!(parse::<serde_json::Value>(apart).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_not_waited_for() {
+        let drip = futures::stream::pending::<Result<Bytes, std::io::Error>>();
+        let request = Request::new(axum::body::Body::from_stream(drip));
+        let refusal = read(request, Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!((refusal.problem().status, &*refusal.problem().code), (408, "body_too_slow"));
     }
 }

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::broadcast;
 use weaver_core::Event;
-use weaver_runtime::scheduler::Watcher;
+use weaver_runtime::scheduler::{Watched, Watcher};
 use weaver_store::{ExecutionId, TenantId};
+
+use super::Meters;
 
 /// Events that a watcher may be behind before it has to read the log again.
 const BEHIND_MAX: usize = 1024;
@@ -32,18 +34,43 @@ impl Live {
     }
 }
 
-impl Watcher for Live {
-    fn is_there(&self, tenant: TenantId, execution: ExecutionId) -> bool {
+impl Live {
+    /// How many streams are open.
+    pub fn readers(&self) -> usize {
         let watched = self.0.lock().expect("nothing panics while it is held");
-        watched.get(&(tenant, execution)).is_some_and(|sender| sender.receiver_count() > 0)
+        watched.values().map(broadcast::Sender::receiver_count).sum()
     }
 
-    fn see(&self, tenant: TenantId, execution: ExecutionId, event: &Event) {
+    fn has_readers(&self, key: Key) -> bool {
+        let watched = self.0.lock().expect("nothing panics while it is held");
+        watched.get(&key).is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
+    /// Passes an event on to the open streams of an execution.
+    pub fn show(&self, key: (TenantId, ExecutionId), event: &Event) {
         let mut watched = self.0.lock().expect("nothing panics while it is held");
-        let key = (tenant, execution);
         let Some(sender) = watched.get(&key) else { return };
         if sender.send(Arc::new(event.clone())).is_err() {
             watched.remove(&key);
         }
+    }
+}
+
+/// Who sees what executions of this process do: those who watch, and the meters.
+pub struct Watch {
+    /// Those who watch.
+    pub live: Live,
+    /// What is counted.
+    pub meters: Arc<Meters>,
+}
+
+impl Watcher for Watch {
+    fn is_there(&self, watched: &Watched) -> bool {
+        self.live.has_readers((watched.tenant, watched.execution))
+    }
+
+    fn see(&self, watched: &Watched, event: &Event) {
+        self.meters.see(&watched.workflow, event);
+        self.live.show((watched.tenant, watched.execution), event);
     }
 }

@@ -6,21 +6,25 @@ mod calls;
 pub mod gateway;
 mod guard;
 mod live;
+pub mod meters;
+mod pages;
+mod params;
 mod problem;
 mod routes;
+mod serving;
 mod source;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod ui;
+mod waiting;
+mod websocket;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weaver_store::Store;
 
@@ -32,9 +36,12 @@ use crate::workshop::Bench;
 
 pub use calls::Calls;
 pub use guard::Access;
-pub use live::Live;
+pub use live::{Live, Watch};
+pub use meters::Meters;
 pub use problem::Refusal;
+pub use serving::{Front, Limits, serve};
 pub use source::{Sources, broken_workflow};
+pub use waiting::{Waiting, router as waiting_router};
 
 /// What requests are answered from.
 pub struct App {
@@ -60,23 +67,18 @@ pub struct App {
     pub folder: Option<Arc<Folder>>,
     /// Tells which workflows have changed.
     pub changes: Changes,
+    /// What executions of this process do.
+    pub meters: Arc<Meters>,
     /// How often each route was asked.
     pub calls: Calls,
     /// For how long a task is a worker's own unless it extends the lease.
     pub task_lease: Duration,
     /// What this process does: `all`, `api`, `scheduler`.
     pub role: &'static str,
+    /// When it began to answer.
+    pub began: Instant,
     /// Cancelled when the process is to end: streams close, health says so.
     pub drain: CancellationToken,
-}
-
-/// Answers requests until the app drains and those under way have ended.
-pub async fn serve(listener: TcpListener, app: Arc<App>) -> std::io::Result<()> {
-    let drain = app.drain.clone();
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    // Or the pieces of a stream wait 40 ms for the reader's word that it has the last one.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    axum::serve(listener, service).with_graceful_shutdown(drain.cancelled_owned()).await
 }
 
 /// Every route.
@@ -85,6 +87,9 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/api/v1", routes::router())
         .merge(gateway::router(app.clone()))
         .route("/metrics", get(routes::metrics))
+        .route("/docs", get(pages::page))
+        .route("/docs/docs.css", get(pages::styles))
+        .route("/docs/docs.js", get(pages::script))
         .fallback(ui::studio)
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(axum::middleware::from_fn_with_state(app.clone(), calls::count))

@@ -104,7 +104,8 @@ fn body(data: Cow<'static, [u8]>) -> axum::body::Body {
     }
 }
 
-fn protect(headers: &mut HeaderMap) {
+/// Nothing of another host, and in no other page.
+pub fn protect(headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));

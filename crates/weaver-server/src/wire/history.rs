@@ -1,9 +1,13 @@
 //! The past of an execution as it is shown.
 
-use weaver_api::history::{Checkpoint, Difference, Level, LogLine, ReplayReport, StateAt, Task};
+use weaver_api::Usd;
+use weaver_api::history::{
+    Checkpoint, Difference, Level, LogLine, ReplayReport, Savings, StateAt, Task,
+};
 use weaver_core::{Event, EventKind, Value};
 use weaver_engine::{PendingRecord, Saved};
 use weaver_runtime::replay::{self, DifferenceKind, Replayed};
+use weaver_runtime::reuse;
 use weaver_runtime::thread::{self, HistoryEntry};
 
 use crate::render::source;
@@ -58,6 +62,21 @@ pub fn state(saved: &Saved<Value>) -> StateAt {
         created_at: state.time.into(),
         values: plain(&thread::values(state)),
         tasks: state.next.iter().map(task).collect(),
+    }
+}
+
+/// What was taken from an earlier execution.
+pub fn savings(savings: &reuse::Savings) -> Savings {
+    let reuse::Savings { ran, reused, saved } = *savings;
+    Savings {
+        ran,
+        reused,
+        model_calls: saved.model_calls,
+        tool_calls: saved.tool_calls,
+        tokens_input: saved.usage.input,
+        tokens_output: saved.usage.output,
+        cost: Usd(saved.cost_micros),
+        duration_ms: saved.duration_us / 1000,
     }
 }
 

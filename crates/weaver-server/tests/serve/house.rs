@@ -136,6 +136,27 @@ impl House {
         }
     }
 
+    /// Where a server answers that waits for its store.
+    pub fn waits_at(&self) -> String {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let said = std::fs::read_to_string(self.said()).unwrap_or_default();
+            let found = said.split_once("http://").and_then(|(_, rest)| rest.split_once(" waits"));
+            if let Some((address, _)) = found {
+                return address.to_string();
+            }
+            assert!(Instant::now() < deadline, "no server waits; they say: {said}");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    /// Where servers answer, in the order in which they began; those that are gone too.
+    pub fn addresses(&self) -> Vec<String> {
+        let said = std::fs::read_to_string(self.said()).unwrap_or_default();
+        let address = |line: &str| Some(line.split_once("http://")?.1.trim().to_string());
+        said.lines().filter(|line| line.starts_with("agentweaver ")).filter_map(address).collect()
+    }
+
     /// What servers say.
     fn said(&self) -> PathBuf {
         self.dir.path().join("said")

@@ -11,6 +11,8 @@ mod outages;
 mod place;
 #[path = "../../../weaver-store/tests/support/postgres.rs"]
 mod postgres;
+mod streams;
+mod travel;
 mod workers;
 
 use std::time::Duration;

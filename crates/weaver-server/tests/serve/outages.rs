@@ -3,7 +3,8 @@
 //! the clocks of two hosts are hours apart.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::channel;
@@ -72,6 +73,36 @@ fn postgresql_is_restarted() {
         });
     });
     println!("count: {restarts} crashes of PostgreSQL");
+}
+
+#[test]
+fn a_database_that_is_away_when_a_server_starts_is_waited_for() {
+    let mut ground = Ground::new();
+    let (house, _) = ground.house();
+    ground.server.stop();
+    let _server = house.serve();
+    let address = house.waits_at();
+    let status = |path: &str| ask(&address, path).0;
+    assert_eq!(status("/api/v1/health/live"), 200);
+    let (not_ready, why) = ask(&address, "/api/v1/health/ready");
+    assert!(not_ready == 503 && why.contains("starting") && why.contains("cannot reach"), "{why}");
+    let (refused, why) = ask(&address, "/api/v1/executions");
+    assert!(refused == 503 && why.contains("store_unreachable"), "{why}");
+    ground.server.start_again();
+    house.wait_for(1);
+    assert_eq!(status("/api/v1/health/ready"), 200);
+    house.check(&[house.submit(0)]);
+}
+
+/// The status and the body of an answer.
+fn ask(address: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_default(), answer)
 }
 
 #[test]

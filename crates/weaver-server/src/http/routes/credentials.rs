@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use weaver_api::Page;
 use weaver_api::credential::{Credential, CredentialRequest, RotateRequest};
 
 use crate::http::body::Body;
 use crate::http::guard::Caller;
+use crate::http::params::Path;
 use crate::http::{App, Refusal};
 use crate::vault::Error;
 use crate::wire;

@@ -1,25 +1,26 @@
-//! The events of an execution: a page of them, or a stream that goes on.
+//! The events of an execution: a page of them, or as they happen, over server-sent
+//! events or a WebSocket.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::stream::{self, Stream};
+use futures::stream;
 use serde::Deserialize;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
 use utoipa::IntoParams;
-use weaver_core::{Event, EventKind};
-use weaver_runtime::Executions;
-use weaver_store::ExecutionId;
+use weaver_core::Event;
 
 use super::executions::executions;
 use crate::http::guard::Caller;
+use crate::http::params::{Path, Query};
+use crate::http::tail::{PAGE_MAX, Tail};
+use crate::http::websocket::{Handshake, Heard, Hearer, Teller, Why};
 use crate::http::{App, Refusal};
 
 /// `?after=&limit=`.
@@ -33,7 +34,17 @@ pub struct EventsQuery {
     limit: Option<usize>,
 }
 
-const PAGE_MAX: usize = 1000;
+/// `?after=`.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct SocketQuery {
+    /// Events behind this sequence; absent: all.
+    after: Option<u64>,
+}
+
+/// A reader that hears nothing else hears this often that the stream lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// Gives the events of an execution: a JSON list, or with `Accept: text/event-stream`
 /// all events from `Last-Event-ID` on, those to come included.
@@ -64,113 +75,85 @@ pub async fn events(
         Some(Err(_)) => return Err(Refusal::invalid("`Last-Event-ID` must be a sequence number")),
         None => query.after.unwrap_or(0),
     };
-    // Watch first, then read: nothing falls between.
-    let live = app.live.watch(caller.tenant, id);
-    let ready = Vec::new();
-    let tail = Tail { app, executions, id, after, live, ready, behind: true, ended: false };
-    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Ok(Sse::new(tail.stream()).keep_alive(keep_alive).into_response())
+    Ok(stream(Tail::new(app, caller, id, after)))
 }
 
-/// One reader of one execution's events.
-struct Tail {
-    app: Arc<App>,
-    executions: Executions,
-    id: ExecutionId,
-    /// The last durable event that the reader has.
-    after: u64,
-    live: Receiver<Arc<Event>>,
-    /// Read and not yet sent, the next one last.
-    ready: Vec<Event>,
-    /// The log may have what the reader has not.
-    behind: bool,
-    ended: bool,
+/// Gives the events of an execution over a WebSocket, those to come included: each a
+/// message of JSON. When it has ended the socket closes with 1000; with 1012 when the
+/// server restarts, and `after=N` to come back with.
+#[utoipa::path(get, path = "/ws/execution/{id}", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one"), SocketQuery),
+    responses((status = 101, description = "The connection is a WebSocket now.")))]
+pub async fn socket(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Query(query): Query<SocketQuery>,
+    mut request: Request,
+) -> Result<Response, Refusal> {
+    let handshake = Handshake::of(&mut request)?;
+    let executions = executions(&app, caller);
+    let id = executions.find(&id).await?;
+    executions.get(id).await?;
+    let tail = Tail::new(app, caller, id, query.after.unwrap_or(0));
+    Ok(handshake.agree(|teller, hearer| feed(teller, hearer, tail)))
 }
 
-/// The log is read as often when another process drives the execution.
-const POLL: Duration = Duration::from_millis(500);
+/// All events of an execution, as server-sent events.
+pub fn stream(tail: Tail) -> Response {
+    let events = stream::unfold(tail, |mut tail| async move {
+        let event = tail.next().await?;
+        Some((Ok::<_, Infallible>(sse(&event)), tail))
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)).into_response()
+}
 
-impl Tail {
-    fn stream(self) -> impl Stream<Item = Result<SseEvent, Infallible>> {
-        stream::unfold(self, |mut tail| async move {
-            let event = tail.next().await?;
-            Some((Ok(event), tail))
-        })
-    }
-
-    async fn next(&mut self) -> Option<SseEvent> {
+/// Tells events until there are no more, or the reader is gone. A reader that takes
+/// nothing is cut off by the connection; what it costs until then is one event.
+async fn feed(mut teller: Teller, mut hearer: Hearer, mut tail: Tail) {
+    let (heard, mut pings) = mpsc::channel(1);
+    let hearing = async move {
+        while let Ok(Heard::Ping(bytes)) = hearer.hear().await {
+            // Who asks faster than it reads is answered now and then.
+            let _ = heard.try_send(bytes);
+        }
+    };
+    let telling = async {
+        let mut life = tokio::time::interval(SIGN_OF_LIFE);
         loop {
-            if let Some(event) = self.ready.pop() {
-                self.after = self.after.max(event.sequence);
-                return Some(sse(&event));
-            }
-            if self.ended {
-                return None;
-            }
-            if std::mem::take(&mut self.behind) {
-                self.read_log().await?;
-            } else if let Some(event) = self.wait().await {
-                return Some(sse(&event));
-            }
-        }
-    }
-
-    /// Reads what is new in the log. Nothing when the log cannot be read: the
-    /// reader comes back with the last id that it has.
-    async fn read_log(&mut self) -> Option<()> {
-        // The state first: an event that comes after it is read in the next round.
-        let view = self.executions.get(self.id).await.ok()?;
-        let mut events = self.executions.events(self.id, self.after, PAGE_MAX).await.ok()?;
-        let is_all = events.len() < PAGE_MAX;
-        self.ended = view.execution.status.is_end() && is_all;
-        self.behind = !is_all;
-        events.reverse();
-        self.ready = events;
-        Some(())
-    }
-
-    /// Waits for something new: gives it, or notes that the log is to be read.
-    async fn wait(&mut self) -> Option<Arc<Event>> {
-        tokio::select! {
-            event = self.live.recv() => match event {
-                Ok(event) => return self.take(event),
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => {
-                    self.live = self.app.live.watch(self.executions.tenant(), self.id);
-                }
-            },
-            () = tokio::time::sleep(POLL) => {}
-            () = self.app.drain.cancelled() => {
-                self.ended = true;
-                return None;
+            let told = tokio::select! {
+                event = tail.next() => match event {
+                    Some(event) => teller.text(&json(&event)).await,
+                    None => return,
+                },
+                Some(bytes) = pings.recv() => teller.pong(&bytes).await,
+                _ = life.tick() => teller.ping().await,
+            };
+            if told.is_err() {
+                return;
             }
         }
-        self.behind = true;
-        None
+    };
+    tokio::select! {
+        () = hearing => {}
+        () = telling => {}
     }
-
-    /// The event, if it is the reader's next.
-    fn take(&mut self, event: Arc<Event>) -> Option<Arc<Event>> {
-        if event.kind.is_live_only() {
-            return Some(event);
-        }
-        // With the last one it is decided whether more can come.
-        let is_next = event.sequence == self.after + 1 && event.kind != EventKind::Done;
-        if is_next {
-            self.after = event.sequence;
-            return Some(event);
-        }
-        self.behind = event.sequence > self.after;
-        None
-    }
+    let (why, reason) = match tail.has_ended() {
+        true => (Why::Done, "the execution has ended".to_string()),
+        false => (Why::Restart, format!("after={}", tail.after())),
+    };
+    let _ = teller.close(why, &reason).await;
 }
 
 fn sse(event: &Event) -> SseEvent {
-    let data = serde_json::to_string(event).expect("an event has a JSON form");
-    let sse = SseEvent::default().data(data);
+    let sse = SseEvent::default().data(json(event));
     match event.kind.is_live_only() {
         // It has no number of its own: a reader that comes back asks from before it.
         true => sse,
         false => sse.id(event.sequence.to_string()),
     }
+}
+
+fn json(event: &Event) -> String {
+    serde_json::to_string(event).expect("an event has a JSON form")
 }

@@ -1,28 +1,33 @@
 //! Executions: submit, look, answer, pause, cancel, try again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use weaver_api::Page;
 use weaver_api::execution::{
     CancelRequest, Execution, MigrateRequest, ReconcileRequest, ResumeRequest, RetryRequest,
     Status, SubmitRequest, Submitted,
 };
+use weaver_api::{Page, Time};
 use weaver_core::Value;
 use weaver_runtime::Executions;
-use weaver_runtime::executions::Once;
+use weaver_runtime::executions::{Once, Wanted};
 use weaver_store::{ExecutionId, ExecutionQuery};
 
+use super::events::stream;
 use crate::http::body::Body;
 use crate::http::guard::Caller;
+use crate::http::params::{Path, Query};
+use crate::http::tail::Tail;
 use crate::http::{App, Refusal};
 use crate::{moving, wire};
 
-/// `?status=&limit=&cursor=`.
+/// `?status=&workflow=&thread=&q=&created_after=&created_before=&limit=&cursor=`.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -33,6 +38,16 @@ pub struct ListQuery {
     workflow: Option<String>,
     /// Only those of this thread.
     thread: Option<String>,
+    /// Only those with this text in their id, file, thread, labels, input or error, in
+    /// large or small letters. Each page looks through 2000 executions at most, so that one
+    /// may be empty and have a next one.
+    q: Option<String>,
+    /// Only those that were submitted at this moment or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_after: Option<Time>,
+    /// Only those that were submitted before this moment.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_before: Option<Time>,
     /// At most so many: 50 if absent, 200 at most.
     limit: Option<usize>,
     /// `next_cursor` of the page before.
@@ -51,71 +66,104 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Execution>>, Refusal> {
-    let limit = page_size(query.limit);
     let before = match &query.cursor {
         Some(cursor) => Some(
             cursor
-                .parse::<uuid::Uuid>()
-                .map(ExecutionId)
+                .parse::<ExecutionId>()
                 .map_err(|_| Refusal::invalid("`cursor` is not one that a list gave"))?,
         ),
         None => None,
     };
     let executions = executions(&app, caller);
-    let status = query.status.map(wire::stored_status);
-    // One more than the page shows that there is a next one.
-    let wanted = ExecutionQuery {
-        status,
-        workflow: query.workflow.map(Into::into),
-        thread: query.thread.map(Into::into),
-        before,
-        limit: limit + 1,
+    let wanted = Wanted {
+        query: ExecutionQuery {
+            status: query.status.map(wire::stored_status),
+            workflow: query.workflow.map(Into::into),
+            thread: query.thread.map(Into::into),
+            before,
+            limit: page_size(query.limit),
+        },
+        text: query.q,
+        created_after: query.created_after.map(|time| time.0),
+        created_before: query.created_before.map(|time| time.0),
     };
-    let mut views = executions.list(wanted).await?;
-    let more = views.len() > limit;
-    views.truncate(limit);
-    let next_cursor = views.last().filter(|_| more).map(|last| last.execution.id.to_string());
-    // An edit of a state is an execution too, in which nothing runs.
-    views.retain(|view| view.order.input.as_str() != Some("update"));
-    let items = views.iter().map(|view| wire::execution(view, &[])).collect();
-    Ok(Json(Page { items, next_cursor }))
+    let (found, next) = executions.search(wanted).await?;
+    let items = found.iter().map(|view| wire::execution(view, &[])).collect();
+    Ok(Json(Page { items, next_cursor: next.map(|next| next.to_string()) }))
 }
 
-/// Queues an execution. It is on disk when this is answered.
+/// Queues an execution. It is on disk when this is answered. With `wait` the answer is the
+/// execution when it has ended, with `stream` its events.
 #[utoipa::path(post, path = "/executions", tag = "executions",
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
     request_body = SubmitRequest,
-    responses((status = 202, body = Submitted)))]
+    responses((status = 202, body = Submitted),
+        (status = 200, content((Execution = "application/json"), (String = "text/event-stream")))))]
 pub async fn submit(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     Body(request): Body<SubmitRequest>,
-) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+) -> Result<Response, Refusal> {
     let once = once(&headers, "POST /executions", &request)?;
     accept(&app, caller, &request, None, once).await
 }
 
 /// Queues what is asked for, if its source compiles.
 pub async fn accept(
-    app: &App,
+    app: &Arc<App>,
     caller: Caller,
     request: &SubmitRequest,
     workflow_id: Option<String>,
     once: Option<Once>,
-) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+) -> Result<Response, Refusal> {
+    check_waiting(request)?;
     let checked = app.sources.check(&request.workflow).await;
     checked.map_err(|refusal| refusal.inside("/workflow"))?;
     let mut submission = wire::submission(request)?;
     submission.once = once;
     submission.order.workflow_id = workflow_id;
-    let execution = executions(app, caller).submit(submission).await?;
+    let executions = executions(app, caller);
+    let execution = executions.submit(submission).await?;
+    let tail = || Tail::new(app.clone(), caller, execution.id, 0);
+    match request.wait {
+        _ if request.stream => Ok(stream(tail())),
+        None => Ok(accepted(&execution).into_response()),
+        Some(seconds) => {
+            let at_most = Duration::from_secs(seconds.into());
+            if let Ok(settled) = tokio::time::timeout(at_most, tail().settled()).await {
+                settled?;
+            }
+            Ok(shown(&executions, execution.id).await?.into_response())
+        }
+    }
+}
+
+/// The longest that an answer may be waited for, in seconds.
+const WAIT_MAX: u32 = 300;
+
+fn check_waiting(request: &SubmitRequest) -> Result<(), Refusal> {
+    match request.wait {
+        Some(_) if request.stream => {
+            Err(Refusal::invalid("an answer is waited for or streamed, not both")
+                .at("/stream", "leave this out, or `wait`"))
+        }
+        Some(seconds) if seconds > WAIT_MAX => {
+            let detail = format!("at most {WAIT_MAX} seconds");
+            Err(Refusal::invalid("this is longer than an answer may take").at("/wait", detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says what was queued.
+pub fn accepted(execution: &weaver_store::Execution) -> (StatusCode, Json<Submitted>) {
     let submitted = Submitted {
         execution_id: execution.id.to_string(),
         thread: execution.thread.to_string(),
-        status: wire::status(&execution, None),
+        status: wire::status(execution, None),
     };
-    Ok((StatusCode::ACCEPTED, Json(submitted)))
+    (StatusCode::ACCEPTED, Json(submitted))
 }
 
 /// Shows an execution.
@@ -166,30 +214,34 @@ pub async fn pause(
 
 /// Answers a question, or ends a pause.
 #[utoipa::path(post, path = "/executions/{id}/resume", tag = "executions",
-    params(("id" = String, Path, description = "An execution's id, or the beginning of one")),
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
     request_body = ResumeRequest,
     responses((status = 200, body = Execution)))]
 pub async fn resume(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Body(request): Body<ResumeRequest>,
 ) -> Result<Json<Execution>, Refusal> {
     let executions = executions(&app, caller);
     let id = executions.find(&id).await?;
+    let once = once(&headers, &format!("POST /executions/{id}/resume"), &request)?;
     match (&request.answer, &request.question) {
         (Some(answer), question) => {
             if let Some(breakpoints) = &request.breakpoints {
                 executions.stop_at(id, wire::breakpoints(breakpoints)).await?;
             }
-            executions.answer(id, question.as_deref(), &Value::from(answer)).await?;
+            executions.under(once).answer(id, question.as_deref(), &Value::from(answer)).await?;
         }
         (None, Some(_)) => {
             return Err(Refusal::invalid("a question is named, but no answer is given")
                 .at("/answer", "missing"));
         }
         (None, None) => {
-            executions.go_on(id, request.breakpoints.as_ref().map(wire::breakpoints)).await?;
+            let breakpoints = request.breakpoints.as_ref().map(wire::breakpoints);
+            executions.under(once).go_on(id, breakpoints).await?;
         }
     }
     shown(&executions, id).await
@@ -197,18 +249,21 @@ pub async fn resume(
 
 /// Queues a failed execution again, from where it failed.
 #[utoipa::path(post, path = "/executions/{id}/retry", tag = "executions",
-    params(("id" = String, Path, description = "An execution's id, or the beginning of one")),
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
     request_body = RetryRequest,
     responses((status = 200, body = Execution)))]
 pub async fn retry(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Body(request): Body<RetryRequest>,
 ) -> Result<Json<Execution>, Refusal> {
     let executions = executions(&app, caller);
     let id = executions.find(&id).await?;
-    executions.retry(id, request.budget.map(|budget| budget.0)).await?;
+    let once = once(&headers, &format!("POST /executions/{id}/retry"), &request)?;
+    executions.under(once).retry(id, request.budget.map(|budget| budget.0)).await?;
     shown(&executions, id).await
 }
 
@@ -245,7 +300,7 @@ pub async fn reconcile(
     let id = executions.find(&id).await?;
     let once = once(&headers, &format!("POST /executions/{id}/reconcile"), &request)?;
     let verdict = wire::verdict(&request)?;
-    executions.reconcile(id, request.call.as_deref(), &verdict, once).await?;
+    executions.under(once).reconcile(id, request.call.as_deref(), &verdict).await?;
     shown(&executions, id).await
 }
 

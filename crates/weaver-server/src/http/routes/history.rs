@@ -3,21 +3,23 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use weaver_api::Page;
 use weaver_api::execution::{Submitted, WorkflowSource};
 use weaver_api::history::{
-    Checkpoint, EditRequest, ForkRequest, LogLine, ReplayReport, ReplayRequest, StateAt,
+    Checkpoint, EditRequest, ForkRequest, LogLine, ReplayReport, ReplayRequest, RerunRequest,
+    StateAt,
 };
 use weaver_runtime::executions::Refused;
 use weaver_runtime::thread;
 
-use super::executions::{executions, once};
+use super::executions::{accepted, executions, once};
 use crate::http::body::Body;
 use crate::http::guard::Caller;
+use crate::http::params::{Path, Query};
 use crate::http::{App, Refusal};
 use crate::travel::Travel;
 use crate::wire;
@@ -136,12 +138,30 @@ pub async fn fork(
     let id = executions(&app, caller).find(&id).await?;
     let once = once(&headers, &format!("POST /executions/{id}/fork"), &request)?;
     let execution = travel(&app, caller).fork(id, &request, once).await?;
-    let submitted = Submitted {
-        execution_id: execution.id.to_string(),
-        thread: execution.thread.to_string(),
-        status: wire::status(&execution, None),
-    };
-    Ok((StatusCode::ACCEPTED, Json(submitted)))
+    Ok(accepted(&execution))
+}
+
+/// Queues a new execution that does an ended one again, and runs only what has changed:
+/// `savings` of the new one says what that spared.
+#[utoipa::path(post, path = "/executions/{id}/rerun", tag = "executions",
+    params(("id" = String, Path, description = "An execution's id, or the beginning of one"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
+    request_body = RerunRequest, responses((status = 202, body = Submitted)))]
+pub async fn rerun(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(request): Body<RerunRequest>,
+) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+    let id = executions(&app, caller).find(&id).await?;
+    let once = once(&headers, &format!("POST /executions/{id}/rerun"), &request)?;
+    if let Some(workflow) = &request.workflow {
+        let checked = app.sources.check(workflow).await;
+        checked.map_err(|refusal| refusal.inside("/workflow"))?;
+    }
+    let execution = travel(&app, caller).rerun(id, &request, once).await?;
+    Ok(accepted(&execution))
 }
 
 /// Goes through an execution again with recorded answers, and says what is not as it was.

@@ -95,7 +95,7 @@ pub async fn progress(
     for emitted in &request.emitted {
         let mut event = onto(emitted, Event::new(weaver_core::EventKind::Print));
         event.time = weaver_runtime::now();
-        app.live.see(caller.tenant, execution, &event);
+        app.live.show((caller.tenant, execution), &event);
     }
     Ok(extended)
 }

@@ -26,6 +26,7 @@ use utoipa_axum::routes;
 
 use super::{App, Refusal};
 
+pub use health::live;
 pub use monitoring::metrics;
 
 /// Every route.
@@ -42,6 +43,9 @@ fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::default()
         .routes(routes!(health::health))
         .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::database))
+        .routes(routes!(health::detailed))
         .routes(routes!(studio::parse))
         .routes(routes!(studio_edit::edit))
         .routes(routes!(studio::convert))
@@ -57,9 +61,11 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(executions::list, executions::submit))
         .routes(routes!(executions::get))
         .routes(routes!(events::events))
+        .routes(routes!(events::socket))
         .routes(routes!(history::checkpoints))
         .routes(routes!(history::state, history::edit))
         .routes(routes!(history::fork))
+        .routes(routes!(history::rerun))
         .routes(routes!(history::replay))
         .routes(routes!(history::workflow))
         .routes(routes!(history::logs))

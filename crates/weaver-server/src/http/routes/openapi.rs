@@ -5,7 +5,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Content, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement, Server,
+    Content, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Schema, SecurityRequirement, Server,
 };
 use utoipa::{PartialSchema, ToSchema};
 use weaver_api::{FieldProblem, PROBLEM_TYPE, Place, Problem};
@@ -63,10 +63,13 @@ fn complete(mut document: OpenApi) -> OpenApi {
                 .build();
             operation.responses.responses.insert("default".into(), RefOr::T(refused));
             for response in operation.responses.responses.values_mut() {
-                if let RefOr::T(response) = response
-                    && response.description.is_empty()
-                {
+                let RefOr::T(response) = response else { continue };
+                if response.description.is_empty() {
                     response.description = "Done.".into();
+                }
+                // A stream is no text to be read as one.
+                if let Some(stream) = response.content.get_mut("text/event-stream") {
+                    *stream = RefOr::T(Content::new::<RefOr<Schema>>(None));
                 }
             }
             // `list` is a handler's name in several files.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use weaver_api::Page;
 use weaver_api::schedule::{Schedule, SchedulePatch, ScheduleRequest};
@@ -11,6 +11,7 @@ use weaver_runtime::Schedules;
 
 use crate::http::body::Body;
 use crate::http::guard::Caller;
+use crate::http::params::Path;
 use crate::http::{App, Refusal};
 use crate::wire;
 

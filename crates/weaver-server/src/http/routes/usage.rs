@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, State};
 use weaver_api::Page;
 use weaver_api::usage::{Quotas, QuotasRequest, Usage, UsageQuery};
 
 use crate::http::body::Body;
 use crate::http::guard::Caller;
+use crate::http::params::Query;
 use crate::http::{App, Refusal};
 use crate::ledger::Refused;
 use crate::wire;

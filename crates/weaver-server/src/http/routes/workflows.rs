@@ -4,23 +4,24 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::IntoResponse;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 use weaver_api::Page;
-use weaver_api::execution::{ExecuteRequest, Submitted};
+use weaver_api::execution::{ExecuteRequest, Execution, Submitted};
 use weaver_api::workflow::{NewWorkflow, UseTemplate, Workflow, WorkflowPatch, WorkflowVersion};
 
 use super::executions::{accept, once, page_size};
 use crate::catalog::Catalog;
 use crate::http::body::Body;
 use crate::http::guard::Caller;
+use crate::http::params::{Path, Query};
 use crate::http::{App, Refusal};
 use crate::templates;
 
@@ -131,18 +132,21 @@ pub async fn versions(
     Ok(Json(catalog(&app, caller).versions(&id, before, page_size(query.limit)).await?))
 }
 
-/// Queues an execution of a workflow. It is on disk when this is answered.
+/// Queues an execution of a workflow. It is on disk when this is answered. With `wait` the
+/// answer is the execution when it has ended, with `stream` its events.
 #[utoipa::path(post, path = "/workflows/{id}/execute", tag = "workflows",
     params(("id" = String, Path, description = "A workflow's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same answer")),
-    request_body = ExecuteRequest, responses((status = 202, body = Submitted)))]
+    request_body = ExecuteRequest,
+    responses((status = 202, body = Submitted),
+        (status = 200, content((Execution = "application/json"), (String = "text/event-stream")))))]
 pub async fn execute(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
     Body(request): Body<ExecuteRequest>,
-) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+) -> Result<Response, Refusal> {
     let once = once(&headers, &format!("POST /workflows/{id}/execute"), &request)?;
     let catalog = catalog(&app, caller);
     let source = catalog.source(&id, request.version, request.graph.clone()).await?;

@@ -50,6 +50,26 @@ async fn an_execution_goes_on_one_superstep_at_a_time() {
     assert_eq!((late.status, &late.body["code"]), (StatusCode::CONFLICT, &json!("state_conflict")));
 }
 
+#[tokio::test]
+async fn a_step_under_a_key_is_made_once() {
+    let app = TestApp::working();
+    let id = stepped(&app).await;
+    app.until(&id, "waiting").await;
+    let path = format!("/executions/{id}/resume");
+    let step = async |body: Value| {
+        app.ask("POST", &path, &[("idempotency-key", "one step")], Some(body)).await
+    };
+    assert_eq!(step(json!({})).await.status, StatusCode::OK);
+    until_before(&app, &id, "shout").await;
+    assert_eq!(step(json!({})).await.status, StatusCode::OK);
+    let other = step(json!({ "breakpoints": {} })).await;
+    assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(other.body["code"], "idempotency_key_reused");
+    assert_eq!(app.until(&id, "waiting").await["stopped_before"], json!(["shout"]));
+    assert_eq!(app.post(&path, json!({})).await.status, StatusCode::OK);
+    app.until(&id, "completed").await;
+}
+
 async fn until_before(app: &TestApp, id: &str, node: &str) -> Value {
     let mut ticks = tokio::time::interval(std::time::Duration::from_millis(5));
     loop {
@@ -159,3 +179,66 @@ async fn a_run_is_gone_through_again_and_told_in_sentences() {
         log["items"].as_array().unwrap().iter().map(|it| it["message"].as_str().unwrap()).collect();
     assert_eq!(said, ["started", "`greet` ended", "`shout` ended", "completed"]);
 }
+
+#[tokio::test]
+async fn only_what_has_changed_runs_again_and_says_what_that_spared() {
+    let app = TestApp::working();
+    let workflow = |text: &str| json!({ "file": "ask.py", "source": text, "script": "rules:\n  - say: said\n" });
+    let first =
+        app.post("/executions", json!({ "workflow": workflow(ASK), "input": { "q": "x" } }));
+    let id = first.await.body["execution_id"].as_str().unwrap().to_string();
+    app.until(&id, "completed").await;
+    let path = format!("/executions/{id}/rerun");
+    let again = async |key: &str, body: Value| {
+        let answer = app.ask("POST", &path, &[("idempotency-key", key)], Some(body)).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        answer.body["execution_id"].as_str().unwrap().to_string()
+    };
+
+    let same = again("a", json!({})).await;
+    assert_eq!(again("a", json!({})).await, same, "a repeat is the same execution");
+    let same = app.until(&same, "completed").await;
+    assert_eq!(same["rerun_of"], id.as_str());
+    let spared = |it: &Value| {
+        let savings = &it["savings"];
+        ["ran", "reused", "model_calls"].map(|key| savings[key].as_u64().unwrap())
+    };
+    assert_eq!(spared(&same), [0, 2, 2], "{same}");
+    assert!(same["savings"]["tokens_output"].as_u64().unwrap() > 0, "{same}");
+
+    let changed = ASK.replace("prompt=\"two\"", "prompt=\"three\"");
+    let changed = again("b", json!({ "workflow": workflow(&changed) })).await;
+    let changed = app.until(&changed, "completed").await;
+    assert_eq!(spared(&changed), [1, 1, 1], "{changed}");
+
+    // The first node sees the whole state, so another input is another question to it.
+    let other = again("c", json!({ "input": { "q": "y" } })).await;
+    assert_eq!(spared(&app.until(&other, "completed").await), [2, 0, 0]);
+
+    let waiting = stepped(&app).await;
+    app.until(&waiting, "waiting").await;
+    let early = app.post(&format!("/executions/{waiting}/rerun"), json!({})).await;
+    assert_eq!(
+        (early.status, &early.body["code"]),
+        (StatusCode::CONFLICT, &json!("state_conflict"))
+    );
+}
+
+const ASK: &str = r#"
+from typing import TypedDict
+from langgraph.graph import END, START, StateGraph
+from agentweaver import nodes
+
+class State(TypedDict):
+    q: str
+    one: str
+    two: str
+
+graph = StateGraph(State)
+graph.add_node("first", nodes.llm(model="scripted", prompt="one", into="one"))
+graph.add_node("second", nodes.llm(model="scripted", prompt="two", into="two"))
+graph.add_edge(START, "first")
+graph.add_edge("first", "second")
+graph.add_edge("second", END)
+app = graph.compile()
+"#;

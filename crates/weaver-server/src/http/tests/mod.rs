@@ -2,6 +2,7 @@
 
 mod history;
 mod monitoring;
+mod streams;
 mod studio;
 mod ui;
 mod workers;
@@ -21,7 +22,7 @@ use weaver_runtime::{Scheduler, scheduler};
 use weaver_store::Store;
 
 use super::gateway::Models;
-use super::{Access, App, Calls, Live, Sources, router};
+use super::{Access, App, Calls, Live, Sources, Watch, router};
 use crate::folder::Folder;
 use crate::ledger::Ledger;
 use crate::settings::Settings;
@@ -79,9 +80,11 @@ impl TestApp {
             ledger,
             folder: folder.map(|at| Arc::new(Folder::open(at, changes.clone()).unwrap())),
             changes,
+            meters: Arc::default(),
             calls: Calls::default(),
             task_lease: Duration::from_secs(30),
             role: "api",
+            began: std::time::Instant::now(),
             drain,
         };
         let app = Arc::new(app);
@@ -93,6 +96,8 @@ impl TestApp {
         let app = TestApp::new();
         let mut options = scheduler::Options::new("test");
         options.poll = Duration::from_millis(10);
+        let (live, meters) = (app.app.live.clone(), app.app.meters.clone());
+        options.watcher = Some(Arc::new(Watch { live, meters }));
         let scheduler = Scheduler::new(app.app.store.clone(), app.app.bench.clone(), options);
         tokio::spawn(scheduler.run(app.app.drain.clone()));
         app

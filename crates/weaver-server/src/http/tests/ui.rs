@@ -38,3 +38,23 @@ async fn every_other_address_is_the_studio() {
         }
     }
 }
+
+/// Whatever a page of ours names is there, and nothing of it is elsewhere.
+#[tokio::test]
+async fn the_description_of_the_api_is_readable_from_the_binary_alone() {
+    let app = TestApp::new();
+    let document = page(&app, "GET", "/docs").await;
+    assert_eq!(document.status(), StatusCode::OK);
+    assert!(document.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+    let body = to_bytes(document.into_body(), usize::MAX).await.unwrap();
+    let html = String::from_utf8_lossy(&body);
+    let named = html.split('"').filter(|part| part.starts_with('/') && *part != "/");
+    let named: Vec<&str> = named.collect();
+    assert!(named.contains(&"/docs/docs.js") && named.contains(&"/api/v1/openapi.json"));
+    for path in named {
+        let answer = page(&app, "GET", path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("https://"), "{path}");
+    }
+}

@@ -1,0 +1,168 @@
+//! [`Tail`]: one reader of one execution's events, whatever they are sent over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use weaver_core::{Event, EventKind};
+use weaver_runtime::Executions;
+use weaver_store::{ExecutionId, ExecutionStatus};
+
+use super::guard::Caller;
+use super::{App, Refusal};
+
+/// One reader of one execution's events, from a sequence on.
+pub struct Tail {
+    app: Arc<App>,
+    executions: Executions,
+    id: ExecutionId,
+    /// The last durable event that the reader has.
+    after: u64,
+    live: Receiver<Arc<Event>>,
+    /// Read and not yet sent, the next one last.
+    ready: Vec<Event>,
+    /// The log may have what the reader has not.
+    behind: bool,
+    /// Nothing more comes.
+    ended: bool,
+    /// The execution is over, and the reader has all of it.
+    complete: bool,
+}
+
+/// The log is read as often when another process drives the execution.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Events that are read from the log at once.
+pub const PAGE_MAX: usize = 1000;
+
+impl Tail {
+    /// A reader of an execution that is there, behind an event; 0 for all.
+    pub fn new(app: Arc<App>, caller: Caller, id: ExecutionId, after: u64) -> Self {
+        let executions = Executions::new(app.store.for_tenant(caller.tenant));
+        // Watch first, then read: nothing falls between.
+        let live = app.live.watch(caller.tenant, id);
+        let ready = Vec::new();
+        Tail {
+            app,
+            executions,
+            id,
+            after,
+            live,
+            ready,
+            behind: true,
+            ended: false,
+            complete: false,
+        }
+    }
+
+    /// The last durable event that the reader has: what to go on from.
+    pub fn after(&self) -> u64 {
+        self.after
+    }
+
+    /// Whether the execution is over, and the reader has all of it.
+    pub fn has_ended(&self) -> bool {
+        self.complete && self.ready.is_empty()
+    }
+
+    /// The next event; nothing when the execution has ended, and when the server drains or
+    /// the log cannot be read: the reader comes back with the last number that it has.
+    /// May be dropped and called again.
+    pub async fn next(&mut self) -> Option<Arc<Event>> {
+        loop {
+            if let Some(event) = self.ready.pop() {
+                self.after = self.after.max(event.sequence);
+                return Some(Arc::new(event));
+            }
+            if self.ended {
+                return None;
+            }
+            if self.behind {
+                self.read_log().await?;
+            } else if let Some(event) = self.wait().await {
+                return Some(event);
+            }
+        }
+    }
+
+    /// Returns once nobody works on the execution: it has ended, or waits.
+    pub async fn settled(mut self) -> Result<(), Refusal> {
+        loop {
+            let view = self.executions.get(self.id).await?;
+            let is_under_way =
+                matches!(view.execution.status, ExecutionStatus::Queued | ExecutionStatus::Running);
+            if !is_under_way || self.app.drain.is_cancelled() {
+                return Ok(());
+            }
+            self.until_done().await;
+        }
+    }
+
+    /// Returns when a run is over, or it is time to look.
+    async fn until_done(&mut self) {
+        let look = tokio::time::sleep(POLL);
+        tokio::pin!(look);
+        loop {
+            tokio::select! {
+                event = self.live.recv() => match event {
+                    Ok(event) if event.kind != EventKind::Done => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => return,
+                    Err(RecvError::Closed) => {
+                        self.live = self.app.live.watch(self.executions.tenant(), self.id);
+                    }
+                },
+                () = &mut look => return,
+                () = self.app.drain.cancelled() => return,
+            }
+        }
+    }
+
+    async fn read_log(&mut self) -> Option<()> {
+        // The state first: an event that comes after it is read in the next round.
+        let view = self.executions.get(self.id).await.ok()?;
+        let mut events = self.executions.events(self.id, self.after, PAGE_MAX).await.ok()?;
+        let is_all = events.len() < PAGE_MAX;
+        self.complete = view.execution.status.is_end() && is_all;
+        self.ended = self.complete;
+        self.behind = !is_all;
+        events.reverse();
+        self.ready = events;
+        Some(())
+    }
+
+    /// Waits for something new: gives it, or notes that the log is to be read.
+    async fn wait(&mut self) -> Option<Arc<Event>> {
+        tokio::select! {
+            event = self.live.recv() => match event {
+                Ok(event) => return self.take(event),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => {
+                    self.live = self.app.live.watch(self.executions.tenant(), self.id);
+                }
+            },
+            () = tokio::time::sleep(POLL) => {}
+            () = self.app.drain.cancelled() => {
+                self.ended = true;
+                return None;
+            }
+        }
+        self.behind = true;
+        None
+    }
+
+    /// The event, if it is the reader's next.
+    fn take(&mut self, event: Arc<Event>) -> Option<Arc<Event>> {
+        if event.kind.is_live_only() {
+            return Some(event);
+        }
+        // With the last one it is decided whether more can come.
+        let is_next = event.sequence == self.after + 1 && event.kind != EventKind::Done;
+        if is_next {
+            self.after = event.sequence;
+            return Some(event);
+        }
+        self.behind = event.sequence > self.after;
+        None
+    }
+}
