@@ -1,6 +1,6 @@
 //! An answer on its way: what the readers of all dialects have in common.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use weaver_core::{Map, Value};
 
@@ -18,6 +18,8 @@ pub(crate) struct Answer {
     messages: usize,
     started: bool,
     calls: usize,
+    /// Calls that nothing was said to yet.
+    silent: BTreeSet<usize>,
     refused: bool,
     usage: Option<TokenUsage>,
     stop: Option<(StopReason, Option<String>)>,
@@ -33,6 +35,7 @@ impl Answer {
             messages,
             started: false,
             calls: 0,
+            silent: BTreeSet::new(),
             refused: false,
             usage: None,
             stop: None,
@@ -94,6 +97,7 @@ impl Answer {
         let index = self.calls;
         self.calls += 1;
         let id = match id.filter(|id| !id.is_empty()) {
+        self.silent.insert(index);
             Some(id) => id.to_string(),
             None => format!("call_{}_{index}", self.messages),
         };
@@ -109,6 +113,7 @@ impl Answer {
     pub fn arguments(&mut self, index: usize, arguments: &str) {
         if !arguments.is_empty() {
             self.say(ChatEvent::ToolCallDelta { index, arguments: arguments.into() });
+            self.silent.remove(&index);
         }
     }
 
@@ -146,6 +151,10 @@ impl Answer {
     }
 
     pub fn unreadable(&self, message: impl Into<String>) -> Error {
+        // Servers leave out the arguments of a call that has none; clients read JSON.
+        for index in std::mem::take(&mut self.silent) {
+            self.events.push_back(ChatEvent::ToolCallDelta { index, arguments: "{}".into() });
+        }
         Error::protocol(&self.model.title, message)
     }
 
@@ -161,6 +170,23 @@ pub(crate) fn metadata(value: &serde_json::Value, keys: &[&str]) -> Map {
     for key in keys {
         if let Some(text) = value[*key].as_str().filter(|text| !text.is_empty()) {
             metadata.insert((*key).into(), text.into());
+/// A count as servers write it: a number, one with a fraction of zero, or a text.
+pub(crate) fn whole_number(value: &serde_json::Value) -> Option<u64> {
+    let exact = value.as_u64();
+    let round = || value.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64);
+    exact.or_else(round).or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// Whether a value has an error in it. Some servers have the member in every answer.
+pub(crate) fn has_error(value: &serde_json::Value) -> bool {
+    match value.get("error") {
+        None | Some(serde_json::Value::Null | serde_json::Value::Bool(false)) => false,
+        Some(serde_json::Value::String(text)) => !text.is_empty(),
+        Some(serde_json::Value::Object(members)) => !members.is_empty(),
+        Some(_) => true,
+    }
+}
+
         }
     }
     metadata

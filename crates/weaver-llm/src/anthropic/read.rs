@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use weaver_core::Value as CoreValue;
 use weaver_core::event::Usage;
 
-use crate::answer::{Answer, metadata};
+use crate::answer::{Answer, metadata, whole_number};
 use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
 use crate::stream::{StopReason, TokenDetails, TokenUsage};
@@ -50,7 +50,7 @@ impl Decoder {
 
 impl Decode for Decoder {
     fn value(&mut self, value: &Value) -> Result<(), Error> {
-        let index = value["index"].as_u64().unwrap_or_default();
+        let index = whole_number(&value["index"]).unwrap_or_default();
         match value["type"].as_str() {
             Some("message") => self.whole(value),
             Some("message_start") => self.start(&value["message"]),
@@ -80,6 +80,10 @@ impl Decode for Decoder {
         if !self.usage.is_empty() {
             let raw = Value::Object(std::mem::take(&mut self.usage));
             self.answer.usage(token_usage(&raw));
+        }
+        if self.done && self.answer.is_started() && !self.answer.is_stopped() {
+            // The end was said, if not why.
+            self.answer.stop(StopReason::End, "");
         }
         self.answer.end()
     }
@@ -205,7 +209,7 @@ impl Decoder {
 
 /// The dialect's buckets: `input_tokens` leaves out what the cache read and wrote.
 fn token_usage(usage: &Value) -> TokenUsage {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let count = |pointer: &str| usage.pointer(pointer).and_then(whole_number).unwrap_or(0);
     let (read, written) =
         (count("/cache_read_input_tokens"), count("/cache_creation_input_tokens"));
     let tokens = Usage {
