@@ -59,6 +59,7 @@ impl Answer {
             model: model.into(),
             provider: self.model.provider.clone(),
             offline: false,
+            cached: false,
             attempts: self.tries + 1,
             metadata,
         }));
@@ -96,8 +97,8 @@ impl Answer {
     pub fn call(&mut self, id: Option<&str>, name: &str) -> usize {
         let index = self.calls;
         self.calls += 1;
-        let id = match id.filter(|id| !id.is_empty()) {
         self.silent.insert(index);
+        let id = match id.filter(|id| !id.is_empty()) {
             Some(id) => id.to_string(),
             None => format!("call_{}_{index}", self.messages),
         };
@@ -112,9 +113,14 @@ impl Answer {
 
     pub fn arguments(&mut self, index: usize, arguments: &str) {
         if !arguments.is_empty() {
-            self.say(ChatEvent::ToolCallDelta { index, arguments: arguments.into() });
             self.silent.remove(&index);
+            self.say(ChatEvent::ToolCallDelta { index, arguments: arguments.into() });
         }
+    }
+
+    /// Tokens so far, told at once: the last word follows at the end.
+    pub fn usage_so_far(&mut self, usage: TokenUsage) {
+        self.say(ChatEvent::Usage(usage));
     }
 
     /// Tokens so far; the last word counts.
@@ -145,16 +151,16 @@ impl Answer {
             StopReason::End if self.calls > 0 => StopReason::ToolCalls,
             reason => reason,
         };
+        // Servers leave out the arguments of a call that has none; clients read JSON.
+        for index in std::mem::take(&mut self.silent) {
+            self.events.push_back(ChatEvent::ToolCallDelta { index, arguments: "{}".into() });
+        }
         self.events.push_back(ChatEvent::Usage(self.usage.take().unwrap_or_default()));
         self.events.push_back(ChatEvent::Finish { reason, raw });
         Ok(())
     }
 
     pub fn unreadable(&self, message: impl Into<String>) -> Error {
-        // Servers leave out the arguments of a call that has none; clients read JSON.
-        for index in std::mem::take(&mut self.silent) {
-            self.events.push_back(ChatEvent::ToolCallDelta { index, arguments: "{}".into() });
-        }
         Error::protocol(&self.model.title, message)
     }
 
@@ -164,12 +170,6 @@ impl Answer {
     }
 }
 
-/// A JSON value's text members, for metadata worth keeping.
-pub(crate) fn metadata(value: &serde_json::Value, keys: &[&str]) -> Map {
-    let mut metadata = Map::new();
-    for key in keys {
-        if let Some(text) = value[*key].as_str().filter(|text| !text.is_empty()) {
-            metadata.insert((*key).into(), text.into());
 /// A count as servers write it: a number, one with a fraction of zero, or a text.
 pub(crate) fn whole_number(value: &serde_json::Value) -> Option<u64> {
     let exact = value.as_u64();
@@ -187,6 +187,12 @@ pub(crate) fn has_error(value: &serde_json::Value) -> bool {
     }
 }
 
+/// A JSON value's text members, for metadata worth keeping.
+pub(crate) fn metadata(value: &serde_json::Value, keys: &[&str]) -> Map {
+    let mut metadata = Map::new();
+    for key in keys {
+        if let Some(text) = value[*key].as_str().filter(|text| !text.is_empty()) {
+            metadata.insert((*key).into(), text.into());
         }
     }
     metadata

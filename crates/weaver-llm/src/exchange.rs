@@ -113,12 +113,13 @@ struct Reader {
 
 impl Reader {
     async fn open(
-        endpoint: Endpoint,
+        mut endpoint: Endpoint,
         request: &ChatRequest,
         tries: u32,
         stream: bool,
     ) -> Result<Self, Error> {
         let dialect = endpoint.model.dialect;
+        endpoint.betas.clone_from(&request.betas);
         let sent = dialect.write(request, &endpoint.model, stream)?;
         let response = accepted(&endpoint, endpoint.post(&sent.path, &sent.body).await?).await?;
         let answer = Answer::new(&endpoint.model, tries, request.messages.len());

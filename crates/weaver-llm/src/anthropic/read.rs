@@ -108,6 +108,10 @@ impl Decoder {
         let (id, model) = (message["id"].as_str(), message["model"].as_str());
         self.answer.start(id, model, metadata(message, &["container"]));
         self.count(&message["usage"]);
+        if !self.usage.is_empty() {
+            let so_far = token_usage(&Value::Object(self.usage.clone()));
+            self.answer.usage_so_far(so_far);
+        }
     }
 
     fn open(&mut self, index: u64, block: &Value) {

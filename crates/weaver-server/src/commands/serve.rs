@@ -64,7 +64,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     let (store_kind, place) = (settings.store_kind(), settings.place());
     let ledger = Ledger::new(store.clone(), &holder(&settings));
     let named = named(&settings);
-    let bench = Arc::new(Bench::new(settings, vault.clone(), key)?);
+    let bench = Arc::new(Bench::new(settings, vault.clone(), key)?.counting(ledger.clone()));
     let changes = broadcast::channel(CHANGES_KEPT).0;
     let folder =
         match &args.folder {
