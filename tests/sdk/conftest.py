@@ -1,5 +1,6 @@
 """The real server, before providers on loopback, for the official clients."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -20,25 +21,31 @@ def upstream():
     return Upstream()
 
 
+@contextlib.contextmanager
+def serving(directory, environment):
+    """Address and token of a server that works in a directory."""
+    command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--role", "api", "--data", directory]
+    environment = {"PATH": os.environ["PATH"], **environment}
+    with subprocess.Popen(command, env=environment, cwd=directory, stderr=subprocess.PIPE, text=True) as process:
+        # Its first line comes when it listens.
+        assert "http://" in process.stderr.readline()
+        yield json.loads((Path(directory) / "server.json").read_text())
+        process.kill()
+
+
 @pytest.fixture(scope="session")
 def server(upstream):
     """Address and token of the server."""
-    with tempfile.TemporaryDirectory() as directory:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "OPENAI_API_KEY": "sk-canary-openai",
-            "OPENAI_BASE_URL": f"{upstream.url}/v1",
-            "ANTHROPIC_API_KEY": "sk-canary-anthropic",
-            "ANTHROPIC_BASE_URL": upstream.url,
-            "GEMINI_API_KEY": "canary-gemini",
-            "GEMINI_BASE_URL": f"{upstream.url}/v1beta",
-        }
-        command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--role", "api", "--data", directory]
-        with subprocess.Popen(command, env=environment, cwd=directory, stderr=subprocess.PIPE, text=True) as process:
-            # Its first line comes when it listens.
-            assert "http://" in process.stderr.readline()
-            yield json.loads((Path(directory) / "server.json").read_text())
-            process.kill()
+    environment = {
+        "OPENAI_API_KEY": "sk-canary-openai",
+        "OPENAI_BASE_URL": f"{upstream.url}/v1",
+        "ANTHROPIC_API_KEY": "sk-canary-anthropic",
+        "ANTHROPIC_BASE_URL": upstream.url,
+        "GEMINI_API_KEY": "canary-gemini",
+        "GEMINI_BASE_URL": f"{upstream.url}/v1beta",
+    }
+    with tempfile.TemporaryDirectory() as directory, serving(directory, environment) as server:
+        yield server
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ class Upstream(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests = []
+        # The heads of those that had a body, with names in lower case.
+        self.heads = []
         # Set when a client leaves an answer that would never end.
         self.left = threading.Event()
         # Set when such an answer has begun.
@@ -45,15 +47,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.requests.append((self.path, body))
+        self.server.heads.append({name.lower(): value for name, value in self.headers.items()})
         if self.path == "/v1/chat/completions":
             return self.chat(body)
         if self.path == "/v1/embeddings":
             vectors = [[float(len(text)), 0.5] for text in body["input"]]
             data = [{"index": i, "embedding": v} for i, v in enumerate(vectors)]
             return self.json({"data": data, "model": body["model"], "usage": {"prompt_tokens": 7, "total_tokens": 7}})
-        if self.path == "/v1/messages":
+        if self.path in ("/v1/messages", "/v1/messages?beta=true"):
             return self.messages(body)
-        if self.path == "/v1/messages/count_tokens":
+        if self.path.startswith("/v1/messages/count_tokens"):
             return self.json({"input_tokens": 42})
         if ":streamGenerateContent" in self.path or ":generateContent" in self.path:
             return self.gemini(body)

@@ -24,6 +24,9 @@ pub async fn reserve(
 ) -> Result<Option<Spending>, Failure> {
     let Some(purse) = &context.run().purse else { return Ok(None) };
     let output = *request.max_tokens.get_or_insert(ANSWER_TOKENS_MAX);
+    if gateway.cached(request)?.is_some() {
+        return Ok(None);
+    }
     let input = gateway.estimate(request)?.input;
     let input = input + input / ESTIMATE_MARGIN;
     let worst = Usage { input, output: u64::from(output), ..Usage::default() };

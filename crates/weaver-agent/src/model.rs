@@ -130,6 +130,9 @@ pub fn set_parameter(request: &mut ChatRequest, key: &str, value: &Value) {
             };
         }
         "seed" => request.seed = value.as_int(),
+        "cache_seconds" => {
+            request.cache_seconds = value.as_int().and_then(|n| u64::try_from(n).ok());
+        }
         "reasoning_effort" => request.reasoning_effort = value.as_str().map(String::from),
         "parallel_tool_calls" => request.parallel_tool_calls = value.as_bool(),
         "extra_body" | "model_kwargs" => {

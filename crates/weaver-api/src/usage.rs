@@ -31,6 +31,10 @@ pub struct Usage {
     pub model: String,
     /// Calls that were answered.
     pub calls: u64,
+    /// Of those, the ones with an answer that was given before: they cost nothing, and
+    /// their tokens are not counted again.
+    #[serde(default)]
+    pub cached_calls: u64,
     /// Tokens.
     pub tokens: Tokens,
     /// What the calls cost at the prices of then.

@@ -1,6 +1,6 @@
 //! An answer on its way: what the readers of all dialects have in common.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use weaver_core::{Map, Value};
 
@@ -18,6 +18,8 @@ pub(crate) struct Answer {
     messages: usize,
     started: bool,
     calls: usize,
+    /// Calls that nothing was said to yet.
+    silent: BTreeSet<usize>,
     refused: bool,
     usage: Option<TokenUsage>,
     stop: Option<(StopReason, Option<String>)>,
@@ -33,6 +35,7 @@ impl Answer {
             messages,
             started: false,
             calls: 0,
+            silent: BTreeSet::new(),
             refused: false,
             usage: None,
             stop: None,
@@ -56,6 +59,7 @@ impl Answer {
             model: model.into(),
             provider: self.model.provider.clone(),
             offline: false,
+            cached: false,
             attempts: self.tries + 1,
             metadata,
         }));
@@ -93,6 +97,7 @@ impl Answer {
     pub fn call(&mut self, id: Option<&str>, name: &str) -> usize {
         let index = self.calls;
         self.calls += 1;
+        self.silent.insert(index);
         let id = match id.filter(|id| !id.is_empty()) {
             Some(id) => id.to_string(),
             None => format!("call_{}_{index}", self.messages),
@@ -108,8 +113,14 @@ impl Answer {
 
     pub fn arguments(&mut self, index: usize, arguments: &str) {
         if !arguments.is_empty() {
+            self.silent.remove(&index);
             self.say(ChatEvent::ToolCallDelta { index, arguments: arguments.into() });
         }
+    }
+
+    /// Tokens so far, told at once: the last word follows at the end.
+    pub fn usage_so_far(&mut self, usage: TokenUsage) {
+        self.say(ChatEvent::Usage(usage));
     }
 
     /// Tokens so far; the last word counts.
@@ -140,6 +151,10 @@ impl Answer {
             StopReason::End if self.calls > 0 => StopReason::ToolCalls,
             reason => reason,
         };
+        // Servers leave out the arguments of a call that has none; clients read JSON.
+        for index in std::mem::take(&mut self.silent) {
+            self.events.push_back(ChatEvent::ToolCallDelta { index, arguments: "{}".into() });
+        }
         self.events.push_back(ChatEvent::Usage(self.usage.take().unwrap_or_default()));
         self.events.push_back(ChatEvent::Finish { reason, raw });
         Ok(())
@@ -152,6 +167,23 @@ impl Answer {
     fn say(&mut self, event: ChatEvent) {
         self.start(None, None, Map::new());
         self.events.push_back(event);
+    }
+}
+
+/// A count as servers write it: a number, one with a fraction of zero, or a text.
+pub(crate) fn whole_number(value: &serde_json::Value) -> Option<u64> {
+    let exact = value.as_u64();
+    let round = || value.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64);
+    exact.or_else(round).or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// Whether a value has an error in it. Some servers have the member in every answer.
+pub(crate) fn has_error(value: &serde_json::Value) -> bool {
+    match value.get("error") {
+        None | Some(serde_json::Value::Null | serde_json::Value::Bool(false)) => false,
+        Some(serde_json::Value::String(text)) => !text.is_empty(),
+        Some(serde_json::Value::Object(members)) => !members.is_empty(),
+        Some(_) => true,
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) async fn first_piece(mut stream: ChatStream) -> Result<ChatStream, Er
     let mut read = Vec::new();
     while let Some(event) = stream.next().await {
         let event = event?;
-        let is_head = matches!(event, ChatEvent::Start(_));
+        let is_head = matches!(event, ChatEvent::Start(_) | ChatEvent::Usage(_));
         read.push(Ok(event));
         if !is_head {
             break;

@@ -48,12 +48,20 @@ pub struct ChatRequest {
     pub native_tools: Vec<Value>,
     /// Marks the prompt for the provider's cache, where it wants that said.
     pub cache_prompt: bool,
+    /// An answer that was given to the same request may be given again, if it is no older
+    /// than so many seconds; absent leaves it to [`crate::Options::cache_seconds`], 0 asks anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_seconds: Option<u64>,
     /// The interface to use, where the provider has several; absent lets the model decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
     /// Models to ask instead, in order, when this one fails before it has said anything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fallbacks: Vec<String>,
+    /// Names of trial features, as Anthropic's `anthropic-beta` has them; models of other
+    /// dialects get the request without them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub betas: Vec<String>,
     /// Further members of the request body, in the provider's own words; they win over ours.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub extra: Map,

@@ -261,6 +261,9 @@ fn response_metadata(response: &ChatResponse) -> Value {
     if head.offline {
         put("offline", true.into());
     }
+    if head.cached {
+        put("cached", true.into());
+    }
     if !response.usage.raw.is_null() {
         put("token_usage", response.usage.raw.clone());
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, has_error};
 use crate::chat::ChatRequest;
 use crate::dialect::Decode;
 use crate::error::{Error, Phase};
@@ -61,11 +61,9 @@ async fn whole_value(endpoint: &Endpoint, response: reqwest::Response) -> Result
         return Err(Error::protocol(title, "it is empty"));
     }
     let value = parse(&text).map_err(|problem| Error::protocol(title, problem))?;
-    match value.get("error") {
-        Some(error) if !error.is_null() => {
-            Err(scrubbed(endpoint, failure::of_object(&endpoint.model, &value)))
-        }
-        _ => Ok(value),
+    match has_error(&value) {
+        true => Err(scrubbed(endpoint, failure::of_object(&endpoint.model, &value))),
+        false => Ok(value),
     }
 }
 
@@ -115,12 +113,13 @@ struct Reader {
 
 impl Reader {
     async fn open(
-        endpoint: Endpoint,
+        mut endpoint: Endpoint,
         request: &ChatRequest,
         tries: u32,
         stream: bool,
     ) -> Result<Self, Error> {
         let dialect = endpoint.model.dialect;
+        endpoint.betas.clone_from(&request.betas);
         let sent = dialect.write(request, &endpoint.model, stream)?;
         let response = accepted(&endpoint, endpoint.post(&sent.path, &sent.body).await?).await?;
         let answer = Answer::new(&endpoint.model, tries, request.messages.len());
@@ -197,8 +196,7 @@ impl Reader {
                     Err(_) if frame.name == "error" => Value::String(data.into()),
                     Err(problem) => return Err(Error::protocol(&model.title, problem)),
                 };
-                let error = value.get("error").is_some_and(|error| !error.is_null());
-                if error || frame.name == "error" || value["type"] == "error" {
+                if has_error(&value) || frame.name == "error" || value["type"] == "error" {
                     return Err(failure::of_object(model, &value));
                 }
                 self.decoder.value(&value)?;

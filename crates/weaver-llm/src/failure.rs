@@ -37,10 +37,12 @@ pub(crate) fn of_object(model: &ModelRef, object: &Value) -> Error {
     let said = Said::of(object);
     let by_number = said.code.parse::<u16>().ok().filter(|code| (400..600).contains(code));
     let words = format!("{} {}", said.code, said.kind);
+    let has = |word: &&str| words.contains(word);
     let status = by_number.unwrap_or(match () {
         // A provider's own number for a limit.
         () if QUOTA_CODES.contains(&said.code.as_str()) => 429,
-        () if words.contains("rate_limit") => 429,
+        () if RATE_CODES.contains(&said.code.as_str()) => 429,
+        () if ["rate_limit", "throttling", "resource_exhausted"].iter().any(has) => 429,
         () if words.contains("overloaded") || words.contains("unavailable") => 503,
         () if words.contains("server_error") || words.contains("internal") => 500,
         () if words.contains("auth") || words.contains("api_key") => 401,
@@ -82,6 +84,10 @@ impl Said {
                 text(&inner["msg"])
             }
             (Value::String(text), ..) => text.clone(),
+            // A go-between, whose own words say nothing, passes on those of the provider.
+            (_, Value::String(text), _) if text == "Provider returned error" => {
+                inner["metadata"]["raw"].as_str().unwrap_or(text).to_string()
+            }
             (_, Value::String(text), _) | (_, _, Value::String(text)) => text.clone(),
             // A list of the fields that do not fit.
             (_, Value::Null, Value::Null) => String::new(),
@@ -172,6 +178,8 @@ fn with_hint(message: String, model: &ModelRef) -> String {
 
 /// Zhipu's codes for an account that is empty or in arrears.
 const QUOTA_CODES: &[&str] = &["1113", "1112", "billing_hard_limit_reached"];
+/// Zhipu's codes for too many calls at a time or in a while.
+const RATE_CODES: &[&str] = &["1302", "1303", "1305"];
 const QUOTA_WORDS: &[&str] = &[
     "insufficient balance",
     "exceeded your current quota, please check your plan",

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,17 +12,19 @@ use weaver_core::event::Usage;
 use crate::admission::{Admission, Doors};
 use crate::attempt::{Failed, first_answer, first_piece, guarded, timeout, watched};
 use crate::budget;
+use crate::cache::Slot;
 use crate::chat::ChatRequest;
 use crate::embed::{self, EmbedRequest, EmbedResponse, RerankRequest, RerankResponse};
 use crate::error::{Error, Phase};
 use crate::exchange;
 use crate::http::{Endpoint, address_of};
 use crate::model::{self, ModelRef};
-use crate::options::Options;
+use crate::options::{Options, ProviderOptions};
 use crate::price::{self, Price};
 use crate::provider;
 use crate::scripted::Scripted;
 use crate::stream::{ChatResponse, ChatStream, TokenUsage};
+use crate::tally::Tallied;
 use crate::tokens::{self, Estimate, TokenCount};
 
 /// The one way to a model. Cheap to clone; clones share connections and scripts.
@@ -36,7 +39,14 @@ struct Shared {
     doors: Arc<Doors>,
     /// Scripts by path, read once.
     scripts: Mutex<HashMap<String, Arc<Scripted>>>,
+    /// What names mean, for those that are asked for again and again.
+    known: Mutex<HashMap<String, ModelRef>>,
+    /// The settings of the options, for calls to hold.
+    settings: HashMap<String, Arc<ProviderOptions>>,
 }
+
+/// Names come from callers; beyond so many all are looked up anew.
+const KNOWN_MAX: usize = 1024;
 
 /// How a call may be ended, and where it stands.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +81,17 @@ impl Gateway {
     /// [`Options::override_model`] is no good, so that a run does not begin with it.
     pub fn new(options: Options) -> Result<Self, Error> {
         let client = crate::http::client(&options)?;
-        let shared = Shared { options, client, doors: Arc::default(), scripts: Mutex::default() };
+        let settings = options.providers.iter();
+        let settings =
+            settings.map(|(name, settings)| (name.clone(), Arc::new(settings.clone()))).collect();
+        let shared = Shared {
+            options,
+            client,
+            doors: Arc::default(),
+            scripts: Mutex::default(),
+            known: Mutex::default(),
+            settings,
+        };
         let gateway = Gateway { shared: Arc::new(shared) };
         if gateway.shared.options.script.is_some() {
             gateway.resolve(model::SCRIPTED)?;
@@ -87,6 +107,19 @@ impl Gateway {
     /// `provider:model`, `http://host:port/v1#model`, and bare names whose
     /// beginning tells the provider (`claude…`, `gpt-…`, `llama…`).
     pub fn resolve(&self, name: &str) -> Result<ModelRef, Error> {
+        if let Some(model) = lock(&self.shared.known).get(name) {
+            return Ok(model.clone());
+        }
+        let model = self.find(name)?;
+        let mut known = lock(&self.shared.known);
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(name.into(), model.clone());
+        Ok(model)
+    }
+
+    fn find(&self, name: &str) -> Result<ModelRef, Error> {
         let options = &self.shared.options;
         let default = options.default_model.as_deref().filter(|_| name.trim().is_empty());
         let name = options.override_model.as_deref().or(default).unwrap_or(name);
@@ -102,19 +135,53 @@ impl Gateway {
     /// nothing to anyone.
     pub async fn chat(&self, request: ChatRequest, call: Call) -> Result<ChatStream, Error> {
         let models = self.candidates(&request)?;
+        let slot = self.slot(&request, &models[0]);
+        if let Some(response) = slot.as_ref().and_then(Slot::get) {
+            self.tell(&models[0], &response);
+            return Ok(ChatStream::of(&response).with_price(Some(Price::default())));
+        }
         let ask = |model, tries| self.open(model, &request, call.budget_micros, tries);
         let (stream, model) = first_answer(&models, self.options().retry, &call, ask).await?;
-        Ok(guarded(stream, call, model.clone()).with_price(self.price(model)))
+        let stream = guarded(stream, call, model.clone());
+        let stream = match slot {
+            Some(slot) => slot.keep(stream),
+            None => stream,
+        };
+        let price = self.price(model);
+        let stream = match self.options().tally.clone() {
+            Some(tally) => tally.follow(stream, model.clone(), price),
+            None => stream,
+        };
+        Ok(stream.with_price(price))
     }
 
     /// Asks a model and waits for the whole answer, retrying as long as none is there.
     pub async fn complete(&self, request: ChatRequest, call: Call) -> Result<ChatResponse, Error> {
         let models = self.candidates(&request)?;
+        let slot = self.slot(&request, &models[0]);
+        if let Some(response) = slot.as_ref().and_then(Slot::get) {
+            self.tell(&models[0], &response);
+            return Ok(response);
+        }
         let ask = |model, tries| self.whole(model, &request, call.budget_micros, tries);
         let (mut response, model) = first_answer(&models, self.options().retry, &call, ask).await?;
         let price = self.price(model);
         response.cost_micros = price.map(|price| price.cost_micros(&response.usage));
+        self.tell(model, &response);
+        if let Some(slot) = slot {
+            slot.put(&response);
+        }
         Ok(response)
+    }
+
+    /// The answer that was given to the same request before, where that may be given
+    /// again: it costs nothing, so nothing need be set aside for it.
+    pub fn cached(&self, request: &ChatRequest) -> Result<Option<ChatResponse>, Error> {
+        if request.cache_seconds.is_none() && self.options().cache_seconds.is_empty() {
+            return Ok(None);
+        }
+        let model = self.prepare(request)?;
+        Ok(self.slot(request, &model).and_then(|slot| slot.get()))
     }
 
     /// Turns texts into vectors, in their order. Fails before asking anyone when a
@@ -168,10 +235,10 @@ impl Gateway {
         let models = [model];
         let request = &request;
         let ask = |model, _| {
-            self.one_value(
-                model,
-                move |endpoint| async move { embed::count(&endpoint, request).await },
-            )
+            self.one_value(model, move |mut endpoint| async move {
+                endpoint.betas.clone_from(&request.betas);
+                embed::count(&endpoint, request).await
+            })
         };
         let (counted, _) = first_answer(&models, self.options().retry, &call, ask).await?;
         Ok(counted.map_or(estimate, |tokens| TokenCount { tokens, exact: true }))
@@ -229,6 +296,21 @@ impl Gateway {
 
     fn options(&self) -> &Options {
         &self.shared.options
+    }
+
+    fn tell(&self, model: &ModelRef, response: &ChatResponse) {
+        let Some(tally) = &self.options().tally else { return };
+        let (usage, cost_micros) = (&response.usage, response.cost_micros);
+        tally.tell(&Tallied { model, usage, cost_micros, cached: response.head.cached });
+    }
+
+    /// Where the answer of a model to a request is kept, if it is.
+    fn slot(&self, request: &ChatRequest, model: &ModelRef) -> Option<Slot> {
+        let by_model = || self.options().cache_seconds.get(&model.to_string()).copied();
+        let seconds = request.cache_seconds.or_else(by_model).filter(|seconds| *seconds > 0)?;
+        // The scripted model is a function of the request already.
+        let cache = (!model.offline).then_some(&self.options().cache)?;
+        Some(cache.slot(request, model, Duration::from_secs(seconds)))
     }
 
     fn prepare(&self, request: &ChatRequest) -> Result<ModelRef, Error> {
@@ -319,7 +401,7 @@ impl Gateway {
     }
 
     async fn admit(&self, model: &ModelRef) -> Result<(Admission, Endpoint), Error> {
-        let settings = self.options().providers.get(&model.provider).cloned().unwrap_or_default();
+        let settings = self.shared.settings.get(&model.provider).cloned().unwrap_or_default();
         let admission = self.shared.doors.admit(model, &settings, self.options().breaker).await?;
         let endpoint = Endpoint {
             client: self.shared.client.clone(),
@@ -327,12 +409,13 @@ impl Gateway {
             key: admission.key.clone(),
             settings,
             timeouts: self.options().timeouts,
+            betas: Vec::new(),
         };
         Ok((admission, endpoint))
     }
 
     fn script(&self, path: &str) -> Result<Arc<Scripted>, Error> {
-        let mut scripts = self.shared.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scripts = lock(&self.shared.scripts);
         if let Some(script) = scripts.get(path) {
             return Ok(script.clone());
         }
@@ -340,6 +423,11 @@ impl Gateway {
         scripts.insert(path.into(), script.clone());
         Ok(script)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is guarded is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Gateway {

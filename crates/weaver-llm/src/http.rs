@@ -1,6 +1,7 @@
 //! Bytes to and from a provider: the client, the address, the key, the errors of
 //! the connection. What the bytes mean is a dialect's business.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -14,14 +15,18 @@ use crate::options::{Options, ProviderOptions, Timeouts};
 /// Limit of an answer that is not streamed, and of one event of a stream.
 pub(crate) const ANSWER_BYTES_MAX: usize = 32 << 20;
 
+const BETAS: HeaderName = HeaderName::from_static("anthropic-beta");
+
 /// Where a call goes, and with what.
 pub(crate) struct Endpoint {
     pub client: reqwest::Client,
     pub model: ModelRef,
     /// The key of this try, one of those in `settings`.
     pub key: Option<String>,
-    pub settings: ProviderOptions,
+    pub settings: Arc<ProviderOptions>,
     pub timeouts: Timeouts,
+    /// Trial features that the request wants.
+    pub betas: Vec<String>,
 }
 
 /// The client of a gateway. It follows no redirects: a key goes only to the
@@ -121,6 +126,12 @@ impl Endpoint {
             let mut value = HeaderValue::from_str(value).map_err(|_| refuse("A header"))?;
             value.set_sensitive(true);
             headers.insert(key, value);
+        }
+        if self.model.dialect == Dialect::Anthropic && !self.betas.is_empty() {
+            let asked = self.betas.join(",");
+            let value = HeaderValue::from_str(&asked).map_err(|_| refuse("A trial feature"))?;
+            // Beside those of the settings: the header may come more than once.
+            headers.append(BETAS, value);
         }
         Ok(headers)
     }

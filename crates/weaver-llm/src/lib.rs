@@ -25,6 +25,7 @@ mod answer;
 mod anthropic;
 mod attempt;
 mod budget;
+mod cache;
 pub mod chat;
 mod check;
 pub mod convert;
@@ -51,8 +52,10 @@ mod retry;
 mod schema;
 mod scripted;
 mod stream;
+mod tally;
 mod tokens;
 
+pub use cache::Cache;
 pub use chat::{
     ChatMessage, ChatRequest, OutputSchema, Part, Role, Source, ToolCall, ToolChoice,
     ToolDefinition,
@@ -61,7 +64,7 @@ pub use dialect::Dialect;
 pub use embed::{EmbedRequest, EmbedResponse, RerankRequest, RerankResponse};
 pub use error::{Error, Phase};
 pub use gateway::{Call, Gateway, ProviderStatus};
-pub use model::ModelRef;
+pub use model::{Model, ModelRef};
 pub use near::nearest;
 pub use options::{Breaker, Options, ProviderOptions, Retry, Timeouts};
 pub use price::{BillLine, LongPrompt, Price};
@@ -69,4 +72,5 @@ pub use stream::{
     AnswerHead, Assembler, ChatEvent, ChatResponse, ChatStream, StopReason, TokenDetails,
     TokenUsage,
 };
+pub use tally::{Tallied, Tally};
 pub use tokens::{Estimate, TokenCount};

@@ -1,13 +1,19 @@
 //! Model names, and what a model can do.
 
+use std::sync::Arc;
+
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::options::{Options, ProviderOptions};
 use crate::provider::{self, Addressing, Auth, Known, Quirks};
 
-/// A model that a name was resolved to.
+/// A model that a name was resolved to. Cheap to clone: a call hands it on many times.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ModelRef {
+pub struct ModelRef(Arc<Model>);
+
+/// What is known of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
     /// The provider's name: `openai`, `scripted`, or the host of a plain address.
     pub provider: String,
     /// The provider's name for people.
@@ -36,6 +42,20 @@ pub struct ModelRef {
 /// generally available with dated versions.
 const AZURE_VERSION: &str = "2024-10-21";
 
+impl std::ops::Deref for ModelRef {
+    type Target = Model;
+
+    fn deref(&self) -> &Model {
+        &self.0
+    }
+}
+
+impl From<Model> for ModelRef {
+    fn from(model: Model) -> Self {
+        ModelRef(Arc::new(model))
+    }
+}
+
 impl ModelRef {
     /// The same model, spoken to in the dialect that a caller asks for, where its
     /// provider has that one too.
@@ -43,8 +63,9 @@ impl ModelRef {
         if let (true, Some(wish @ (Dialect::Chat | Dialect::Responses))) =
             (self.offers_responses, wish)
             && !Profile::of(&self.model).responses_only
+            && self.dialect != wish
         {
-            self.dialect = wish;
+            Arc::make_mut(&mut self.0).dialect = wish;
         }
         self
     }
@@ -150,7 +171,7 @@ pub(crate) fn resolve(name: &str, options: &Options) -> Result<ModelRef, Error> 
 }
 
 fn scripted(requested: &str, path: String) -> ModelRef {
-    ModelRef {
+    ModelRef::from(Model {
         provider: SCRIPTED.into(),
         title: "The scripted offline model".into(),
         model: path,
@@ -164,7 +185,7 @@ fn scripted(requested: &str, path: String) -> ModelRef {
         api_version: None,
         quirks: provider::UNKNOWN,
         key_variable: "",
-    }
+    })
 }
 
 fn at_address(requested: &str, address: &str) -> Result<ModelRef, Error> {
@@ -184,7 +205,7 @@ fn at_address(requested: &str, address: &str) -> Result<ModelRef, Error> {
             message: "An address with a password is refused as the name of a model: configure a provider with that address and its key instead.".into(),
         });
     }
-    Ok(ModelRef {
+    Ok(ModelRef::from(Model {
         provider: host.into(),
         title: host.into(),
         model: model.into(),
@@ -198,7 +219,7 @@ fn at_address(requested: &str, address: &str) -> Result<ModelRef, Error> {
         api_version: None,
         quirks: provider::UNKNOWN,
         key_variable: "",
-    })
+    }))
 }
 
 /// Splits `provider/model` or `provider:model` where the first part is a provider;
@@ -249,7 +270,7 @@ fn of_provider(
     let usual = row.map_or(Dialect::Chat, |row| row.dialect);
     let offers_responses = row.is_some_and(|row| row.responses) || dialect == Dialect::Responses;
     let profile = Profile::of(model);
-    let model_ref = ModelRef {
+    let model = Model {
         provider: key.into(),
         title: title.into(),
         model: model.into(),
@@ -273,10 +294,10 @@ fn of_provider(
     // Reasoning is passed back only in Responses. Many proxies have Chat Completions
     // alone, so at an address of the user's own that one is taken.
     let better = profile.responses_only || (profile.reasoning && !own_address);
-    Ok(match better && offers_responses && dialect == Dialect::Chat {
-        true => ModelRef { dialect: Dialect::Responses, ..model_ref },
-        false => model_ref,
-    })
+    Ok(ModelRef::from(match better && offers_responses && dialect == Dialect::Chat {
+        true => Model { dialect: Dialect::Responses, ..model },
+        false => model,
+    }))
 }
 
 /// The dialect of a provider at an address: what is configured, or the usual one,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use weaver_core::Value as CoreValue;
 use weaver_core::event::Usage;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, whole_number};
 use crate::chat::{ChatMessage, ChatRequest, Part, Role, Source, ToolChoice};
 use crate::dialect::{Decode, Dialect, Sent};
 use crate::error::Error;
@@ -205,7 +205,7 @@ impl Decoder {
             "length" => StopReason::MaxTokens,
             _ => StopReason::Other,
         };
-        let count = |key: &str| line[key].as_u64().unwrap_or(0);
+        let count = |key: &str| whole_number(&line[key]).unwrap_or(0);
         let tokens = Usage {
             // Absent when the whole prompt was still in the server's memory.
             input: count("prompt_eval_count"),

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cache::Cache;
 use crate::dialect::Dialect;
 use crate::price::Price;
 use crate::provider;
+use crate::tally::Tally;
 
 /// Settings of a [`crate::Gateway`]. The gateway reads no environment and no
 /// configuration file of its own.
@@ -36,6 +38,13 @@ pub struct Options {
     pub fallbacks: BTreeMap<String, Vec<String>>,
     /// Prices that come before the built-in table, by `provider/model`.
     pub prices: BTreeMap<String, Price>,
+    /// Answers that may be given again. Gateways whose options are clones share it.
+    pub cache: Cache,
+    /// Models whose answers may be given again without a word of the caller, by
+    /// `provider/model`: how old they may be.
+    pub cache_seconds: BTreeMap<String, u64>,
+    /// Is told what each answer came to.
+    pub tally: Option<Tally>,
 }
 
 /// Settings of one provider.

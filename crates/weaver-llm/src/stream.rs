@@ -85,6 +85,9 @@ pub struct AnswerHead {
     pub provider: String,
     /// No model was asked: the scripted offline model answers.
     pub offline: bool,
+    /// Nobody was asked: the answer is one that was given before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
     /// How often the call was tried, the good try included.
     pub attempts: u32,
     /// Everything else worth keeping, such as `system_fingerprint`.

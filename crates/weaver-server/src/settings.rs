@@ -72,6 +72,8 @@ struct File {
     fallbacks: BTreeMap<String, Vec<String>>,
     /// `[prices."PROVIDER/MODEL"]`.
     prices: BTreeMap<String, Price>,
+    /// `[cache]`.
+    cache: models::Cache,
     /// `[http]`.
     http: Http,
     /// `[search]`.
@@ -123,6 +125,7 @@ impl Settings {
         models.fallbacks.extend(file.fallbacks);
         let prices = file.prices.into_iter().map(|(model, price)| (model, price.micros()));
         models.prices.extend(prices);
+        file.cache.join(&mut models);
         let allow = variable("AGENTWEAVER_HTTP_ALLOW");
         let http_allow = match allow {
             Some(list) => list.split(',').map(|host| host.trim().to_string()).collect(),

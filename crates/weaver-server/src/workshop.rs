@@ -14,9 +14,11 @@ use weaver_interpreter::Binding;
 use weaver_llm::Gateway;
 use weaver_runtime::reuse::Code;
 use weaver_runtime::scheduler::{Job, Prepared, Workshop};
+use weaver_store::TenantId;
 
 use crate::error::CliError;
 use crate::house::{Parts, gateway, surroundings};
+use crate::ledger::Ledger;
 use crate::settings::Settings;
 use crate::vault::{Keys, Vault};
 use crate::workflow::{Broken, Workflow};
@@ -28,10 +30,12 @@ pub struct Bench {
     parts: Parts,
     workflows: Kept<(Hash, Option<String>), Arc<Workflow>>,
     gateways: Kept<Asked, (Gateway, Hash)>,
+    /// Counts what executions use.
+    ledger: Option<Ledger>,
 }
 
-/// With which keys, which model, which script.
-type Asked = (Option<Uuid>, Option<String>, Option<Hash>);
+/// Whose, with which keys, which model, which script.
+type Asked = (TenantId, Option<Uuid>, Option<String>, Option<Hash>);
 
 /// What was made last, to be used again.
 struct Kept<K, V>(Mutex<HashMap<K, V>>);
@@ -44,7 +48,13 @@ impl Bench {
     /// A bench with the parts that runs of this process share. Needs a tokio runtime.
     pub fn new(settings: Settings, vault: Vault, key: [u8; 32]) -> Result<Self, CliError> {
         let parts = Parts::new(&settings, key)?;
-        Ok(Bench { settings, vault, parts, workflows: Kept::new(), gateways: Kept::new() })
+        let (workflows, gateways) = (Kept::new(), Kept::new());
+        Ok(Bench { settings, vault, parts, workflows, gateways, ledger: None })
+    }
+
+    /// The same; what executions use of models is counted.
+    pub fn counting(self, ledger: Ledger) -> Self {
+        Bench { ledger: Some(ledger), ..self }
     }
 
     /// Makes what drives an execution.
@@ -95,7 +105,8 @@ impl Bench {
     /// Models, and a hash of what else an execution answers from.
     fn gateway(&self, job: &Job, keys: &Keys) -> Result<(Gateway, Hash), Failure> {
         let script = job.order.script.as_deref();
-        let key = (keys.id, job.order.model.clone(), script.map(|text| Hash::of(text.as_bytes())));
+        let script_hash = script.map(|text| Hash::of(text.as_bytes()));
+        let key = (keys.tenant(), keys.id, job.order.model.clone(), script_hash);
         self.gateways.get_or_make(key, || {
             let path = match script {
                 Some(text) => Some(self.script(text).map_err(|error| {
@@ -103,7 +114,8 @@ impl Bench {
                 })?),
                 None => None,
             };
-            let (options, usual) = (keys.join(&self.settings.models), &self.settings.model);
+            let (mut options, usual) = (keys.join(&self.settings.models), &self.settings.model);
+            options.tally = self.ledger.as_ref().map(|ledger| ledger.tally(keys.tenant()));
             let made = gateway(&options, usual.as_deref(), path, job.order.model.as_deref());
             let (gateway, note) = made.map_err(|error| refused("model_unknown", error))?;
             Ok((gateway, surroundings(&self.settings, note.as_deref())))

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use weaver_core::Value as CoreValue;
 use weaver_core::event::Usage;
 
-use crate::answer::{Answer, metadata};
+use crate::answer::{Answer, metadata, whole_number};
 use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
 use crate::stream::{StopReason, TokenDetails, TokenUsage};
@@ -50,7 +50,7 @@ impl Decoder {
 
 impl Decode for Decoder {
     fn value(&mut self, value: &Value) -> Result<(), Error> {
-        let index = value["index"].as_u64().unwrap_or_default();
+        let index = whole_number(&value["index"]).unwrap_or_default();
         match value["type"].as_str() {
             Some("message") => self.whole(value),
             Some("message_start") => self.start(&value["message"]),
@@ -81,6 +81,10 @@ impl Decode for Decoder {
             let raw = Value::Object(std::mem::take(&mut self.usage));
             self.answer.usage(token_usage(&raw));
         }
+        if self.done && self.answer.is_started() && !self.answer.is_stopped() {
+            // The end was said, if not why.
+            self.answer.stop(StopReason::End, "");
+        }
         self.answer.end()
     }
 
@@ -104,6 +108,10 @@ impl Decoder {
         let (id, model) = (message["id"].as_str(), message["model"].as_str());
         self.answer.start(id, model, metadata(message, &["container"]));
         self.count(&message["usage"]);
+        if !self.usage.is_empty() {
+            let so_far = token_usage(&Value::Object(self.usage.clone()));
+            self.answer.usage_so_far(so_far);
+        }
     }
 
     fn open(&mut self, index: u64, block: &Value) {
@@ -205,7 +213,7 @@ impl Decoder {
 
 /// The dialect's buckets: `input_tokens` leaves out what the cache read and wrote.
 fn token_usage(usage: &Value) -> TokenUsage {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let count = |pointer: &str| usage.pointer(pointer).and_then(whole_number).unwrap_or(0);
     let (read, written) =
         (count("/cache_read_input_tokens"), count("/cache_creation_input_tokens"));
     let tokens = Usage {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use weaver_core::Value as CoreValue;
 use weaver_core::event::Usage;
 
-use crate::answer::{Answer, metadata};
+use crate::answer::{Answer, metadata, whole_number};
 use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
 use crate::stream::{StopReason, TokenDetails, TokenUsage};
@@ -48,7 +48,7 @@ impl Decode for Decoder {
             self.answer.stop(StopReason::ContentFilter, reason);
         }
         let candidates = chunk["candidates"].as_array().into_iter().flatten();
-        let first = candidates.into_iter().find(|c| c["index"].as_u64().unwrap_or(0) == 0);
+        let first = candidates.into_iter().find(|c| whole_number(&c["index"]).unwrap_or(0) == 0);
         if let Some(candidate) = first {
             for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
                 self.part(part);
@@ -211,7 +211,7 @@ fn join_pieces(arguments: &mut Value, pieces: &Value) {
 /// The dialect's buckets: thoughts are counted beside the answer, and what tools of
 /// the provider put in beside the prompt.
 fn token_usage(usage: &Value) -> TokenUsage {
-    let count = |key: &str| usage[key].as_u64().unwrap_or(0);
+    let count = |key: &str| whole_number(&usage[key]).unwrap_or(0);
     let thoughts = count("thoughtsTokenCount");
     let tokens = Usage {
         input: count("promptTokenCount") + count("toolUsePromptTokenCount"),
@@ -223,7 +223,7 @@ fn token_usage(usage: &Value) -> TokenUsage {
     let sound = |key: &str| -> u64 {
         let details = usage[key].as_array().into_iter().flatten();
         let sound = details.filter(|detail| detail["modality"] == "AUDIO");
-        sound.filter_map(|detail| detail["tokenCount"].as_u64()).sum()
+        sound.filter_map(|detail| whole_number(&detail["tokenCount"])).sum()
     };
     let details = TokenDetails {
         audio_input: sound("promptTokensDetails"),

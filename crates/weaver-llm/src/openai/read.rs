@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use weaver_core::Value as CoreValue;
 use weaver_core::event::Usage;
 
-use crate::answer::{Answer, metadata};
+use crate::answer::{Answer, metadata, whole_number};
 use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
 use crate::failure;
@@ -23,6 +23,10 @@ pub(crate) struct Decoder {
 
 /// A call whose pieces arrive.
 struct OpenCall {
+    /// Its index among ours, once its name is known.
+    at: Option<usize>,
+    /// Arguments that came before the name.
+    early: String,
     /// The server's own index, where it has one.
     index: Option<u64>,
     /// The server's own id, where it has one.
@@ -39,7 +43,8 @@ impl Decode for Decoder {
     fn value(&mut self, chunk: &Value) -> Result<(), Error> {
         let choices = chunk["choices"].as_array();
         if choices.is_none() && chunk["usage"].is_null() {
-            let is_refused = !self.answer.is_started() && !chunk["code"].is_null();
+            let is_refused = !self.answer.is_started()
+                && (!chunk["code"].is_null() || chunk["object"] == "error");
             if is_refused && (chunk["message"].is_string() || chunk["msg"].is_string()) {
                 // Some servers refuse with a good status and no `error` around their words.
                 return Err(failure::of_object(&self.answer.model, chunk));
@@ -62,12 +67,16 @@ impl Decode for Decoder {
             }
         }
         let first = choices.and_then(|choices| {
-            choices.iter().find(|choice| choice["index"].as_u64().unwrap_or(0) == 0)
+            choices.iter().find(|choice| whole_number(&choice["index"]).unwrap_or(0) == 0)
         });
-        match first {
-            Some(choice) => self.choice(choice),
-            None => Ok(()),
+        let Some(choice) = first else { return Ok(()) };
+        self.choice(choice)?;
+        // An answer in one piece has ended, whether or not the server says why.
+        let is_whole = choice["message"].is_object() && chunk["object"] == "chat.completion";
+        if is_whole && !self.answer.is_stopped() {
+            self.answer.stop(StopReason::End, "");
         }
+        Ok(())
     }
 
     fn done(&mut self) {
@@ -80,6 +89,9 @@ impl Decode for Decoder {
 
     fn end(&mut self) -> Result<(), Error> {
         self.seal();
+        for place in 0..self.calls.len() {
+            self.begin(place, "");
+        }
         if self.done && self.answer.is_started() && !self.answer.is_stopped() {
             self.answer.stop(StopReason::End, "");
         }
@@ -168,23 +180,41 @@ impl Decoder {
     }
 
     fn tool_call(&mut self, call: &Value) {
-        let (index, function) = (call["index"].as_u64(), &call["function"]);
+        let (index, function) = (whole_number(&call["index"]), &call["function"]);
         let id = call["id"].as_str().filter(|id| !id.is_empty()).map(str::to_string);
         let name = function["name"].as_str().filter(|name| !name.is_empty());
-        let at = match self.find(index, id.as_deref(), name) {
-            Some(at) => at,
-            None => {
-                let at = self.answer.call(id.as_deref(), name.unwrap_or_default());
-                self.calls.push(OpenCall { index, id });
-                at
-            }
-        };
-        match &function["arguments"] {
-            Value::String(text) => self.answer.arguments(at, text),
-            Value::Null => {}
-            // Some servers send the object itself.
-            other => self.answer.arguments(at, &other.to_string()),
+        let place = self.find(index, id.as_deref(), name).unwrap_or_else(|| {
+            self.calls.push(OpenCall { at: None, early: String::new(), index, id: id.clone() });
+            self.calls.len() - 1
+        });
+        if self.calls[place].id.is_none() {
+            self.calls[place].id = id;
         }
+        if let Some(name) = name {
+            self.begin(place, name);
+        }
+        let arguments = match &function["arguments"] {
+            Value::String(text) => text.clone(),
+            Value::Null => return,
+            // Some servers send the object itself.
+            other => other.to_string(),
+        };
+        match self.calls[place].at {
+            Some(at) => self.answer.arguments(at, &arguments),
+            None => self.calls[place].early.push_str(&arguments),
+        }
+    }
+
+    /// Tells of a call, unless that was done: its name may come after its id.
+    fn begin(&mut self, place: usize, name: &str) {
+        let call = &mut self.calls[place];
+        if call.at.is_some() {
+            return;
+        }
+        let at = self.answer.call(call.id.as_deref(), name);
+        call.at = Some(at);
+        let early = std::mem::take(&mut call.early);
+        self.answer.arguments(at, &early);
     }
 
     /// The call that a piece belongs to. An index names one; but some servers give
@@ -198,7 +228,9 @@ impl Decoder {
             (None, None) if name.is_some() => return None,
             (None, None) => self.calls.len().checked_sub(1)?,
         };
-        let other_id = id.is_some() && self.calls[known].id.as_deref() != id;
+        let call = &self.calls[known];
+        let is_begun = call.id.is_some() || call.at.is_some();
+        let other_id = id.is_some() && is_begun && call.id.as_deref() != id;
         (!(other_id && name.is_some())).then_some(known)
     }
 
@@ -254,7 +286,7 @@ fn join_detail(details: &mut Vec<Value>, detail: &Value) {
 /// The dialect's buckets: `prompt_tokens` counts cached tokens, `completion_tokens`
 /// counts reasoning.
 fn token_usage(usage: &Value) -> TokenUsage {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
+    let count = |pointer: &str| usage.pointer(pointer).and_then(whole_number);
     let cached = count("/prompt_tokens_details/cached_tokens")
         .or_else(|| count("/prompt_cache_hit_tokens"))
         .or_else(|| count("/cached_tokens"));

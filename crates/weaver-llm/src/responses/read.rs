@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use weaver_core::Value as CoreValue;
 use weaver_core::event::Usage;
 
-use crate::answer::{Answer, metadata};
+use crate::answer::{Answer, metadata, whole_number};
 use crate::dialect::{Decode, Dialect};
 use crate::error::Error;
 use crate::failure;
@@ -43,7 +43,7 @@ impl Decode for Decoder {
         if value["object"] == "response" {
             return self.completed(value);
         }
-        let at = value["output_index"].as_u64().unwrap_or_default();
+        let at = whole_number(&value["output_index"]).unwrap_or_default();
         let delta = value["delta"].as_str().unwrap_or_default();
         match value["type"].as_str().unwrap_or_default() {
             "response.created" | "response.in_progress" | "response.queued" => {
@@ -211,7 +211,7 @@ fn summary(item: &Value) -> String {
 }
 
 fn token_usage(usage: &Value) -> TokenUsage {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let count = |pointer: &str| usage.pointer(pointer).and_then(whole_number).unwrap_or(0);
     let tokens = Usage {
         input: count("/input_tokens"),
         cached_read: count("/input_tokens_details/cached_tokens"),

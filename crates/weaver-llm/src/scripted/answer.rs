@@ -73,6 +73,7 @@ impl Answer {
             model: MODEL.into(),
             provider: MODEL.into(),
             offline: true,
+            cached: false,
             attempts: tries + 1,
             metadata: metadata.into_iter().collect::<Map>(),
         })];

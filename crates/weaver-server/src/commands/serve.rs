@@ -71,7 +71,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     let ledger = Ledger::new(store.clone(), &holder(&settings));
     let named = named(&settings);
     let data = settings.data.clone();
-    let bench = Arc::new(Bench::new(settings, vault.clone(), key)?);
+    let bench = Arc::new(Bench::new(settings, vault.clone(), key)?.counting(ledger.clone()));
     let changes = broadcast::channel(CHANGES_KEPT).0;
     let folder =
         match &args.folder {

@@ -3,6 +3,7 @@
 use weaver_llm::{AnswerHead, ChatEvent, Error, Gateway, ModelRef, TokenUsage};
 use weaver_store::TenantId;
 
+use super::meters::Counted;
 use super::purse::Held;
 use super::{Ledger, is_unbilled};
 
@@ -16,6 +17,8 @@ pub struct Bill {
     model: ModelRef,
     usage: Option<TokenUsage>,
     held: Vec<Held>,
+    /// The answer is one that was given and paid for before.
+    cached: bool,
     ended: bool,
 }
 
@@ -27,7 +30,7 @@ impl Bill {
         model: ModelRef,
         held: Vec<Held>,
     ) -> Self {
-        Bill { ledger, tenant, gateway, model, usage: None, held, ended: false }
+        Bill { ledger, tenant, gateway, model, usage: None, held, cached: false, ended: false }
     }
 
     /// Takes note of a piece of the answer.
@@ -56,6 +59,7 @@ impl Bill {
 
     /// A model that stood in for another one is paid at its own price.
     fn answered_by(&mut self, head: &AnswerHead) {
+        self.cached = head.cached;
         if head.provider.is_empty() || head.provider == self.model.provider {
             return;
         }
@@ -67,7 +71,10 @@ impl Bill {
 
 impl Drop for Bill {
     fn drop(&mut self) {
-        let usage = self.usage.take().unwrap_or_default();
+        let mut usage = self.usage.take().unwrap_or_default();
+        if self.cached {
+            usage = TokenUsage::default();
+        }
         let cost_micros = self.gateway.cost_micros(&self.model, &usage);
         if self.ended {
             let cost_micros = cost_micros.unwrap_or_default();
@@ -76,7 +83,8 @@ impl Drop for Bill {
         let whole = self.ended || usage != TokenUsage::default();
         if whole {
             let model = self.model.to_string();
-            self.ledger.0.meters.count(self.tenant, &model, &usage, cost_micros);
+            let counted = Counted { usage: &usage, cost_micros, cached: self.cached };
+            self.ledger.0.meters.count(self.tenant, &model, &counted);
         }
     }
 }

@@ -24,6 +24,7 @@ type Place = (u32, Arc<str>, u64);
 #[derive(Clone, Default)]
 struct Sum {
     calls: u64,
+    cached_calls: u64,
     cost_micros: u64,
     usage: TokenUsage,
     /// Something was counted that is not on the disk.
@@ -39,10 +40,22 @@ pub struct Line {
     pub model: String,
     /// Calls that were answered.
     pub calls: u64,
+    /// Of those, the ones with an answer that was given before; their tokens are not counted.
+    pub cached_calls: u64,
     /// What they cost at the prices of then, in millionths of a US dollar.
     pub cost_micros: u64,
     /// Tokens by the class of their prompt: prices of some models differ by it.
     pub by_class: BTreeMap<u64, TokenUsage>,
+}
+
+/// What one call came to.
+pub struct Counted<'a> {
+    /// Its tokens.
+    pub usage: &'a TokenUsage,
+    /// What they cost, where the model has a price.
+    pub cost_micros: Option<u64>,
+    /// The answer was given before.
+    pub cached: bool,
 }
 
 /// The days since 1970 of a moment.
@@ -59,18 +72,14 @@ impl Default for Meters {
 
 impl Meters {
     /// Counts a call.
-    pub fn count(
-        &self,
-        tenant: TenantId,
-        model: &str,
-        usage: &TokenUsage,
-        cost_micros: Option<u64>,
-    ) {
+    pub fn count(&self, tenant: TenantId, model: &str, counted: &Counted) {
+        let usage = counted.usage;
         let place = (day_of(now()), model.into(), prompt_class(usage.tokens.input));
         let mut sums = self.lock();
         let sum = sums.entry(tenant).or_default().entry(place).or_default();
         sum.calls += 1;
-        sum.cost_micros = sum.cost_micros.saturating_add(cost_micros.unwrap_or(0));
+        sum.cached_calls += u64::from(counted.cached);
+        sum.cost_micros = sum.cost_micros.saturating_add(counted.cost_micros.unwrap_or(0));
         for (to, (_, more)) in buckets_mut(&mut sum.usage).into_iter().zip(buckets(usage)) {
             *to = to.saturating_add(more);
         }
@@ -119,7 +128,11 @@ impl Meters {
     }
 
     fn metrics(&self, (day, model, class): &Place, sum: &Sum) -> Vec<Metric> {
-        let counts = [("calls", sum.calls), ("cost_micros", sum.cost_micros)];
+        let counts = [
+            ("calls", sum.calls),
+            ("cached_calls", sum.cached_calls),
+            ("cost_micros", sum.cost_micros),
+        ];
         let all = counts.into_iter().chain(buckets(&sum.usage));
         let metric = |(kind, value): (&str, u64)| Metric {
             day: *day,
@@ -155,6 +168,7 @@ pub fn lines(metrics: Vec<Metric>) -> Vec<Line> {
         });
         match kind {
             "calls" => line.calls += metric.value,
+            "cached_calls" => line.cached_calls += metric.value,
             "cost_micros" => line.cost_micros = line.cost_micros.saturating_add(metric.value),
             kind => {
                 let usage = line.by_class.entry(class).or_default();
@@ -215,17 +229,21 @@ mod tests {
         let details = TokenDetails { audio_output: 1, ..TokenDetails::default() };
         let usage = TokenUsage { tokens, details, ..TokenUsage::default() };
         let long = TokenUsage::from(Usage { input: 250_000, ..Usage::default() });
+        let none = TokenUsage::default();
+        let of = |usage, cost_micros| Counted { usage, cost_micros, cached: false };
         for meters in [Meters::default(), Meters::default()] {
-            meters.count(tenant, "p/m", &usage, Some(7));
+            meters.count(tenant, "p/m", &of(&usage, Some(7)));
             meters.write(&store).await.unwrap();
-            meters.count(tenant, "p/m", &usage, None);
-            meters.count(tenant, "p/m", &long, Some(1));
+            meters.count(tenant, "p/m", &of(&usage, None));
+            meters.count(tenant, "p/m", &of(&long, Some(1)));
+            meters.count(tenant, "p/m", &Counted { cached: true, ..of(&none, Some(0)) });
             meters.write(&store).await.unwrap();
             meters.write(&store).await.unwrap();
         }
         let lines = lines(store.accounts().metrics(tenant, 0, u32::MAX).await.unwrap());
         assert_eq!(lines.len(), 1, "{lines:?}");
-        assert_eq!((lines[0].calls, lines[0].cost_micros), (6, 16));
+        assert_eq!((lines[0].calls, lines[0].cost_micros), (8, 16));
+        assert_eq!(lines[0].cached_calls, 2);
         let [(0, short), (200_000, long)] =
             &lines[0].by_class.iter().map(|(class, sum)| (*class, sum)).collect::<Vec<_>>()[..]
         else {

@@ -1,4 +1,4 @@
-//! [`Ledger`]: what clients of the gateway use, and how much they may.
+//! [`Ledger`]: what clients of the gateway and executions use, and how much clients may.
 //!
 //! Money is set aside before a call, in chunks, so that a call costs no write to the
 //! disk: a chunk is a reservation in the store, calls take from it in memory, and what
@@ -20,12 +20,12 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use weaver_api::Usd;
-use weaver_llm::{Error, Gateway, ModelRef, TokenUsage};
+use weaver_llm::{Error, Gateway, ModelRef, Tally, TokenUsage};
 use weaver_runtime::now;
 use weaver_store::{Budget, Quota, Store, TenantId};
 
 pub use bill::Bill;
-use meters::Meters;
+use meters::{Counted, Meters};
 pub use meters::{Line, day_of};
 use purse::{Period, Purses};
 pub use rate::Pace;
@@ -146,6 +146,23 @@ impl Ledger {
         let limit = cost_micros.filter(|_| !held.is_empty());
         let bill = Bill::new(self.clone(), tenant, gateway.clone(), model.clone(), held);
         Ok((bill, limit))
+    }
+
+    /// The bill of a call that nobody is paid for.
+    pub fn open_free(&self, tenant: TenantId, gateway: &Gateway, model: &ModelRef) -> Bill {
+        Bill::new(self.clone(), tenant, gateway.clone(), model.clone(), Vec::new())
+    }
+
+    /// Counts what a gateway of the tenant's executions is answered. Their budgets are their
+    /// own, so that nothing is set aside here.
+    pub fn tally(&self, tenant: TenantId) -> Tally {
+        let ledger = self.clone();
+        let none = TokenUsage::default();
+        Tally::new(move |told| {
+            let usage = if told.cached { &none } else { told.usage };
+            let counted = Counted { usage, cost_micros: told.cost_micros, cached: told.cached };
+            ledger.0.meters.count(tenant, &told.model.to_string(), &counted);
+        })
     }
 
     /// Whether a call may be made now, where the pace is limited.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use weaver_api::Usd;
-use weaver_llm::{Dialect, ProviderOptions};
+use weaver_llm::{Dialect, Options, ProviderOptions};
 
 /// `[providers.NAME]`.
 #[derive(Debug, Default, Deserialize)]
@@ -33,6 +33,26 @@ impl Provider {
         known.api_version = known.api_version.take().or(self.api_version);
         known.concurrency = known.concurrency.or(self.concurrency);
         known.headers.extend(self.headers);
+    }
+}
+
+/// `[cache]`: answers that are given again to the same question.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cache {
+    /// The memory of all that is kept.
+    size_mib: Option<usize>,
+    /// How old the answers of a model may be, by `provider/model`; callers may say otherwise.
+    seconds: BTreeMap<String, u64>,
+}
+
+impl Cache {
+    /// Adds these settings.
+    pub fn join(self, options: &mut Options) {
+        if let Some(mib) = self.size_mib {
+            options.cache = weaver_llm::Cache::new(mib.saturating_mul(1 << 20));
+        }
+        options.cache_seconds = self.seconds;
     }
 }
 

@@ -45,8 +45,9 @@ pub enum Error {
 pub struct Secret(String);
 
 /// What a tenant's credentials open, by provider.
-#[derive(Default)]
 pub struct Keys {
+    /// Whose they are.
+    tenant: TenantId,
     /// Another one after each change.
     pub id: Option<Uuid>,
     by_provider: BTreeMap<String, Secret>,
@@ -180,11 +181,11 @@ impl Vault {
 
     fn open(&self, tenant: TenantId, sealed: &Sealed) -> Result<Keys> {
         if sealed.credentials.is_empty() {
-            return Ok(Keys::default());
+            return Ok(Keys { tenant, id: None, by_provider: BTreeMap::new() });
         }
         let master = Master::find_or_make(&self.0.master)?;
         let by_provider = open_all(tenant, sealed, &master)?;
-        Ok(Keys { id: Some(Uuid::now_v7()), by_provider })
+        Ok(Keys { tenant, id: Some(Uuid::now_v7()), by_provider })
     }
 
     async fn look(&self, tenant: TenantId) -> Result<Sealed> {
@@ -260,9 +261,16 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Keys {
-    /// The settings with these keys in place of those that they name.
+    /// Whose keys these are.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The settings with these keys in place of those that they name, and with the answers
+    /// that this tenant was given before.
     pub fn join(&self, options: &Options) -> Options {
         let mut options = options.clone();
+        options.cache = options.cache.of_space(&self.tenant.to_string());
         for (name, secret) in &self.by_provider {
             let provider = options.providers.entry(name.clone()).or_default();
             provider.api_key = Some(secret.0.clone());

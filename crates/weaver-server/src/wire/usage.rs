@@ -78,6 +78,7 @@ fn shown(line: &Line, price: Option<Price>) -> Usage {
         day: Timestamp(i64::from(line.day) * 86_400_000_000).to_rfc3339()[..10].into(),
         model: line.model.clone(),
         calls: line.calls,
+        cached_calls: line.cached_calls,
         tokens: line.by_class.values().fold(Tokens::default(), more),
         cost: Usd(line.cost_micros),
         cost_now,

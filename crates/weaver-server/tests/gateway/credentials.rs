@@ -9,7 +9,8 @@ use crate::serving::Serving;
 /// Strings that stand nowhere else. The second takes the place of the first.
 const CANARIES: [&str; 2] = ["sk-canary-7Qx2mZr9VtB4-abWX", "sk-canary-Lp5Kd8Jw3HnC-cdYZ"];
 
-const FLOW: &str = r#"
+/// Asks the model that its input names.
+pub const FLOW: &str = r#"
 from typing import TypedDict
 from agentweaver import llm
 from langgraph.graph import END, START, StateGraph

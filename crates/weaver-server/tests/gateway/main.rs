@@ -1,5 +1,6 @@
 //! The gateway as its clients and its owner see it: keys, money, pace.
 
+mod cache;
 mod credentials;
 #[path = "../cli/desk.rs"]
 #[allow(dead_code)]

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::credentials::FLOW;
 use crate::desk::Desk;
 use crate::provider::Provider;
 use crate::serving::Serving;
@@ -101,6 +102,25 @@ fn usage_is_counted_by_model_and_outlives_the_server() {
     let usage = json(&server.http("GET", "/api/v1/usage", None));
     assert_eq!(usage["items"][0]["calls"], 5, "{usage}");
     assert_eq!(usage["items"][0]["cost"], "0.055", "{usage}");
+}
+
+#[test]
+fn what_executions_use_is_in_the_same_ledger() {
+    let provider = Provider::open();
+    let desk = place(&provider);
+    desk.write("flow.py", FLOW);
+    desk.write("again.py", FLOW.replace(r#""Hello")"#, r#""Hello", cache_seconds=60)"#));
+    let server = Serving::start(&desk);
+    for file in ["flow.py", "again.py", "again.py"] {
+        let input = r#"{"model":"openai/good"}"#;
+        desk.run(["submit", file, "--input", input, "--wait", "--json"]).expect(0);
+    }
+    assert_eq!(provider.keys().len(), 2, "the last answer was known");
+    ask(&server, CHAT, "good", false);
+    let usage = json(&server.http("GET", "/api/v1/usage", None));
+    let line = &usage["items"][0];
+    assert_eq!((&line["calls"], &line["cached_calls"]), (&4.into(), &1.into()), "{usage}");
+    assert_eq!((&line["tokens"]["input"], &line["cost"]), (&27.into(), &"0.033".into()), "{usage}");
 }
 
 #[test]

@@ -73,15 +73,41 @@ impl Serving {
         body: Option<&str>,
         token: Option<&str>,
     ) -> String {
+        let token = token.map(|token| format!("Bearer {token}"));
+        let headers = token.iter().map(|token| ("authorization", &**token));
+        self.send(method, path, body, &headers.collect::<Vec<_>>())
+    }
+
+    /// Asks with the token and further headers.
+    pub fn http_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> String {
+        let token = format!("Bearer {}", self.token);
+        let headers = [&[("authorization", &*token)][..], headers].concat();
+        self.send(method, path, body, &headers)
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let body = body.unwrap_or_default();
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nhost: {}\r\n{}content-type: application/json\r\n\
              content-length: {}\r\nconnection: close\r\n\r\n{body}",
             self.address,
-            token.unwrap_or_default(),
+            headers,
             body.len()
         )
         .unwrap();

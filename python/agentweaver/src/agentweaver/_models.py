@@ -83,13 +83,15 @@ def llm(
     temperature: float | None = None,
     max_tokens: int | None = None,
     output_schema: Any = None,
+    cache_seconds: int | None = None,
 ) -> Reply:
     """Asks a model and waits for the whole answer.
 
     ``prompt`` is the user's text, or messages as dicts with ``role`` and
     ``content``. ``output_schema`` is a JSON Schema dict or a pydantic model; the
     answer then is JSON and ``Reply.data`` holds it, unvalidated for a dict and as
-    an instance for a pydantic model.
+    an instance for a pydantic model. ``cache_seconds`` lets the platform give an answer
+    of that age to the same question again; plain Python always asks.
     """
     messages = _messages(prompt, system)
     schema = _schema(output_schema)

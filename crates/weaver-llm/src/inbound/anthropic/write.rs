@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use weaver_core::Value as CoreValue;
+use weaver_core::event::Usage;
 
 use crate::chat::{Part, ToolCall};
 use crate::dialect::Dialect;
@@ -43,13 +44,17 @@ pub struct Pieces {
     row: Row,
     /// The place of the block that is open or comes next.
     index: usize,
+    /// What begins the message waits for the next event: that may say what was sent.
+    head: Option<AnswerHead>,
     usage: TokenUsage,
 }
 
 impl Pieces {
-    /// A writer of the answer `id`.
-    pub fn new(id: String) -> Self {
-        Pieces { id, row: Row::default(), index: 0, usage: TokenUsage::default() }
+    /// A writer of the answer `id`. The message begins with an estimate of the tokens that
+    /// were sent, unless the model says by then how many they are.
+    pub fn new(id: String, input_estimate: u64) -> Self {
+        let usage = Usage { input: input_estimate, ..Usage::default() }.into();
+        Pieces { id, row: Row::default(), index: 0, head: None, usage }
     }
 
     fn step(&mut self, kind: &mut Option<Kind>, step: Step, out: &mut Vec<Frame>) {
@@ -130,15 +135,19 @@ impl Pieces {
 
 impl Writer for Pieces {
     fn event(&mut self, event: &ChatEvent, out: &mut Vec<Frame>) {
-        if let ChatEvent::Start(answer) = event {
-            let mut message = head(answer, &self.id);
-            // What was sent is known at the end.
-            message["usage"] = usage(&TokenUsage::default());
+        match event {
+            ChatEvent::Start(answer) => {
+                self.head = Some(answer.clone());
+                return;
+            }
+            ChatEvent::Usage(usage) => self.usage = usage.clone(),
+            _ => {}
+        }
+        if let Some(answer) = self.head.take() {
+            let mut message = head(&answer, &self.id);
+            message["usage"] = usage(&self.usage);
             let data = json!({"type": "message_start", "message": message});
             out.push(Frame::named("message_start", &data));
-        }
-        if let ChatEvent::Usage(usage) = event {
-            self.usage = usage.clone();
         }
         let mut kind = self.row.open_kind().cloned();
         let mut steps = Vec::new();
@@ -221,8 +230,6 @@ fn usage(usage: &TokenUsage) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use weaver_core::event::Usage;
-
     use super::*;
 
     fn sealed(opaque: Value) -> CoreValue {
@@ -281,7 +288,7 @@ mod tests {
             (&body["usage"]["input_tokens"], &body["usage"]["cache_read_input_tokens"]),
             (&json!(5), &json!(4))
         );
-        let mut writer = Pieces::new("m1".into());
+        let mut writer = Pieces::new("m1".into(), 7);
         let mut frames = Vec::new();
         response.to_events().iter().for_each(|event| writer.event(event, &mut frames));
         let mut built: Value = Value::Null;
@@ -291,7 +298,10 @@ mod tests {
             assert_eq!(data["type"], frame.event.unwrap());
             let at = data["index"].as_u64().map(|at| at as usize);
             match frame.event.unwrap() {
-                "message_start" => built = data["message"].clone(),
+                "message_start" => {
+                    built = data["message"].clone();
+                    assert_eq!(built["usage"]["input_tokens"], 7, "as was estimated");
+                }
                 "content_block_start" => {
                     let content = built["content"].as_array_mut().unwrap();
                     assert_eq!(Some(content.len()), at);
@@ -323,6 +333,20 @@ mod tests {
         }
         assert_eq!(built, body);
         assert_eq!(frames.last().unwrap().event, Some("message_stop"));
+    }
+
+    #[test]
+    fn a_message_begins_with_what_is_known_of_its_tokens() {
+        let mut writer = Pieces::new("m1".into(), 7);
+        let mut frames = Vec::new();
+        let tokens = Usage { input: 9, cached_read: 4, output: 1, ..Usage::default() };
+        writer.event(&ChatEvent::Start(AnswerHead::default()), &mut frames);
+        writer.event(&ChatEvent::Usage(tokens.into()), &mut frames);
+        writer.event(&ChatEvent::Text { text: "hi".into() }, &mut frames);
+        let begun: Value = serde_json::from_str(&frames[0].data).unwrap();
+        let usage = &begun["message"]["usage"];
+        assert_eq!((&usage["input_tokens"], &usage["output_tokens"]), (&json!(5), &json!(1)));
+        assert_eq!(frames.len(), 3, "message, block, text: {frames:?}");
     }
 
     #[test]

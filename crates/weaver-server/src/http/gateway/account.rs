@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use weaver_core::event::Usage;
 use weaver_llm::inbound::Fault;
-use weaver_llm::{Call, ChatRequest, EmbedRequest, TokenUsage};
+use weaver_llm::{Call, ChatRequest, ChatResponse, EmbedRequest, TokenUsage};
 
 use super::{Asks, Refused};
 use crate::http::App;
@@ -21,18 +21,36 @@ const ANSWER_TOKENS_MAX: u32 = 8192;
 /// A prompt may have this part more tokens than the gateway estimates.
 const ESTIMATE_MARGIN: u64 = 4;
 
+/// A call that may be made.
+pub(super) struct Opened {
+    pub bill: Bill,
+    pub call: Call,
+    /// The answer that was given to the same request before, and may be given again.
+    pub known: Option<ChatResponse>,
+}
+
 impl Asks {
     /// Sets aside what a chat can cost at most, where there is a budget; its answer is
-    /// limited then.
-    pub(super) async fn open(&self, request: &mut ChatRequest) -> Result<(Bill, Call), Refused> {
+    /// limited then. An answer that is known costs nothing.
+    pub(super) async fn open(&self, request: &mut ChatRequest) -> Result<Opened, Refused> {
+        let has_budget = self.ledger.quotas(self.tenant).await?.has_budget();
+        if has_budget {
+            request.max_tokens.get_or_insert(ANSWER_TOKENS_MAX);
+        }
+        if let Some(known) = self.gateway.cached(request)? {
+            let model = self.gateway.resolve(&request.model)?;
+            let bill = self.ledger.open_free(self.tenant, &self.gateway, &model);
+            return Ok(Opened { bill, call: self.call(), known: Some(known) });
+        }
         let mut worst = TokenUsage::default();
-        if self.ledger.quotas(self.tenant).await?.has_budget() {
-            let output = *request.max_tokens.get_or_insert(ANSWER_TOKENS_MAX);
+        if has_budget {
             let input = self.gateway.estimate(request)?.input;
             let input = input + input / ESTIMATE_MARGIN;
-            worst = Usage { input, output: u64::from(output), ..Usage::default() }.into();
+            let output = u64::from(request.max_tokens.unwrap_or(ANSWER_TOKENS_MAX));
+            worst = Usage { input, output, ..Usage::default() }.into();
         }
-        self.open_for(&request.model, &worst).await
+        let (bill, call) = self.open_for(&request.model, &worst).await?;
+        Ok(Opened { bill, call, known: None })
     }
 
     /// The same for texts to embed. A token has at least a byte.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Extension, State};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde_json::{Value, json};
 use weaver_llm::inbound::{Fault, anthropic};
 
 use super::body::Body;
-use super::{Refused, answer_id};
+use super::{Again, Refused, answer_id};
 use crate::http::App;
 use crate::http::guard::Caller;
 
@@ -17,29 +18,43 @@ use crate::http::guard::Caller;
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Again(cache_seconds): Again,
+    headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Refused> {
     let models = app.models.of(caller.tenant).await?;
-    let asked = anthropic::read(&body)?;
+    let mut asked = anthropic::read(&body)?;
+    asked.request.cache_seconds = cache_seconds;
+    asked.request.betas = betas(&headers);
     if asked.request.max_tokens.is_none() {
         return Err(Fault::invalid("`max_tokens` is missing.").at("max_tokens").into());
     }
     let id = answer_id("msg_");
     if asked.stream {
-        return models.pieces(asked, anthropic::Pieces::new(id)).await;
+        let input = models.input_estimate(&asked)?;
+        return models.pieces(asked, anthropic::Pieces::new(id, input)).await;
     }
-    let response = models.whole(asked).await?;
-    Ok(Json(anthropic::whole(&response, &id)).into_response())
+    models.whole(asked, |response| anthropic::whole(response, &id)).await
 }
 
 /// The tokens of a prompt: counted by the provider where it can, else estimated.
 pub async fn count(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Json<Value>, Refused> {
     let models = app.models.of(caller.tenant).await?;
-    let request = models.request(anthropic::read(&body)?)?;
+    let mut asked = anthropic::read(&body)?;
+    asked.request.betas = betas(&headers);
+    let request = models.request(asked)?;
     let count = models.gateway.count_tokens(request, models.call()).await?;
     Ok(Json(json!({"input_tokens": count.tokens})))
+}
+
+/// The trial features that a client names, in one header or several.
+fn betas(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all("anthropic-beta").into_iter().filter_map(|v| v.to_str().ok());
+    let names = values.flat_map(|value| value.split(',')).map(str::trim);
+    names.filter(|name| !name.is_empty()).map(String::from).collect()
 }

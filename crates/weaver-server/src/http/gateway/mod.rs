@@ -2,6 +2,7 @@
 //! of any provider, in either's words. The words themselves are `weaver_llm::inbound`.
 
 mod account;
+mod again;
 mod anthropic;
 mod body;
 mod embeddings;
@@ -16,21 +17,24 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::Router;
 use axum::http::{HeaderMap, Method, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use futures::StreamExt;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use weaver_llm::inbound::{Api, Asked, Fault, Writer};
-use weaver_llm::{Call, ChatRequest, ChatResponse, Gateway, Options};
+use weaver_llm::{Call, ChatRequest, ChatResponse, ChatStream, Dialect, Gateway, Options};
 use weaver_store::TenantId;
 
 use super::{App, Refusal};
 use crate::error::CliError;
 use crate::ledger::Ledger;
 use crate::vault::Vault;
+use account::Opened;
+use again::Again;
 pub use lists::{Listed, Lists};
 use refused::Refused;
 pub use refused::in_its_words;
@@ -143,13 +147,22 @@ impl Models {
 impl Asks {
     /// The whole answer. When the client goes away this is dropped, and with it the
     /// connection to the provider.
-    async fn whole(&self, asked: Asked) -> Result<ChatResponse, Refused> {
+    async fn whole(
+        &self,
+        asked: Asked,
+        write: impl FnOnce(&ChatResponse) -> Value,
+    ) -> Result<Response, Refused> {
         let mut request = self.request(asked)?;
-        let (mut bill, call) = self.open(&mut request).await?;
-        match self.gateway.complete(request, call).await {
+        let Opened { mut bill, call, known } = self.open(&mut request).await?;
+        let is_known = known.is_some();
+        let answered = match known {
+            Some(response) => Ok(response),
+            None => self.gateway.complete(request, call).await,
+        };
+        match answered {
             Ok(response) => {
                 bill.end(&response.head, &response.usage);
-                Ok(response)
+                Ok(again::say(is_known, Json(write(&response)).into_response()))
             }
             Err(error) => {
                 bill.fail(&error);
@@ -165,20 +178,33 @@ impl Asks {
         writer: impl Writer + 'static,
     ) -> Result<Response, Refused> {
         let mut request = self.request(asked)?;
-        let (mut bill, call) = self.open(&mut request).await?;
-        match self.gateway.chat(request, call).await {
+        let Opened { mut bill, call, known } = self.open(&mut request).await?;
+        let is_known = known.is_some();
+        let answered = match known {
+            Some(response) => Ok(ChatStream::of(&response)),
+            None => self.gateway.chat(request, call).await,
+        };
+        match answered {
             Ok(stream) => {
                 // The bill goes with the stream, however that ends.
                 let noted = stream.inspect(move |event| match event {
                     Ok(event) => bill.event(event),
                     Err(error) => bill.fail(error),
                 });
-                Ok(sse::answer(noted.boxed(), Box::new(writer)))
+                Ok(again::say(is_known, sse::answer(noted.boxed(), Box::new(writer))))
             }
             Err(error) => {
                 bill.fail(&error);
                 Err(error.into())
             }
+        }
+    }
+
+    /// The tokens of a prompt, where a model will say them only at the end of its answer.
+    fn input_estimate(&self, asked: &Asked) -> Result<u64, Refused> {
+        match self.gateway.resolve(&asked.request.model)?.dialect {
+            Dialect::Anthropic => Ok(0),
+            _ => Ok(self.gateway.estimate(&asked.request)?.input),
         }
     }
 

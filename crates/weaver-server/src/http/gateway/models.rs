@@ -56,8 +56,8 @@ pub async fn get(
             let near = weaver_llm::nearest(&resolved.model, names);
             let hint = near.map(|near| format!("Did you mean `{near}`?")).unwrap_or_default();
             return Err(Refused::from(Error::ModelNotFound {
-                provider: resolved.title,
-                model: resolved.model,
+                provider: resolved.title.clone(),
+                model: resolved.model.clone(),
                 message: hint,
             }));
         }

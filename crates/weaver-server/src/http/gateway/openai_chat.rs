@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Extension, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use weaver_llm::inbound::chat;
 
 use super::body::Body;
-use super::{Refused, answer_id, now};
+use super::{Again, Refused, answer_id, now};
 use crate::http::App;
 use crate::http::guard::Caller;
 
@@ -16,15 +15,16 @@ use crate::http::guard::Caller;
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    Again(cache_seconds): Again,
     Body(body): Body,
 ) -> Result<Response, Refused> {
     let models = app.models.of(caller.tenant).await?;
-    let asked = chat::read(&body)?;
+    let mut asked = chat::read(&body)?;
+    asked.request.cache_seconds = cache_seconds;
     let (id, created) = (answer_id("chatcmpl-"), now());
     if asked.stream {
         let writer = chat::Pieces::new(id, created, chat::include_usage(&body));
         return models.pieces(asked, writer).await;
     }
-    let response = models.whole(asked).await?;
-    Ok(Json(chat::whole(&response, &id, created)).into_response())
+    models.whole(asked, |response| chat::whole(response, &id, created)).await
 }

@@ -179,7 +179,7 @@ mod tests {
         };
         let text = read(Box::new(chat::Pieces::new("c".into(), 0, false))).await;
         assert!(text.starts_with("data: {") && text.ends_with("data: [DONE]\n\n"), "{text:.80}");
-        let text = read(Box::new(anthropic::Pieces::new("m".into()))).await;
+        let text = read(Box::new(anthropic::Pieces::new("m".into(), 0))).await;
         assert!(text.starts_with("event: message_start\ndata: {"), "{text:.80}");
         assert!(text.ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
     }
