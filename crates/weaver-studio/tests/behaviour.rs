@@ -1,6 +1,7 @@
 //! Single promises: hashes, places of problems, edits, hostile nesting.
 
 use weaver_core::Severity;
+use weaver_core::spec::ReducerSpec;
 use weaver_studio::{Document, EditError, parse, program};
 
 const GRAPH: &str = "\
@@ -176,4 +177,33 @@ fn a_long_chain_of_calls_is_one_graph() {
     let spec = parse("chain.py", &source).spec;
     assert_eq!(spec.graphs[0].nodes.len(), 150);
     assert!(spec.problems.iter().all(|p| p.severity < Severity::Error));
+}
+
+#[test]
+fn lists_in_literals_and_made_reducers_are_read() {
+    let source = "from typing import Annotated, Literal, TypedDict\n\
+        from langgraph.graph import END, StateGraph, START\n\
+        from langgraph.types import Command\n\
+        MEMBERS = ['a', 'b']\nOPTIONS = MEMBERS + ['END']\n\
+        def keep(n):\n    def last(x, y): return y[-n:]\n    return last\n\
+        class Route(TypedDict):\n    next: Literal[*OPTIONS]\n\
+        class S(TypedDict):\n    route: Route\n    log: Annotated[list, keep(2)]\n\
+        def boss(s) -> Command[Literal[*MEMBERS]]: return Command(goto=s['route']['next'])\n\
+        def a(s): return {}\ndef b(s): return {}\n\
+        g = StateGraph(S)\ng.add_node(boss)\ng.add_node(a)\ng.add_node(b)\n\
+        g.add_edge(START, 'boss')\napp = g.compile()\n";
+    let spec = parse("spread.py", source).spec;
+    let targets: Vec<_> = spec.graphs[0]
+        .edges
+        .iter()
+        .filter(|edge| edge.source == "boss")
+        .map(|edge| edge.target.as_str())
+        .collect();
+    assert_eq!(targets, ["a", "b"]);
+    assert!(spec.problems.is_empty(), "{:?}", spec.problems);
+    let schema = |name: &str| spec.schemas.iter().find(|schema| schema.name == name).unwrap();
+    let route = schema("Route").json_schema.to_json();
+    assert!(route.contains(r#""enum":["a","b","END"]"#), "{route}");
+    let log = schema("S").fields.iter().find(|field| field.name == "log").unwrap();
+    assert!(matches!(&log.reducer, Some(ReducerSpec::Function { .. })), "{:?}", log.reducer);
 }

@@ -184,22 +184,24 @@ impl<'a> Evaluator<'a> {
         (id, callable)
     }
 
-    /// Remembers the lambda at an offset of the text as a reducer.
-    pub fn register_reducer(&mut self, place: usize, base: usize, scope: &ScopeRef<'a>) {
+    /// Remembers what is at an offset of a class's annotations as a reducer: a lambda, or
+    /// a call that makes a function. Its id, if it is one.
+    pub fn reducer_at(
+        &mut self,
+        place: usize,
+        base: usize,
+        scope: &ScopeRef<'a>,
+    ) -> Option<String> {
         let classes = self.classes.iter().filter(|class| class.base == base);
         let found = classes.flat_map(|class| &class.class.body).find_map(|stmt| {
-            let mut finder = LambdaFinder { place: place - base, found: None };
+            let mut finder = ReducerFinder { place: place - base, found: None };
             if let Stmt::AnnAssign(assign) = stmt {
                 finder.visit_expr(&assign.annotation);
             }
             finder.found
         });
-        if let Some(lambda) = found {
-            let scope = self.closure(scope);
-            let lambda = Abs::Lambda(LambdaRef { lambda, base, scope });
-            // A lambda is always taken.
-            let _ = self.register(&Val { abs: lambda, span: place..place });
-        }
+        let value = self.expr_at(found?, base, scope);
+        self.register(&value).ok().map(|(id, _)| id)
     }
 
     fn draft(&mut self, value: &Val<'a>) -> Result<FunctionDraft<'a>, String> {
@@ -419,17 +421,17 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Finds the lambda that starts at an offset of its chunk.
-struct LambdaFinder<'a> {
+/// Finds the lambda or call that starts at an offset of its chunk.
+struct ReducerFinder<'a> {
     place: usize,
-    found: Option<&'a ruff_python_ast::ExprLambda>,
+    found: Option<&'a Expr>,
 }
 
-impl<'a> Visitor<'a> for LambdaFinder<'a> {
+impl<'a> Visitor<'a> for ReducerFinder<'a> {
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
-            Expr::Lambda(lambda) if lambda.start().to_usize() == self.place => {
-                self.found = Some(lambda);
+            Expr::Lambda(_) | Expr::Call(_) if expr.start().to_usize() == self.place => {
+                self.found = Some(expr);
             }
             _ => visitor::walk_expr(self, expr),
         }

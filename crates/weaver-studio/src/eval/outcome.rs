@@ -302,18 +302,32 @@ impl<'a> Evaluator<'a> {
             Expr::Tuple(tuple) => &tuple.elts,
             other => std::slice::from_ref(other),
         };
-        parts
-            .iter()
-            .filter_map(|part| match part {
-                Expr::StringLiteral(text) => Some((text.value.to_str().to_string(), place.clone())),
+        let mut names = Vec::new();
+        for part in parts {
+            match part {
+                Expr::StringLiteral(text) => names.push(text.value.to_str().to_string()),
                 Expr::Name(name) => {
-                    let value = self.lookup(&name.id, scope)?;
-                    let value = Val { abs: super::expr::constant_of(value.abs), span: value.span };
-                    Some((value.as_str()?.to_string(), place.clone()))
+                    let value = self.lookup(&name.id, scope);
+                    let value = value.map(|value| Val {
+                        abs: super::expr::constant_of(value.abs),
+                        span: value.span,
+                    });
+                    names.extend(value.and_then(|value| value.as_str().map(str::to_string)));
                 }
-                _ => None,
-            })
-            .collect()
+                // `Literal[*MEMBERS]`
+                Expr::Starred(starred) => names.extend(self.texts_of(&starred.value, scope)),
+                _ => {}
+            }
+        }
+        names.into_iter().map(|name| (name, place.clone())).collect()
+    }
+
+    /// The texts of a list that a name stands for.
+    pub(crate) fn texts_of(&self, expr: &Expr, scope: &ScopeRef<'a>) -> Vec<String> {
+        let Expr::Name(name) = expr else { return Vec::new() };
+        let items = self.lookup(&name.id, scope).and_then(|value| value.items());
+        let items = items.unwrap_or_default();
+        items.iter().filter_map(|item| item.as_str().map(str::to_string)).collect()
     }
 }
 

@@ -245,6 +245,11 @@ impl Parts {
         if depth > DEPTH_MAX {
             return plain(annotation);
         }
+        if depth == 0
+            && let Some(spread) = spread(annotation, scope, evaluator)
+        {
+            return Parts { detached: true, ..Parts::of(&spread, scope, evaluator, 1) };
+        }
         match annotation {
             Expr::StringLiteral(text) => match syntax::parse_annotation(text.value.to_str()) {
                 Some(inner) => {
@@ -291,7 +296,7 @@ impl Parts {
         let range = base + self.inner.start().to_usize()..base + self.inner.end().to_usize();
         match self.detached {
             false => text.get(range).unwrap_or("").to_string(),
-            true => render(&self.inner, 0),
+            true => render(&self.inner, 0, &|_| Vec::new()),
         }
     }
 }
@@ -443,28 +448,57 @@ fn managed(annotation: &str) -> Option<String> {
     matches!(last, "IsLastStep" | "RemainingSteps").then(|| last.to_string())
 }
 
-/// An annotation as text, for those that stood in a string or behind an alias.
-fn render(expr: &Expr, depth: u32) -> String {
+/// An annotation with the lists that are spread in it (`Literal[*MEMBERS]`) written out;
+/// nothing when there are none.
+fn spread<'a>(annotation: &Expr, scope: &ScopeRef<'a>, evaluator: &Evaluator<'a>) -> Option<Expr> {
+    if !has_spread(annotation) {
+        return None;
+    }
+    let text = render(annotation, 0, &|list| evaluator.texts_of(list, scope));
+    syntax::parse_annotation(&text)
+}
+
+fn has_spread(annotation: &Expr) -> bool {
+    match annotation {
+        Expr::Starred(_) => true,
+        Expr::Subscript(subscript) => has_spread(&subscript.slice),
+        Expr::Tuple(tuple) => tuple.elts.iter().any(has_spread),
+        Expr::BinOp(union) => has_spread(&union.left) || has_spread(&union.right),
+        _ => false,
+    }
+}
+
+/// An annotation as text, for those that stood in a string or behind an alias; `texts`
+/// says what is in a list that is spread.
+fn render(expr: &Expr, depth: u32, texts: &dyn Fn(&Expr) -> Vec<String>) -> String {
     if depth > 20 {
         return "…".into();
     }
+    let render = |expr: &Expr| render(expr, depth + 1, texts);
+    let part = |elt: &Expr| match elt {
+        Expr::Starred(starred) => {
+            let texts = texts(&starred.value).into_iter();
+            texts.map(|text| Value::from(text).to_json()).collect::<Vec<_>>().join(", ")
+        }
+        elt => render(elt),
+    };
     let list = |elts: &[Expr]| {
-        elts.iter().map(|elt| render(elt, depth + 1)).collect::<Vec<_>>().join(", ")
+        elts.iter().map(part).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
     };
     match expr {
         Expr::Name(name) => name.id.to_string(),
         Expr::Attribute(attribute) => {
-            format!("{}.{}", render(&attribute.value, depth + 1), attribute.attr)
+            format!("{}.{}", render(&attribute.value), attribute.attr)
         }
         Expr::Subscript(subscript) => {
             let inner = match &*subscript.slice {
                 Expr::Tuple(tuple) => list(&tuple.elts),
-                other => render(other, depth + 1),
+                other => part(other),
             };
-            format!("{}[{inner}]", render(&subscript.value, depth + 1))
+            format!("{}[{inner}]", render(&subscript.value))
         }
         Expr::BinOp(union) => {
-            format!("{} | {}", render(&union.left, depth + 1), render(&union.right, depth + 1))
+            format!("{} | {}", render(&union.left), render(&union.right))
         }
         Expr::StringLiteral(text) => Value::str(text.value.to_str()).to_json(),
         Expr::NoneLiteral(_) => "None".into(),

@@ -1,6 +1,7 @@
 //! Reducers: what the last part of `Annotated[T, …]` means.
 
 use ruff_python_ast::{Expr, ExprLambda, Operator};
+use ruff_text_size::Ranged;
 use weaver_core::spec::ReducerSpec;
 
 use super::{Schemas, keyword, resolve};
@@ -21,17 +22,10 @@ impl Schemas {
         evaluator: &mut Evaluator<'a>,
     ) -> Option<ReducerSpec> {
         match expr {
-            Expr::Lambda(lambda) => Some(match lambda_operator(lambda) {
-                Some(known) => known,
-                None => {
-                    let (line, column) = evaluator
-                        .lines
-                        .position(evaluator.text, (base + lambda.range.start().to_usize()) as u32);
-                    let place = base + lambda.range.start().to_usize();
-                    evaluator.register_reducer(place, base, scope);
-                    ReducerSpec::Function { name: format!("lambda@{line}:{column}") }
-                }
-            }),
+            Expr::Lambda(lambda) => match lambda_operator(lambda) {
+                Some(known) => Some(known),
+                None => made_at(expr, base, scope, evaluator),
+            },
             Expr::Call(call) => {
                 let name = type_head(&call.func);
                 match name {
@@ -46,7 +40,8 @@ impl Schemas {
                     _ => channel(
                         name,
                         matches!(keyword(call, "accumulate"), Some(Expr::BooleanLiteral(b)) if b.value),
-                    ),
+                    )
+                    .or_else(|| made_at(expr, base, scope, evaluator)),
                 }
             }
             Expr::Subscript(subscript) => channel(type_head(&subscript.value), false),
@@ -93,6 +88,17 @@ impl Schemas {
             _ => None,
         }
     }
+}
+
+/// A lambda, or the function that a call such as `keep_last(5)` makes.
+fn made_at<'a>(
+    expr: &Expr,
+    base: usize,
+    scope: &ScopeRef<'a>,
+    evaluator: &mut Evaluator<'a>,
+) -> Option<ReducerSpec> {
+    let place = base + expr.range().start().to_usize();
+    evaluator.reducer_at(place, base, scope).map(|name| ReducerSpec::Function { name })
 }
 
 fn imported(path: &str) -> Option<ReducerSpec> {
