@@ -14,23 +14,48 @@ use crate::syntax;
 
 /// Whether a function is marked with `@tool`.
 pub(crate) fn is_tool<'a>(def: &'a StmtFunctionDef, evaluator: &mut Evaluator<'a>) -> bool {
-    def.decorator_list.iter().any(|decorator| {
-        let head = match &decorator.expression {
-            Expr::Call(call) => &*call.func,
-            other => other,
-        };
-        if type_head(head) != "tool" && !matches!(head, Expr::Name(_)) {
-            return false;
+    def.decorator_list.iter().any(|decorator| marks_tool(&decorator.expression, evaluator))
+}
+
+/// Whether a decorator is `tool`, under whatever name the file imports it.
+fn marks_tool<'a>(decorator: &'a Expr, evaluator: &mut Evaluator<'a>) -> bool {
+    let head = match decorator {
+        Expr::Call(call) => &*call.func,
+        other => other,
+    };
+    if type_head(head) != "tool" && !matches!(head, Expr::Name(_)) {
+        return false;
+    }
+    let module = evaluator.module.clone();
+    match crate::schema::resolve(head, &module, evaluator) {
+        Some(Abs::Import(path)) => {
+            path.ends_with(".tool")
+                && (path.starts_with("langchain") || path.starts_with("agentweaver"))
         }
-        let module = evaluator.module.clone();
-        match crate::schema::resolve(head, &module, evaluator) {
-            Some(Abs::Import(path)) => {
-                path.ends_with(".tool")
-                    && (path.starts_with("langchain") || path.starts_with("agentweaver"))
-            }
-            _ => false,
-        }
-    })
+        _ => false,
+    }
+}
+
+/// The call of `@tool(…)`.
+fn decorating_call<'a>(
+    def: &'a StmtFunctionDef,
+    evaluator: &mut Evaluator<'a>,
+) -> Option<&'a ExprCall> {
+    let mut calls = def.decorator_list.iter().filter_map(|decorator| match &decorator.expression {
+        call @ Expr::Call(inner) => Some((call, inner)),
+        _ => None,
+    });
+    calls.find(|(call, _)| marks_tool(*call, evaluator)).map(|(_, call)| call)
+}
+
+/// The name that a model knows a tool by.
+pub(crate) fn name_of<'a>(function: &FunctionRef<'a>, evaluator: &mut Evaluator<'a>) -> String {
+    let scope = function.scope.clone().unwrap_or_else(|| evaluator.module.clone());
+    // In a factory the name is often its argument.
+    let given = decorating_call(function.def, evaluator).and_then(first_argument);
+    let given = given.map(|expr| evaluator.expr_at(expr, function.base, &scope));
+    let given = given.and_then(|value| value.as_str().map(String::from));
+    given.unwrap_or_else(|| function.def.name.to_string())
 }
 
 /// The tool that a function is.
@@ -41,11 +66,7 @@ pub(crate) fn tool_spec<'a>(
 ) -> Option<ToolSpec> {
     let value = Val { abs: Abs::Function(function.clone()), span: function.base..function.base };
     let (id, _) = evaluator.register(&value).ok()?;
-    let call =
-        function.def.decorator_list.iter().find_map(|decorator| match &decorator.expression {
-            Expr::Call(call) if type_head(&call.func) == "tool" => Some(call),
-            _ => None,
-        });
+    let call = decorating_call(function.def, evaluator);
     let doc = syntax::docstring(&function.def.body).unwrap_or_default();
     let option = |name: &str| call.and_then(|call| crate::schema::keyword(call, name));
     let flag = |name: &str| matches!(option(name), Some(Expr::BooleanLiteral(b)) if b.value);
@@ -53,7 +74,18 @@ pub(crate) fn tool_spec<'a>(
     let explicit =
         match option("args_schema").and_then(|e| crate::schema::resolve(e, &scope, evaluator)) {
             Some(Abs::Class(class)) => schemas.get(&class, evaluator, 0).map(|s| s.json_schema),
-            _ => None,
+            _ => match option("args_schema") {
+                Some(Expr::Attribute(given)) if given.attr.as_str() == "args_schema" => {
+                    // `args_schema=tool.args_schema`, in a function that wraps a tool.
+                    match evaluator.expr_at(&given.value, function.base, &scope).abs {
+                        Abs::Function(wrapped) => {
+                            tool_spec(&wrapped, evaluator, schemas).map(|spec| spec.parameters)
+                        }
+                        _ => None,
+                    }
+                }
+                _ => None,
+            },
         };
     let described = if flag("parse_docstring") { argument_docs(&doc) } else { Vec::new() };
     let parameters = match explicit {
@@ -64,19 +96,19 @@ pub(crate) fn tool_spec<'a>(
         true => doc,
         false => doc.split("\n\nArgs:").next().unwrap_or(&doc).to_string(),
     };
-    // In a factory the name and the description are often its arguments.
+    // In a factory the description is often its argument.
     let mut text = |expr: Option<&'a Expr>| {
         evaluator.expr_at(expr?, function.base, &scope).as_str().map(String::from)
     };
-    let name = text(call.and_then(first_argument));
     let description = text(option("description"));
+    let name = name_of(function, evaluator);
     let place = {
         use ruff_text_size::Ranged;
         let def = function.def;
         function.base + def.start().to_usize()..function.base + def.end().to_usize()
     };
     Some(ToolSpec {
-        name: name.unwrap_or_else(|| function.def.name.to_string()),
+        name,
         function: id,
         description: description.unwrap_or(doc),
         parameters,

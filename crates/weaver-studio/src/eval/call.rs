@@ -13,6 +13,7 @@ use super::value::{
     Abs, CallArgs, ClassRef, FunctionRef, Object, Scope, ScopeRef, ToolNodeRef, Val, snapshot,
 };
 use super::{CALLS_MAX, Evaluator, Flow, LIST_MAX, expr};
+use crate::{syntax, tools};
 
 /// Longest path of an imported name that is followed.
 const PATH_MAX: usize = 300;
@@ -102,6 +103,14 @@ impl<'a> Evaluator<'a> {
                 if name.as_str() == "__name__" =>
             {
                 self.name_of(object).map_or(Abs::Unknown, |name| Abs::Const(Value::from(name)))
+            }
+            // Only a function that is a tool has these.
+            Abs::Function(function) if matches!(name.as_str(), "name" | "description") => {
+                let text = match name.as_str() {
+                    "name" => Some(tools::name_of(function, self)),
+                    _ => syntax::docstring(&function.def.body),
+                };
+                text.map_or(Abs::Unknown, |text| Abs::Const(Value::from(text)))
             }
             Abs::Import(path) | Abs::Made(path) if path.len() > PATH_MAX => Abs::Unknown,
             Abs::Import(path) => expr::constant_of(Abs::Import(format!("{path}.{name}").into())),
@@ -232,6 +241,11 @@ impl<'a> Evaluator<'a> {
                 partial(&args, &span, text)
             }
             "timedelta" if path.starts_with("datetime.") => timedelta(&args),
+            // `tool(f)` where `@tool` could stand.
+            "tool" if path.starts_with("langchain") => match args.positional.first() {
+                Some(Val { abs: function @ Abs::Function(_), .. }) => function.clone(),
+                _ => Abs::Made(path.clone()),
+            },
             _ if path.starts_with("agentweaver.nodes.") => self.typed_node(last, &args, &span),
             _ if path.starts_with("builtins.") => builtin(last, &args, &span),
             _ => Abs::Made(path.clone()),
