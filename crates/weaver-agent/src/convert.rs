@@ -1,7 +1,10 @@
 //! Between what functions return and what the engine takes.
 
+use std::io;
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde_json::ser::Formatter;
 use weaver_core::{Failure, FailureKind, Value};
 use weaver_engine::{Answer, Command, Goto, NodeOutput, Route, SendTo};
 
@@ -15,6 +18,39 @@ pub fn node_answer(value: Value) -> Answer<Value> {
             Ok(output) => Answer::Node(output),
             Err(message) => Answer::Failed(invalid(message)),
         },
+    }
+}
+
+/// A value as Python's `json.dumps` writes it: what a tool's result says to a model.
+pub fn python_json(value: &Value) -> String {
+    let mut out = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, PythonJson);
+    value.serialize(&mut serializer).expect("a value has a JSON form");
+    String::from_utf8(out).expect("JSON is text")
+}
+
+/// A blank after each comma and colon.
+struct PythonJson;
+
+impl Formatter for PythonJson {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        out.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        out.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
     }
 }
 

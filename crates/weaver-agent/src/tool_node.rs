@@ -76,11 +76,14 @@ impl ToolNode<'_> {
     }
 
     fn collect(&self, outcomes: Vec<Called>, as_list: bool) -> Answer<Value> {
-        let (mut messages, mut others, mut questions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut outputs, mut questions, mut plain) = (Vec::new(), Vec::new(), true);
         for outcome in outcomes {
             match outcome {
-                Called::Message(message) => messages.push(message),
-                Called::Other(other) => others.push(other),
+                Called::Message(message) => outputs.push((message, true)),
+                Called::Other(other) => {
+                    plain = false;
+                    outputs.push((other, false));
+                }
                 Called::Waits(question) => questions.push(question),
                 Called::Failed(failure) => return Answer::Failed(failure),
             }
@@ -88,15 +91,20 @@ impl ToolNode<'_> {
         if let Some(first) = questions.into_iter().next() {
             return Answer::Interrupted(vec![first]);
         }
-        let update = match as_list {
-            true => Value::list(messages),
-            false => Value::map([(self.messages_key, Value::list(messages))]),
+        let update = |messages: Value| match as_list {
+            true => messages,
+            false => Value::map([(self.messages_key, messages)]),
         };
-        if others.is_empty() {
-            return Answer::Node(NodeOutput::Update(update));
+        if plain {
+            let messages = Value::list(outputs.into_iter().map(|(message, _)| message));
+            return Answer::Node(NodeOutput::Update(update(messages)));
         }
-        others.push(update);
-        convert::node_answer(Value::list(others))
+        // Beside a `Command` each message is an update of its own, in the order of the calls.
+        let outputs = outputs.into_iter().map(|(output, is_message)| match is_message {
+            true => update(Value::list([output])),
+            false => output,
+        });
+        convert::node_answer(Value::list(outputs))
     }
 
     fn calls(&self, state: &Value) -> Result<Vec<weaver_core::ToolCall>, Failure> {
@@ -212,7 +220,7 @@ impl ToolNode<'_> {
         let ended = match check_arguments(spec, &call.args) {
             Ok(()) => {
                 let injected = inject(python.function(&spec.function), context, state, call);
-                let mut kwargs = call.args.as_map().cloned().unwrap_or_default();
+                let mut kwargs = typed_arguments(spec, &call.args);
                 kwargs.extend(injected);
                 let function_call = FunctionCall {
                     function: &spec.function,
@@ -308,6 +316,24 @@ fn check_arguments(spec: &ToolSpec, args: &Value) -> Result<(), Failure> {
     })
 }
 
+/// The arguments of a call; a whole number where the tool takes a float is one, as
+/// where pydantic reads them.
+fn typed_arguments(spec: &ToolSpec, args: &Value) -> Map {
+    let mut typed = args.as_map().cloned().unwrap_or_default();
+    let takes_float = |name: &str| {
+        let property = spec.parameters.get("properties").and_then(|all| all.get(name));
+        property.and_then(|schema| schema.get("type")).and_then(Value::as_str) == Some("number")
+    };
+    for (name, value) in &mut typed {
+        if let Value::Int(number) = value
+            && takes_float(name)
+        {
+            *value = Value::Float(*number as f64);
+        }
+    }
+    typed
+}
+
 /// A command whose message for the model bears the tool's name.
 fn named_answer(command: Value, call: &weaver_core::ToolCall) -> Value {
     let name_in = |list: &Value| {
@@ -358,7 +384,7 @@ fn inject(
         } else if annotation.contains("InjectedStore") {
             host_call::named_argument("store", context)
         } else if annotation.contains("ToolRuntime") || annotation.contains("Runtime[") {
-            host_call::named_argument("runtime", context)
+            Some(tool_runtime(context, state, call))
         } else {
             None
         };
@@ -367,6 +393,17 @@ fn inject(
         }
     }
     injected
+}
+
+/// The runtime of a node, with what a tool sees besides.
+fn tool_runtime(context: &TaskContext, state: &Value, call: &weaver_core::ToolCall) -> Value {
+    let mut runtime = host_call::named_argument("runtime", context)
+        .and_then(|runtime| runtime.as_map().cloned())
+        .unwrap_or_default();
+    runtime.insert("state".into(), state.clone());
+    runtime.insert("tool_call_id".into(), Value::str(&*call.id));
+    runtime.extend(host_call::named_argument("config", context).map(|it| ("config".into(), it)));
+    runtime.into()
 }
 
 /// Limits, crashes and lost records are no answers for a model.
@@ -384,7 +421,7 @@ fn tool_message(call: &weaver_core::ToolCall, result: Value, is_error: bool) -> 
         {
             result.clone()
         }
-        other => Value::str(other.plain().to_json()),
+        other => Value::from(convert::python_json(&other.plain())),
     };
     let mut message = Message::new(MessageKind::Tool, content);
     message.name = Some(call.name.as_str().into());

@@ -187,7 +187,10 @@ class Document:
 
 
 class Runtime:
-    def __init__(self, context=None, store=None, stream_writer=None, previous=None, execution_info=None, server_info=None, **kw):
+    def __init__(self, context=None, store=None, stream_writer=None, previous=None, execution_info=None, server_info=None, state=None, tool_call_id=None, config=None, **kw):
+        self.state = state
+        self.tool_call_id = tool_call_id
+        self.config = config
         self.context = context
         self.store = the_store
         self.stream_writer = write_stream

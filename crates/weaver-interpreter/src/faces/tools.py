@@ -73,7 +73,14 @@ def from_host(tool, args):
             given[name] = get_config()
         elif what == "runtime":
             given[name] = get_runtime()
-    return {**given, **args}
+    return {**given, **{name: typed_argument(tool, name, args[name]) for name in args}}
+
+
+def typed_argument(tool, name, value):
+    # A whole number where the tool takes a float.
+    if type(value) is int and (tool.args.get(name) or {}).get("type") == "number":
+        return float(value)
+    return value
 
 
 def filled(tool, call, input, messages_key):
@@ -81,6 +88,10 @@ def filled(tool, call, input, messages_key):
     for name, what, field in injected.get(function_name(tool.func), ()):
         if what == "id":
             args[name] = call["id"]
+        elif what == "runtime":
+            runtime = get_runtime()
+            state = {messages_key: input} if type(input) is list else input
+            args[name] = Runtime(context=runtime.context, execution_info=runtime.execution_info, state=state, tool_call_id=call["id"], config=get_config())
         elif what == "state":
             state = {messages_key: input} if type(input) is list else input
             args[name] = state if field is None else (state[field] if type(state) is dict else getattr(state, field))
