@@ -59,7 +59,6 @@ pub const UNSUPPORTED_BUILTINS: &[&str] = &[
 
 /// Attributes of functions and exceptions that do not exist.
 pub const UNSUPPORTED_ATTRIBUTES: &[&str] = &[
-    "__name__",
     "__doc__",
     "__dict__",
     "__mro__",

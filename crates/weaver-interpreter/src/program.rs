@@ -23,7 +23,7 @@ pub(crate) struct Unit {
     pub(crate) source: String,
 }
 
-const FACES: [&str; 11] = [
+const FACES: [&str; 12] = [
     include_str!("faces/core.py"),
     include_str!("faces/messages.py"),
     include_str!("faces/schemas.py"),
@@ -34,6 +34,7 @@ const FACES: [&str; 11] = [
     include_str!("faces/prompts.py"),
     include_str!("faces/tools.py"),
     include_str!("faces/agents.py"),
+    include_str!("faces/idioms.py"),
     include_str!("faces/stdlib.py"),
 ];
 
@@ -135,6 +136,11 @@ fn make_prelude() -> String {
         ("_aw_nothing", "ignore"),
         ("callable", "is_callable"),
         ("issubclass", "is_subclass"),
+        ("round", "rounded"),
+        ("_aw_method", "method_of"),
+        ("_aw_sub", "substitute"),
+        ("_aw_dumps", "dumps"),
+        ("_aw_name", "name_of"),
     ] {
         line(&mut out, format_args!("{name} = _aw['{face}']"));
     }

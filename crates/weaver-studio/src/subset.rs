@@ -73,9 +73,6 @@ fn attribute_problem(attribute: &ExprAttribute) -> Option<Missing> {
         _ => "",
     };
     Some(match attribute.attr.as_str() {
-        "__name__" if !is_class(&attribute.value) => {
-            missing("`.__name__` of a function", "write the name as text")
-        }
         "__qualname__" => missing("`.__qualname__`", "write the name as text"),
         "__doc__" => missing("`.__doc__`", "keep the text in a variable"),
         "__dict__" => missing("`.__dict__`", "name the attributes one by one"),
@@ -107,31 +104,6 @@ fn attribute_problem(attribute: &ExprAttribute) -> Option<Missing> {
 
 const FILES: Missing =
     missing("access to files", "use a `nodes.file` node, or a tool of the host through `tools`");
-
-/// `type(x)`, `x.__class__` or the name of a class, whose `__name__` works.
-fn is_class(expr: &Expr) -> bool {
-    match expr {
-        Expr::Attribute(attribute) => attribute.attr.as_str() == "__class__",
-        Expr::Call(call) => matches!(&*call.func, Expr::Name(name) if name.id == *"type"),
-        Expr::Name(name) => {
-            name.id.starts_with(char::is_uppercase)
-                || matches!(
-                    name.id.as_str(),
-                    "cls"
-                        | "int"
-                        | "str"
-                        | "float"
-                        | "bool"
-                        | "list"
-                        | "dict"
-                        | "set"
-                        | "tuple"
-                        | "bytes"
-                )
-        }
-        _ => false,
-    }
-}
 
 /// A built-in name that is missing.
 pub(crate) fn missing_builtin(name: &str) -> Option<Missing> {

@@ -117,6 +117,9 @@ def error_class(name, bases=()):
         made = {}
         exec("class " + name + ":\n    pass\n", made)
         define_error(made[name], name, list(bases), [], None)
+        if name == "ValidationError":
+            made[name].errors = validation_errors
+            made[name].error_count = lambda self: len(validation_errors(self))
         error_classes[name] = made[name]
     return error_classes[name]
 

@@ -106,7 +106,7 @@ class Falling:
         return Falling([option.bind_tools(tools, **kw) for option in self.options])
 
 
-for cls in (Sequence, Retrying, Falling):
+def runs_like_a_runnable(cls):
     cls.batch = Runnable.batch
     cls.stream = Runnable.stream
     cls.__call__ = Runnable.__call__
@@ -115,6 +115,8 @@ for cls in (Sequence, Retrying, Falling):
     cls.with_fallbacks = Runnable.with_fallbacks
     cls.__or__ = Runnable.__or__
     cls.__ror__ = Runnable.__ror__
+    cls.assign = lambda self, **kw: chain(self, passthrough_assign(**kw))
+    cls.pick = lambda self, keys: chain(self, pick(keys))
 
 
 def runnable(x):
@@ -143,13 +145,38 @@ def RunnableLambda(func=None, afunc=None, **kw):
 RunnableParallel = Parallel
 
 
-def RunnablePassthrough(func=None):
-    return Runnable(lambda input: input)
+class RunnablePassthrough:
+    def __init__(self, func=None, **kw):
+        self.func = func
+
+    def invoke(self, input, config=None, **kw):
+        if self.func is not None:
+            self.func(input)
+        return input
+
+    async def ainvoke(self, input, config=None, **kw):
+        return self.invoke(input)
 
 
-def passthrough_assign(**kw):
+def passthrough_assign(*instance, **kw):
     parts = {key: runnable(step) for key, step in kw.items()}
     return Runnable(lambda input: {**input, **{key: step.invoke(input) for key, step in parts.items()}})
+
+
+def pick(keys):
+    if type(keys) is str:
+        return Runnable(lambda input: input[keys])
+    return Runnable(lambda input: {key: input[key] for key in keys if key in input})
+
+
+for cls in (Runnable, Sequence, Retrying, Falling, RunnablePassthrough):
+    runs_like_a_runnable(cls)
+# Of the class itself it takes what it is given, as it does of an instance.
+RunnablePassthrough.assign = passthrough_assign
+
+
+def CommaSeparatedListOutputParser():
+    return Runnable(lambda x: [part.strip() for part in (x if type(x) is str else text_of(x.content)).split(",")])
 
 
 def StrOutputParser():
@@ -166,3 +193,33 @@ def PydanticOutputParser(pydantic_object=None, **kw):
     parser.get_format_instructions = lambda: "Answer with JSON that fits this schema:\n" + json.dumps(schemas[name]["schema"])
     parser.parse = lambda text: from_fields(name, parse_json(text))
     return parser
+
+
+def PydanticToolsParser(tools=(), first_tool_only=False, **kw):
+    names = [schema_name(made) for made in tools]
+
+    def parse(message):
+        made = [from_fields(call["name"], call["args"]) for call in message.tool_calls if call["name"] in names]
+        return (made[0] if made else None) if first_tool_only else made
+    return Runnable(parse)
+
+
+def with_fields(self, **values):
+    for key in values:
+        setattr(self, key, values[key])
+
+
+def define_retriever(cls, has_init, takes_manager):
+    # A class of the file that builds on `BaseRetriever`.
+    def find(self, input, config=None, **kw):
+        return self._get_relevant_documents(input, run_manager=None) if takes_manager else self._get_relevant_documents(input)
+
+    async def find_later(self, input, config=None, **kw):
+        return find(self, input)
+
+    runs_like_a_runnable(cls)
+    cls.invoke = find
+    cls.get_relevant_documents = find
+    cls.ainvoke = find_later
+    if not has_init:
+        cls.__init__ = with_fields

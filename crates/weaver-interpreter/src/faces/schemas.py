@@ -114,7 +114,7 @@ def fill(self, name, args, values):
                     check_limits(spec["schema"], field, value)
                     value = checked_field(self, checks, "after", field, value)
                 except (ValueError, TypeError, AssertionError) as error:
-                    problems.append(field + "\n  " + caught_text(error))
+                    problems.extend(problems_of(field, caught_text(error)))
         elif required:
             problems.append(field + "\n  Field required [type=missing]")
             continue
@@ -141,6 +141,39 @@ def fill(self, name, args, values):
                 self.__post_init__()
             else:
                 self.model_post_init(None)
+
+
+def problems_of(field, text):
+    # One problem of a field, or those of the model inside it by their own places.
+    lines = text.split("\n")
+    if " validation error" not in lines[0]:
+        return [field + "\n  " + text]
+    problems = []
+    for line in lines[1:]:
+        if not line.startswith("  "):
+            problems.append(field + "." + line)
+        elif problems:
+            problems[-1] += "\n" + line
+        else:
+            problems.append(field + "\n" + line)
+    return problems
+
+
+def validation_errors(self, **kw):
+    # `ValidationError.errors()`: what the text says, in parts.
+    found = []
+    for line in str(self).split("\n")[1:]:
+        if not line.startswith("  "):
+            place = tuple([int(part) if part.isdigit() else part for part in line.split(".")])
+            found.append({"type": "value_error", "loc": place, "msg": ""})
+            continue
+        if not found:
+            found.append({"type": "value_error", "loc": (), "msg": ""})
+        message, _, kind = line.strip().partition(" [type=")
+        found[-1]["msg"] = message
+        if kind:
+            found[-1]["type"] = kind[:-1]
+    return found
 
 
 def checked_field(self, checks, mode, field, value):

@@ -3,8 +3,11 @@
 
 import asyncio
 import base64
+import binascii
+import bisect
 import collections
 import copy
+import csv
 import dataclasses
 import datetime
 import decimal
@@ -19,6 +22,8 @@ import random
 import re
 import sys
 import time
+import tomllib
+import unicodedata
 
 
 class Namespace:
@@ -182,11 +187,11 @@ class Template:
 
     def substitute(self, values=None, **kw):
         values = {**(values or {}), **kw}
-        return re.sub(r"\$(?:\{(\w+)\}|(\w+)|(\$))", lambda m: "$" if m.group(3) else str(values[m.group(1) or m.group(2)]), self.template)
+        return substitute(re, r"\$(?:\{(\w+)\}|(\w+)|(\$))", lambda m: "$" if m.group(3) else str(values[m.group(1) or m.group(2)]), self.template)
 
     def safe_substitute(self, values=None, **kw):
         values = {**(values or {}), **kw}
-        return re.sub(r"\$(?:\{(\w+)\}|(\w+)|(\$))", lambda m: "$" if m.group(3) else str(values.get(m.group(1) or m.group(2), m.group(0))), self.template)
+        return substitute(re, r"\$(?:\{(\w+)\}|(\w+)|(\$))", lambda m: "$" if m.group(3) else str(values.get(m.group(1) or m.group(2), m.group(0))), self.template)
 
 
 string = Namespace(
@@ -194,10 +199,6 @@ string = Namespace(
     ascii_letters="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", digits="0123456789",
     punctuation="!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", whitespace=" \t\n\r\x0b\x0c", hexdigits="0123456789abcdefABCDEF",
 )
-
-
-def wraps(wrapped, *args, **kw):
-    return lambda function: function
 
 
 def replace(instance, **changes):
@@ -220,7 +221,12 @@ def mean(values):
     values = list(values)
     if not values:
         raise ValueError("mean requires at least one data point")
-    return sum(values) / len(values)
+    total = sum(values)
+    return total // len(values) if type(total) is int and total % len(values) == 0 else total / len(values)
+
+
+def fmean(values):
+    return float(mean(values))
 
 
 def median(values):
@@ -244,7 +250,7 @@ def mode(values):
 
 
 statistics = Namespace(
-    mean=mean, fmean=mean, median=median, mode=mode, variance=variance, stdev=lambda values: math.sqrt(variance(values)),
+    mean=mean, fmean=fmean, median=median, mode=mode, variance=variance, stdev=lambda values: math.sqrt(variance(values)),
 )
 
 
@@ -378,6 +384,7 @@ agentweaver = Namespace(llm=llm, allm=allm, tools=tool_registry, tool=call_tool,
 NATIVE = {
     "functools": functools, "dataclasses": dataclasses, "collections": collections, "asyncio": asyncio, "json": json,
     "math": math, "random": random, "re": re, "time": time, "itertools": itertools, "copy": copy, "datetime": datetime,
+    "binascii": binascii, "bisect": bisect, "csv": csv, "tomllib": tomllib, "unicodedata": unicodedata,
     "os": os, "hashlib": hashlib, "base64": base64, "sys": sys, "decimal": decimal, "pathlib": pathlib,
 }
 
@@ -441,7 +448,7 @@ FACES = {
     "ChatGoogleGenerativeAI": ChatGoogleGenerativeAI, "ChatVertexAI": ChatVertexAI, "ChatOllama": ChatOllama, "ChatGroq": ChatGroq,
     "ChatMistralAI": ChatMistralAI, "ChatDeepSeek": ChatDeepSeek, "init_chat_model": init_chat_model, "BaseChatModel": ChatModel,
     "RunnableLambda": RunnableLambda, "RunnableParallel": RunnableParallel, "RunnablePassthrough": RunnablePassthrough,
-    "StrOutputParser": StrOutputParser, "JsonOutputParser": JsonOutputParser, "PydanticOutputParser": PydanticOutputParser,
+    "StrOutputParser": StrOutputParser, "JsonOutputParser": JsonOutputParser, "CommaSeparatedListOutputParser": CommaSeparatedListOutputParser, "PydanticOutputParser": PydanticOutputParser, "PydanticToolsParser": PydanticToolsParser,
     "ChatPromptTemplate": ChatPromptTemplate, "MessagesPlaceholder": MessagesPlaceholder, "PromptTemplate": PromptTemplate,
     "SystemMessagePromptTemplate": SystemMessagePromptTemplate, "HumanMessagePromptTemplate": HumanMessagePromptTemplate,
     "AIMessagePromptTemplate": AIMessagePromptTemplate,

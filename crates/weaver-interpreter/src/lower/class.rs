@@ -63,6 +63,7 @@ impl Lowering<'_> {
                 self.blank(decorator.range());
             }
         }
+        self.dataclass_options(class);
         let known: Vec<&Class> = bases.iter().filter_map(|base| self.known(base)).collect();
         let mut members = own.clone();
         let mut inherited: Vec<(String, String)> = Vec::new();
@@ -114,6 +115,12 @@ impl Lowering<'_> {
             if !known_names.is_empty() {
                 lines.push(format!("{name}._aw_bases = [{}]", known_names.join(", ")));
             }
+            if bases.iter().any(|base| base == "BaseRetriever") {
+                let has_init = own.iter().any(|member| member.name == "__init__");
+                let manager = if takes_run_manager(class) { "True" } else { "False" };
+                let has_init = if has_init { "True" } else { "False" };
+                lines.push(format!("_aw['define_retriever']({name}, {has_init}, {manager})"));
+            }
             ClassKind::Plain
         };
         self.classes.push(Class { name: name.into(), kind, members });
@@ -157,6 +164,27 @@ impl Lowering<'_> {
             lines.push(format!("_aw['{make}']({name}, {:?})", member.name));
         }
         lines
+    }
+
+    /// Takes `kw_only` and `slots` out of `@dataclass(…)`: the interpreter has not got
+    /// them, and what a file does right is the same without them.
+    fn dataclass_options(&mut self, class: &ast::StmtClassDef) {
+        for decorator in &class.decorator_list {
+            let Expr::Call(call) = &decorator.expression else { continue };
+            if last_name(&call.func) != "dataclass" {
+                continue;
+            }
+            let plain = |keyword: &&ast::Keyword| {
+                !matches!(keyword.arg.as_deref(), Some("kw_only" | "slots"))
+            };
+            let keywords = &call.arguments.keywords;
+            let kept: Vec<&str> =
+                keywords.iter().filter(plain).map(|keyword| self.text(keyword)).collect();
+            if kept.len() < keywords.len() {
+                let lines = "\n".repeat(self.text(&call.arguments).matches('\n').count());
+                self.replace(call.arguments.range(), format!("({}{lines})", kept.join(", ")));
+            }
+        }
     }
 
     /// `(method, validator, number of parameters)` for each validator of a pydantic model.
@@ -291,6 +319,14 @@ fn inherited_lines<'i>(
     inherited
         .iter()
         .map(move |(base, member)| format!("_aw['inherit']({name}, {base}, {member:?})"))
+}
+
+/// Whether a retriever's own method asks for the manager of callbacks.
+fn takes_run_manager(class: &ast::StmtClassDef) -> bool {
+    let methods = class.body.iter().filter_map(Stmt::as_function_def_stmt);
+    methods.filter(|def| def.name.as_str() == "_get_relevant_documents").any(|def| {
+        def.parameters.iter().any(|parameter| parameter.name().as_str() == "run_manager")
+    })
 }
 
 /// Whether a function goes over the items of what it is given.

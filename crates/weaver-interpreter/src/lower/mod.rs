@@ -5,16 +5,17 @@
 //! place. Lines of ours may come between the user's; [`Lowered::original`] takes the
 //! places of tracebacks back.
 
+mod builtins;
 mod class;
 mod generator;
+mod imports;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, ExceptHandler, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use weaver_core::LineIndex;
-use weaver_core::embedded::{NATIVE_MODULES, is_host_module};
 
-use crate::names::{BUILTIN_ERRORS, LACKING};
+use crate::names::BUILTIN_ERRORS;
 use class::{Class, Inside, takes_items};
 
 /// A lowered source.
@@ -180,6 +181,7 @@ impl<'s> Lowering<'s> {
             }
             "text" => "_aw_text(".to_string(),
             "__class__" => "type(".to_string(),
+            "__name__" => "_aw_name(".to_string(),
             _ => return,
         };
         let value = attribute.value.range();
@@ -204,53 +206,6 @@ impl<'s> Lowering<'s> {
         let between = &self.source[TextRange::new(value.end(), attribute.attr.start())];
         let brackets = between.chars().filter(|c| matches!(c, ')' | '\n'));
         brackets.chain([')']).collect()
-    }
-
-    fn import_from(&mut self, import: &ast::StmtImportFrom) {
-        let module = import.module.as_ref().map(|module| module.as_str()).unwrap_or_default();
-        let lacking =
-            import.names.iter().any(|alias| LACKING.contains(&(module, alias.name.as_str())));
-        if import.level > 0 || !(lacking || is_host_module(module)) {
-            return;
-        }
-        let mut locals = Vec::new();
-        let mut values = Vec::new();
-        for alias in &import.names {
-            locals.push(alias.asname.as_ref().unwrap_or(&alias.name).as_str().to_owned());
-            values.push(match NATIVE_MODULES.contains(&module) {
-                true if !LACKING.contains(&(module, alias.name.as_str())) => {
-                    format!("_aw_native({module:?}, {:?})", alias.name.as_str())
-                }
-                _ => format!("_aw_find({module:?}, {:?})", alias.name.as_str()),
-            });
-        }
-        self.bind(import.range(), &locals, &values);
-    }
-
-    fn import(&mut self, import: &ast::StmtImport) {
-        if !import.names.iter().all(|alias| is_host_module(alias.name.as_str())) {
-            return;
-        }
-        let local = |alias: &ast::Alias| {
-            let whole = alias.asname.as_ref().unwrap_or(&alias.name).as_str();
-            whole.split('.').next().unwrap_or_default().to_owned()
-        };
-        let module = |alias: &ast::Alias| match alias.asname {
-            Some(_) => alias.name.as_str().to_owned(),
-            None => local(alias),
-        };
-        let locals: Vec<_> = import.names.iter().map(local).collect();
-        let values =
-            import.names.iter().map(|alias| format!("_aw_find({:?}, None)", module(alias)));
-        let values: Vec<_> = values.collect();
-        self.bind(import.range(), &locals, &values);
-    }
-
-    /// An assignment over as many lines as the import had.
-    fn bind(&mut self, range: TextRange, locals: &[String], values: &[String]) {
-        let lines = "\n".repeat(self.source[range].matches('\n').count());
-        let text = format!("({},) = ({lines}{},)", locals.join(", "), values.join(", "));
-        self.replace(range, text);
     }
 
     fn delete(&mut self, delete: &ast::StmtDelete) {
@@ -356,6 +311,10 @@ impl<'a> Visitor<'a> for Lowering<'_> {
         visitor::walk_stmt(self, stmt);
     }
 
+    fn visit_annotation(&mut self, _annotation: &'a Expr) {
+        // Nobody asks for its value.
+    }
+
     fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
         self.enum_members(&comprehension.iter);
         if comprehension.is_async {
@@ -375,7 +334,16 @@ impl<'a> Visitor<'a> for Lowering<'_> {
                 if takes_items(&call.func) {
                     call.arguments.args.iter().for_each(|argument| self.enum_members(argument));
                 }
-                if let Expr::Attribute(method) = &*call.func {
+                self.call_with_receiver(call);
+                self.next_of(call);
+                if let Expr::Attribute(callee) = &*call.func
+                    && self.lacking_attribute(callee)
+                {
+                    return self.visit_arguments(&call.arguments);
+                }
+                if let Expr::Attribute(method) = &*call.func
+                    && !Self::is_method_of_type(method)
+                {
                     // A method is called as it is.
                     self.visit_expr(&method.value);
                     return self.visit_arguments(&call.arguments);
@@ -385,10 +353,13 @@ impl<'a> Visitor<'a> for Lowering<'_> {
                 let brackets = TextRange::new(part.value.end(), part.end());
                 self.enum_member(&part.value, brackets, "_aw_member_named");
             }
+            Expr::Attribute(attribute) if self.lacking_attribute(attribute) => return,
             Expr::Attribute(attribute) => {
                 self.property(attribute);
                 self.clock(attribute);
+                self.method_as_value(attribute);
             }
+            Expr::Generator(generator) => self.iterator(generator),
             _ => {}
         }
         visitor::walk_expr(self, expr);
