@@ -64,7 +64,7 @@ def fine(state: State):
 
 
 def asks(state: State):
-    return {"a": input("?"), "b": globals(), "c": fine.__name__}
+    return {"a": input("?"), "b": globals(), "c": fine.__dict__}
 
 
 g = StateGraph(State)
