@@ -14,6 +14,7 @@ export default defineConfig({
   retries: 0,
   forbidOnly: true,
   reporter: [["list"]],
+  snapshotPathTemplate: "test/visual/{arg}{ext}",
   timeout: 30_000,
   use: {
     baseURL: `http://127.0.0.1:${port}`,

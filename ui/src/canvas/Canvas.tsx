@@ -143,19 +143,29 @@ function useFit(host: RefObject<HTMLElement | null>) {
 
 /** Below this nobody reads a name. */
 const READABLE_ZOOM = 0.6;
+/** What the panel of the selected node takes at the right; a narrower canvas has no room beside it. */
+const PANEL_WIDTH = 302;
+const ROOM_WIDTH = 520;
 
-/** Brings what is selected into sight, as it may be chosen in the code or the outline. */
+/** Brings what is selected into sight, beside its panel: it may be chosen in the code or the outline. */
 function useInSight(host: RefObject<HTMLElement | null>) {
-  const { getInternalNode, flowToScreenPosition, getZoom, setCenter } = useReactFlow();
+  const { getInternalNode, flowToScreenPosition, getViewport, setViewport, setCenter } = useReactFlow();
   const selected = useStudio((state) => state.selected);
   useEffect(() => {
     const node = selected === null ? undefined : getInternalNode(selected);
     if (!node || !host.current) return;
     const { x, y } = node.internals.positionAbsolute;
-    const middle = { x: x + (node.measured.width ?? 0) / 2, y: y + (node.measured.height ?? 0) / 2 };
-    const at = flowToScreenPosition(middle);
+    const { width = 0, height = 0 } = node.measured;
+    const start = flowToScreenPosition({ x, y });
+    const end = flowToScreenPosition({ x: x + width, y: y + height });
     const { left, right, top, bottom } = host.current.getBoundingClientRect();
-    if (at.x > left && at.x < right && at.y > top && at.y < bottom) return;
-    void setCenter(middle.x, middle.y, { zoom: Math.max(getZoom(), READABLE_ZOOM) });
-  }, [selected, getInternalNode, flowToScreenPosition, getZoom, setCenter, host]);
+    const viewport = getViewport();
+    const isSeen = end.x > left && start.x < right && end.y > top && start.y < bottom;
+    if (!isSeen) {
+      void setCenter(x + width / 2, y + height / 2, { zoom: Math.max(viewport.zoom, READABLE_ZOOM) });
+      return;
+    }
+    const covered = end.x - (right - PANEL_WIDTH);
+    if (covered > 0 && right - left > ROOM_WIDTH) void setViewport({ ...viewport, x: viewport.x - covered });
+  }, [selected, getInternalNode, flowToScreenPosition, getViewport, setViewport, setCenter, host]);
 }
