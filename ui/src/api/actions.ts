@@ -12,6 +12,7 @@ import type {
   QuotasRequest,
   ReplayReport,
   ReplayRequest,
+  RerunRequest,
   SubmitRequest,
   Submitted,
   Workflow,
@@ -42,6 +43,8 @@ export const api = {
     call<Execution>(`/executions/${id}/resume`, { method: "POST", body, headers: once() }),
   fork: (id: string, body: ForkRequest) =>
     call<Submitted>(`/executions/${id}/fork`, { method: "POST", body, headers: once() }),
+  rerun: (id: string, body: RerunRequest) =>
+    call<Submitted>(`/executions/${id}/rerun`, { method: "POST", body, headers: once() }),
   replay: (id: string, body: ReplayRequest) =>
     call<ReplayReport>(`/executions/${id}/replay`, { method: "POST", body, headers: once() }),
   execute: (workflow: string, body: ExecuteRequest) =>

@@ -133,6 +133,7 @@ const en = {
   "run.pause": "Pause",
   "run.resume": "Continue",
   "run.retry": "Try again",
+  "run.rerun": "Run only what changed",
   "run.cancel": "Cancel",
   "run.lost": "Reconnecting",
   "run.keys": "or Ctrl + Enter",
@@ -153,6 +154,8 @@ const en = {
   "run.moreFields": "{count, one=# more field; other=# more fields}",
   "run.stepOn": "Step",
   "run.stoppedBefore": "Stopped before {nodes}",
+  "saved.text": "Taken from before: {reused} of {all} steps. That saved {time}, {tokens} tokens and {cost}.",
+  "saved.rerunOf": "done again from {id}",
 
   "event.start": "Run began",
   "event.node_enter": "begins",

@@ -135,6 +135,7 @@ const catalog: Catalog = {
   "run.pause": "一時停止",
   "run.resume": "再開",
   "run.retry": "再試行",
+  "run.rerun": "変わった所だけ実行",
   "run.cancel": "中止",
   "run.lost": "再接続中",
   "run.keys": "または Ctrl + Enter",
@@ -155,6 +156,8 @@ const catalog: Catalog = {
   "run.moreFields": "他の {count} 項目",
   "run.stepOn": "1 ステップ",
   "run.stoppedBefore": "{nodes} の前で停止中",
+  "saved.text": "前回の結果を利用：{all} ステップ中 {reused} ステップ。{time}、{tokens} トークン、{cost} を節約しました。",
+  "saved.rerunOf": "{id} の再実行",
 
   "event.start": "実行開始",
   "event.node_enter": "開始",

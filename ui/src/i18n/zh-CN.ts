@@ -135,6 +135,7 @@ const catalog: Catalog = {
   "run.pause": "暂停",
   "run.resume": "继续",
   "run.retry": "重试",
+  "run.rerun": "只运行有变化的部分",
   "run.cancel": "取消运行",
   "run.lost": "正在重新连接",
   "run.keys": "或按 Ctrl + Enter",
@@ -155,6 +156,8 @@ const catalog: Catalog = {
   "run.moreFields": "另有 {count} 个字段",
   "run.stepOn": "单步",
   "run.stoppedBefore": "已在 {nodes} 前停下",
+  "saved.text": "沿用之前的结果：{all} 步中的 {reused} 步，节省了 {time}、{tokens} 个 token 和 {cost}。",
+  "saved.rerunOf": "重新运行自 {id}",
 
   "event.start": "运行开始",
   "event.node_enter": "进入",

@@ -9,6 +9,7 @@ import { LinkButton } from "@/components/LinkButton";
 import { Loading } from "@/components/Loading";
 import { History } from "@/components/History";
 import { Replay } from "@/components/Replay";
+import { Saved } from "@/components/Saved";
 import { lengthOf } from "@/components/RunList";
 import { Trouble } from "@/components/Trouble";
 import { useSpeech } from "@/i18n";
@@ -50,6 +51,14 @@ function Whole({ id }: { id: string }) {
       lead={
         <>
           <code>{execution.id}</code>
+          {execution.rerun_of && (
+            <>
+              {" · "}
+              <Link to="/executions/$id" params={{ id: execution.rerun_of }}>
+                {t("saved.rerunOf", { id: shortId(execution.rerun_of) })}
+              </Link>
+            </>
+          )}
           {execution.forked_from && (
             <>
               {" · "}
@@ -63,6 +72,7 @@ function Whole({ id }: { id: string }) {
       actions={<Actions execution={execution} />}
     >
       <Facts execution={execution} />
+      {execution.savings && <Saved savings={execution.savings} />}
       {execution.error != null && <Failed failure={execution.error as Failure} />}
       {execution.status === "waiting" && (
         <div className={classes.questions}>
@@ -108,6 +118,7 @@ function Actions({ execution }: { execution: Execution }) {
   const { refetch } = useQuery(executionQuery(execution.id));
   const act = (ask: (id: string) => Promise<unknown>) => void ask(execution.id).finally(() => void refetch());
   const { status } = execution;
+  const origin = execution.forked_from?.execution ?? execution.rerun_of ?? undefined;
   return (
     <>
       {(status === "running" || status === "queued") && (
@@ -124,7 +135,7 @@ function Actions({ execution }: { execution: Execution }) {
       )}
       <LinkButton
         to="/compare"
-        search={{ left: execution.forked_from?.execution ?? execution.id, right: execution.forked_from ? execution.id : undefined }}
+        search={{ left: origin ?? execution.id, right: origin && execution.id }}
         variant="default"
         leftSection={<IconColumns size={15} />}
       >

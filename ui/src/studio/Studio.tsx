@@ -75,6 +75,16 @@ export function Studio({ workflow, runId, onSaved }: Props) {
     [navigate, runId, t, workflow],
   );
 
+  const rerun = useCallback(
+    async (id: string) => {
+      const { file, source, spec, graphName } = useStudio.getState();
+      const graph = shownGraph({ spec, graphName })?.compiled[0];
+      const again = await api.rerun(id, { workflow: { file, source, graph, script: workflow.script } });
+      await navigate({ to: ".", search: (old) => ({ ...old, run: again.execution_id }), replace: true });
+    },
+    [navigate, workflow],
+  );
+
   const choose = useCallback((id: string | null) => {
     const state = useStudio.getState();
     state.select(id);
@@ -143,6 +153,7 @@ export function Studio({ workflow, runId, onSaved }: Props) {
               starting={starting}
               sample={workflow.input}
               onStart={start}
+              onRerun={rerun}
               onClose={() => setPanel(false)}
             />
           </div>

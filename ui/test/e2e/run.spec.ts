@@ -117,3 +117,13 @@ test("a run is gone through again with its recorded answers", async ({ page }) =
   await page.getByRole("button", { name: "Replay" }).click();
   await expect(page.getByText("Everything was as it was")).toBeVisible();
 });
+
+test("only what changed is done again, and what that saved is said", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("map_reduce_summary");
+  await studio.start();
+  await studio.expectStatus("Done");
+  await studio.run.getByRole("button", { name: "Run only what changed" }).click();
+  await expect(studio.run.getByText(/^Taken from before: 5 of 5 steps/)).toBeVisible();
+  await studio.expectStatus("Done");
+});

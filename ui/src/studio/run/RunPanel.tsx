@@ -1,11 +1,20 @@
 import { ActionIcon, Button, Tabs, Tooltip } from "@mantine/core";
-import { IconPlayerPause, IconPlayerPlayFilled, IconPlayerStop, IconPlayerTrackNext, IconRefresh, IconX } from "@tabler/icons-react";
+import {
+  IconPlayerPause,
+  IconPlayerPlayFilled,
+  IconPlayerStop,
+  IconPlayerTrackNext,
+  IconRecycle,
+  IconRefresh,
+  IconX,
+} from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api } from "@/api/actions";
 import type { StreamState } from "@/api/events";
 import { Refused } from "@/api/client";
 import { type Execution, isFinal } from "@/api/types";
+import { Saved } from "@/components/Saved";
 import { say } from "@/components/say";
 import { useSpeech } from "@/i18n";
 import { Status } from "@/ui/Status";
@@ -23,12 +32,14 @@ interface Props {
   stream: StreamState;
   starting: boolean;
   onStart(input: Record<string, unknown>): void;
+  /** Does the run again with the text that is open, and only what changed. */
+  onRerun(id: string): Promise<void>;
   onClose(): void;
   sample: Record<string, unknown> | undefined;
 }
 
 /** One run: what goes in, what happens, what it asks, what comes out. */
-export function RunPanel({ execution, stream, starting, onStart, onClose, sample }: Props) {
+export function RunPanel({ execution, stream, starting, onStart, onRerun, onClose, sample }: Props) {
   const { t } = useSpeech();
   const [tab, setTab] = useState<string | null>("input");
   useEffect(() => setTab(execution ? "log" : "input"), [execution?.id]);
@@ -39,7 +50,7 @@ export function RunPanel({ execution, stream, starting, onStart, onClose, sample
         {execution ? <Status status={execution.status} /> : <h2 className={classes.title}>{t("run.title")}</h2>}
         {stream === "lost" && execution && !isFinal(execution.status) && <span className={classes.lost}>{t("run.lost")}</span>}
         <span className={classes.spring} />
-        {execution && <Controls execution={execution} />}
+        {execution && <Controls execution={execution} onRerun={onRerun} />}
         <Tooltip label={t("common.close")}>
           <ActionIcon onClick={onClose} aria-label={t("common.close")}>
             <IconX size={16} />
@@ -47,6 +58,7 @@ export function RunPanel({ execution, stream, starting, onStart, onClose, sample
         </Tooltip>
       </header>
       {execution && <Figures execution={execution} />}
+      {execution?.savings && <Saved savings={execution.savings} />}
       {(execution?.stopped_before ?? []).length > 0 && (
         <p className={classes.stopped}>{t("run.stoppedBefore", { nodes: execution!.stopped_before!.join(", ") })}</p>
       )}
@@ -77,7 +89,7 @@ export function RunPanel({ execution, stream, starting, onStart, onClose, sample
   );
 }
 
-function Controls({ execution }: { execution: Execution }) {
+function Controls({ execution, onRerun }: { execution: Execution; onRerun(id: string): Promise<void> }) {
   const { t } = useSpeech();
   const client = useQueryClient();
   const [busy, setBusy] = useState(false);
@@ -112,6 +124,7 @@ function Controls({ execution }: { execution: Execution }) {
       : undefined,
     status === "paused" ? { label: t("run.resume"), icon: IconPlayerPlayFilled, run: () => api.resume(id, {}) } : undefined,
     status === "failed" ? { label: t("run.retry"), icon: IconRefresh, run: () => api.retry(id) } : undefined,
+    isFinal(status) ? { label: t("run.rerun"), icon: IconRecycle, run: () => onRerun(id) } : undefined,
     isFinal(status) ? undefined : { label: t("run.cancel"), icon: IconPlayerStop, run: () => api.cancel(id) },
   ].filter((button) => button !== undefined);
   return buttons.map(({ label, icon: Icon, run }) => (
