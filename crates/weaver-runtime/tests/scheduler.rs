@@ -9,9 +9,7 @@ use support::*;
 use weaver_core::{Event, Hash};
 use weaver_runtime::executions::{Once, Refused, Submission, View};
 use weaver_runtime::scheduler::{Watched, Watcher};
-use weaver_store::{
-    ExecutionId, ExecutionStatus, IdempotencyKey, Store, TenantId, WorkState, block_on,
-};
+use weaver_store::{ExecutionId, ExecutionStatus, IdempotencyKey, Store, WorkState, block_on};
 
 #[tokio::test]
 async fn what_is_submitted_ends_once_beside_other_schedulers() {

@@ -45,7 +45,7 @@ fn decorating_call<'a>(
         call @ Expr::Call(inner) => Some((call, inner)),
         _ => None,
     });
-    calls.find(|(call, _)| marks_tool(*call, evaluator)).map(|(_, call)| call)
+    calls.find(|(call, _)| marks_tool(call, evaluator)).map(|(_, call)| call)
 }
 
 /// The name that a model knows a tool by.

@@ -12,7 +12,6 @@ use weaver_api::worker::{
 };
 use weaver_core::Event;
 use weaver_core::task::Outcome;
-use weaver_runtime::scheduler::Watcher;
 use weaver_runtime::tasks::{Called, Refused, Tasks, onto};
 
 use super::workers::{Known, store};
