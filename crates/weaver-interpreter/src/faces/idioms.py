@@ -39,7 +39,7 @@ def method_of(x, name, call):
     if type(x).__name__ == "type" and x in HELD_TYPES:
         return call
     if type(x) in HELD_TYPES:
-        return lambda *args, **kw: call(x, *args, **kw)
+        return bound(call, x)
     return getattr(x, name)
 
 

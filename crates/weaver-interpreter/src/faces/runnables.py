@@ -196,11 +196,12 @@ def PydanticOutputParser(pydantic_object=None, **kw):
 
 
 def PydanticToolsParser(tools=(), first_tool_only=False, **kw):
-    names = [schema_name(made) for made in tools]
+    # Captured as one: see `define_schema`.
+    wanted = ([schema_name(made) for made in tools], first_tool_only)
 
     def parse(message):
-        made = [from_fields(call["name"], call["args"]) for call in message.tool_calls if call["name"] in names]
-        return (made[0] if made else None) if first_tool_only else made
+        made = [from_fields(call["name"], call["args"]) for call in message.tool_calls if call["name"] in wanted[0]]
+        return (made[0] if made else None) if wanted[1] else made
     return Runnable(parse)
 
 
@@ -211,11 +212,13 @@ def with_fields(self, **values):
 
 def define_retriever(cls, has_init, takes_manager):
     # A class of the file that builds on `BaseRetriever`.
+    manager = {"run_manager": None} if takes_manager else {}
+
     def find(self, input, config=None, **kw):
-        return self._get_relevant_documents(input, run_manager=None) if takes_manager else self._get_relevant_documents(input)
+        return self._get_relevant_documents(input, **manager)
 
     async def find_later(self, input, config=None, **kw):
-        return find(self, input)
+        return self._get_relevant_documents(input, **manager)
 
     runs_like_a_runnable(cls)
     cls.invoke = find

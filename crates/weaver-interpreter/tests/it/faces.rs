@@ -174,7 +174,7 @@ async fn pieces_of_the_standard_library() {
     let mut host = Host::default().on("uuid", |_| Ok(value("\"u-1\"")));
     let ran = host.run(session(source).call(request("f", &[]))).await;
     assert_eq!(ran.printed, "INFO:x:n=3\n");
-    assert_eq!(ran.json(), r#"[3,4,"u-1","a\nb",2.0,true,false]"#);
+    assert_eq!(ran.json(), r#"[3,4,"u-1","a\nb",2,true,false]"#);
 }
 
 /// A quick-start file as the documentation has it, cut as the compiler cuts it.
