@@ -322,9 +322,10 @@ fn limits_hold_and_are_shown(place: &Place) {
     assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/name")));
 }
 
+/// A server waits for it: see outages.rs.
 #[test]
-fn a_database_that_cannot_be_reached_is_named_and_the_server_ends() {
+fn a_command_names_a_database_that_cannot_be_reached() {
     let place = Place::new(Some("postgres://nobody@127.0.0.1:9/none".into()));
-    let said = place.say(&["serve", "--listen", "127.0.0.1:0"]).expect(2);
+    let said = place.say(&["ps"]).expect(2);
     said.says(&["error[store_unreachable]", "127.0.0.1:9"]);
 }
