@@ -191,7 +191,7 @@ fn lists_in_literals_and_made_reducers_are_read() {
         def boss(s) -> Command[Literal[*MEMBERS]]: return Command(goto=s['route']['next'])\n\
         def a(s): return {}\ndef b(s): return {}\n\
         g = StateGraph(S)\ng.add_node(boss)\ng.add_node(a)\ng.add_node(b)\n\
-        g.add_edge(START, 'boss')\napp = g.compile()\n";
+        g.add_edge(START, 'boss')\ng.add_edge('a', END)\ng.add_edge('b', END)\napp = g.compile()\n";
     let spec = parse("spread.py", source).spec;
     let targets: Vec<_> = spec.graphs[0]
         .edges
