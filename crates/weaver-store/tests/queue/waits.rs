@@ -39,6 +39,20 @@ pub fn a_timer_is_never_early(place: &Place) {
     assert_eq!(place.claimed(1), [2]);
 }
 
+/// To the microsecond; only a clock that stands still can say so.
+#[test]
+fn a_timer_is_not_a_moment_early() {
+    let clock = Clock::stopped_at(at(1_700_000_000_000_000));
+    let place = Place { store: Store::in_memory_at(clock.clone()), clock };
+    let id = place.submit(1);
+    let due = place.now().after(seconds(10));
+    park(&place, id, Park::Until(due));
+    place.clock.advance(seconds(10) - Duration::from_micros(1));
+    assert_eq!(get(place.queue().promote_due(9)), Promoted { count: 0, next: Some(due) });
+    place.clock.advance(Duration::from_micros(1));
+    assert_eq!(get(place.queue().promote_due(9)), Promoted { count: 1, next: None });
+}
+
 fn ask(place: &Place, id: ExecutionId) -> Lane {
     let lane = Lane::root("t1");
     let asked = Interrupt {
