@@ -18,4 +18,5 @@ pub mod run;
 pub mod scenario;
 pub mod schedule;
 pub mod serve;
+pub mod stop;
 pub mod worker;

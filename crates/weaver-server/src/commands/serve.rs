@@ -16,6 +16,7 @@ use weaver_runtime::scheduler::Options;
 use weaver_store::Store;
 
 use crate::cli::{Role, ServeArgs};
+use crate::commands::stop::StopSignal;
 use crate::error::CliError;
 use crate::folder::Folder;
 use crate::house::{named, open_store, snapshot_key};
@@ -46,7 +47,9 @@ const CHANGES_KEPT: usize = 256;
 pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     check_listen(args.listen)?;
     let drain = CancellationToken::new();
-    let (store, early) = match open_store(&settings) {
+    let opened = open_store(&settings);
+    let mut stop = StopSignal::listen();
+    let (store, early) = match opened {
         Ok(store) => (store, None),
         Err(error) if is_away(&error, &settings) => {
             let waiting = Arc::new(Waiting::new(settings.store_kind(), args.role.word()));
@@ -56,7 +59,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
             term::warning(&format!("http://{at} waits: {}", error.message));
             let store = tokio::select! {
                 store = open_when_there(&settings, &waiting, error) => store?,
-                () = stop_signal() => return Ok(()),
+                () = stop.asked() => return Ok(()),
             };
             (store, Some(early))
         }
@@ -124,7 +127,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
             Some(tokio::spawn(scheduler.run(drain.clone())))
         }
     };
-    stop_signal().await;
+    stop.asked().await;
     term::note("draining: what is under way ends its superstep");
     drain.cancel();
     if let Some(working) = working {
@@ -208,15 +211,6 @@ fn check_listen(listen: SocketAddr) -> Result<(), CliError> {
             "{listen} can be reached from other machines, and there are no accounts yet"
         ))
         .with_help("listen on 127.0.0.1, and let a proxy that checks who asks stand before it")),
-    }
-}
-
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("a signal can be listened for");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }
 

@@ -11,6 +11,7 @@ use weaver_engine::InterruptId;
 use weaver_runtime::now;
 
 use super::input::{answer_of, deadline_of, short};
+use crate::commands::stop::StopSignal;
 use crate::error::{CliError, exit};
 use crate::render::term;
 
@@ -41,7 +42,7 @@ pub enum Asked {
 }
 
 /// Asks each question; one whose time runs out is answered in nobody's name.
-pub async fn ask(questions: &[Question]) -> Result<Asked, CliError> {
+pub async fn ask(questions: &[Question], stop: &mut StopSignal) -> Result<Asked, CliError> {
     let mut answers = Vec::new();
     for question in questions {
         let deadline = question.deadline();
@@ -68,7 +69,7 @@ pub async fn ask(questions: &[Question]) -> Result<Asked, CliError> {
                 term::warning("the time for an answer is over");
                 timeout_answer()
             }
-            () = super::asked_to_stop() => {
+            () = stop.asked() => {
                 term::say("");
                 return Ok(Asked::Stopped);
             }

@@ -18,7 +18,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use console::Term;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use weaver_agent::Machine;
 use weaver_agent::plan::targets;
@@ -29,6 +28,7 @@ use weaver_runtime::{Durability, Handler, Report, RunRequest, drive, now, thread
 use weaver_store::{ExecutionQuery, Store};
 
 use crate::cli::{DurabilityArg, RunArgs};
+use crate::commands::stop::StopSignal;
 use crate::error::{CliError, exit};
 use crate::house::{House, open_store, snapshot_key, unseal};
 use crate::python::ThisMachine;
@@ -115,8 +115,10 @@ impl<'a> Session<'a> {
     /// Runs to the end, or to a question that nobody answers.
     async fn run(&self, mut request: RunRequest) -> Result<(), CliError> {
         self.open(&request.thread);
+        // Before the first event is shown: whoever reads it may ask to stop at once.
+        let mut stop = StopSignal::listen();
         loop {
-            let report = self.turn(request.clone()).await?;
+            let report = self.turn(request.clone(), &mut stop).await?;
             let questions = match &report.outcome {
                 Outcome::Interrupted { interrupts, .. } => {
                     self.questions(interrupts, &report.thread).await?
@@ -126,7 +128,7 @@ impl<'a> Session<'a> {
             if questions.is_empty() || !self.may_ask() {
                 return self.close(&report, &questions);
             }
-            match ask::ask(&questions).await? {
+            match ask::ask(&questions, &mut stop).await? {
                 Asked::Answers(answers) => {
                     request.input = input::resume(Resume::ById(answers));
                     (request.at, request.anew, request.below) = (None, false, Vec::new());
@@ -150,7 +152,11 @@ impl<'a> Session<'a> {
     }
 
     /// One run, shown as it happens.
-    async fn turn(&self, mut request: RunRequest) -> Result<Report, CliError> {
+    async fn turn(
+        &self,
+        mut request: RunRequest,
+        stop: &mut StopSignal,
+    ) -> Result<Report, CliError> {
         let screen = Arc::new(Mutex::new(Screen::new(self.args)));
         let shown = screen.clone();
         request.listener = Some(Arc::new(move |event: &Event| {
@@ -175,7 +181,7 @@ impl<'a> Session<'a> {
         tokio::pin!(driven);
         let report = tokio::select! {
             report = &mut driven => report?,
-            _ = asked_to_stop() => {
+            () = stop.asked() => {
                 screen.lock().expect("showing does not panic").clear();
                 cancel.cancel();
                 driven.await?
@@ -296,15 +302,6 @@ impl<'a> Session<'a> {
         let text =
             source::failure(&self.workflow.file, &self.workflow.analysis.source, failure, place);
         term::say(&format!("\n{text}\n"));
-    }
-}
-
-/// Ctrl-C, or the polite wish of a process manager.
-pub async fn asked_to_stop() {
-    let mut terminate = signal(SignalKind::terminate()).expect("this program may handle signals");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }
 

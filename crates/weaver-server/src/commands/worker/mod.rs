@@ -17,8 +17,8 @@ use weaver_api::worker::{About, HeartbeatRequest, PollRequest, Polled, RegisterR
 use weaver_api::{Client, Error, WorkerClient};
 
 use crate::cli::WorkerArgs;
-use crate::commands::run::asked_to_stop;
 use crate::commands::serve::find_server;
+use crate::commands::stop::StopSignal;
 use crate::error::CliError;
 use crate::render::term;
 use crate::settings::Settings;
@@ -37,12 +37,13 @@ pub async fn run(args: &WorkerArgs, settings: Settings) -> Result<(), CliError> 
     let client = client(args, &settings)?;
     let request = RegisterRequest { name: name(args), about: about(args) };
     let worker = client.register(&request).await?;
+    let mut signal = StopSignal::listen();
     let shown = &worker.registered.worker;
     term::note(&format!("worker {} · {} · {}", shown.name, shown.id, client.address()));
     let (stop, stopping) = (CancellationToken::new(), CancellationToken::new());
     let told = stopping.clone();
     let signals = tokio::spawn(async move {
-        asked_to_stop().await;
+        signal.asked().await;
         told.cancel();
     });
     let mut floor = Floor {
