@@ -19,8 +19,11 @@ main() {
   local arguments=(--locked --target "$target" --target-dir target/wasm)
   local crate
   for crate in "${crates[@]}"; do arguments+=(-p "$crate"); done
-  # Nothing here is debugged; line tables would double the size of the artefacts.
+  # Nothing here is run: line tables and optimised code would double the time.
   export CARGO_PROFILE_DEV_DEBUG=0
+  for crate in "${crates[@]}" ruff_python_parser; do
+    arguments+=(--config "profile.dev.package.$crate.opt-level=0")
+  done
 
   if default_toolchain_has_target; then
     cargo build --ignore-rust-version "${arguments[@]}"

@@ -6,6 +6,7 @@ use crate::tree::Tree;
 
 mod banned_crates;
 mod crate_docs;
+mod doc_examples;
 mod edges;
 mod error_pages;
 mod file_size;
@@ -22,6 +23,7 @@ pub fn problems(tree: &Tree) -> Vec<Problem> {
     banned_crates::check(tree, &mut problems);
     purity::check(tree, &mut problems);
     crate_docs::check(tree, &mut problems);
+    doc_examples::check(tree, &mut problems);
     sql::check(tree, &mut problems);
     error_pages::check(tree, &mut problems);
     ignored_tests::check(tree, &mut problems);
