@@ -37,6 +37,7 @@ export const studio = createRoute({
 export interface ExecutionsSearch {
   status?: Status;
   workflow?: string;
+  q?: string;
 }
 
 export const executions = createRoute({
@@ -45,6 +46,7 @@ export const executions = createRoute({
   validateSearch: (search: Record<string, unknown>): ExecutionsSearch => ({
     status: STATUSES.find((status) => status === search.status),
     workflow: text(search.workflow),
+    q: text(search.q),
   }),
   component: lazyRouteComponent(() => import("./pages/ExecutionsPage")),
 });

@@ -44,6 +44,8 @@ export const healthQuery = () =>
 export interface ExecutionFilter {
   status?: Status;
   workflow?: string;
+  /** Text in the id, file, thread, labels, input or error. */
+  q?: string;
   limit?: number;
   cursor?: string;
 }

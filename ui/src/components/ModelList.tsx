@@ -61,11 +61,16 @@ export function ModelList() {
       )}
       {shown.length === 0 && silent.length === 0 && <p className={classes.quiet}>{t("models.none")}</p>}
       {found.length > shown.length && <p className={classes.quiet}>{t("models.more", { count: found.length - shown.length })}</p>}
-      {silent.map(({ provider, problem }) => (
-        <p key={provider} className={classes.quiet}>
-          <code>{provider}</code> · {problem}
-        </p>
-      ))}
+      {silent.length > 0 && (
+        <details className={classes.silent}>
+          <summary>{t("models.silent", { count: silent.length })}</summary>
+          {silent.map(({ provider, problem }) => (
+            <p key={provider} className={classes.quiet}>
+              <code>{provider}</code> · {problem}
+            </p>
+          ))}
+        </details>
+      )}
     </>
   );
 }

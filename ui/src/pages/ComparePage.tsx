@@ -28,7 +28,7 @@ export default function ComparePage() {
   const theirs = useQuery({ ...executionQuery(right ?? ""), enabled: right !== undefined });
   const error = ours.error ?? theirs.error;
   return (
-    <PageFrame wide title={t("compare.title")} lead={ours.data?.workflow.replace(/\.py$/, "")}>
+    <PageFrame wide title={t("compare.title")} lead={named(ours.data, theirs.data)}>
       {error && <Trouble error={error} />}
       {!error && !ours.data && <Loading />}
       {ours.data && (
@@ -42,6 +42,12 @@ export default function ComparePage() {
       )}
     </PageFrame>
   );
+}
+
+/** The workflows of both runs, once where they are one. */
+function named(...runs: (Execution | undefined)[]) {
+  const names = runs.flatMap((run) => (run ? [run.workflow.replace(/\.py$/, "")] : []));
+  return [...new Set(names)].join(" · ");
 }
 
 function Head({ side, execution, other }: { side: "left" | "right"; execution: Execution | undefined; other?: Execution }) {

@@ -1,7 +1,9 @@
-import { Button, Select } from "@mantine/core";
-import { IconPlayerPlay } from "@tabler/icons-react";
+import { Button, Group, Pill, Select, TextInput } from "@mantine/core";
+import { useDebouncedCallback } from "@mantine/hooks";
+import { IconPlayerPlay, IconSearch } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
 import { executionPages } from "@/api/queries";
 import { type Status, STATUSES } from "@/api/types";
 import { LinkButton } from "@/components/LinkButton";
@@ -15,8 +17,8 @@ import { PageFrame } from "@/ui/PageFrame";
 
 export default function ExecutionsPage() {
   const t = useT();
-  const navigate = useNavigate();
   const filter = executions.useSearch();
+  const filtered = Object.values(filter).some((value) => value !== undefined);
   const { data, error, isPending, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(executionPages(filter));
   const items = data?.pages.flatMap((page) => page.items) ?? [];
   return (
@@ -24,27 +26,17 @@ export default function ExecutionsPage() {
       wide
       title={t("nav.executions")}
       lead={t("runs.lead")}
-      actions={
-        <Select
-          w={190}
-          aria-label={t("runs.status")}
-          placeholder={t("runs.anyStatus")}
-          clearable
-          value={filter.status ?? null}
-          onChange={(status) => void navigate({ to: "/executions", search: { ...filter, status: (status as Status) ?? undefined } })}
-          data={STATUSES.map((status) => ({ value: status, label: t(`status.${status}`) }))}
-        />
-      }
+      actions={<Filters />}
     >
       {isPending && <Loading rows={8} />}
       {error && <Trouble error={error} retry={() => void refetch()} />}
       {data && items.length === 0 && (
         <Empty
           icon={IconPlayerPlay}
-          title={t(filter.status ? "runs.noneSuch" : "runs.none")}
-          text={filter.status ? undefined : t("runs.noneHint")}
+          title={t(filtered ? "runs.noneSuch" : "runs.none")}
+          text={filtered ? undefined : t("runs.noneHint")}
           action={
-            !filter.status && (
+            !filtered && (
               <LinkButton to="/templates">
                 {t("home.fromTemplate")}
               </LinkButton>
@@ -59,5 +51,54 @@ export default function ExecutionsPage() {
         </Button>
       )}
     </PageFrame>
+  );
+}
+
+/** Which runs are shown, as it stands in the address. */
+function Filters() {
+  const t = useT();
+  const navigate = useNavigate();
+  const filter = executions.useSearch();
+  const change = (part: Partial<typeof filter>, replace = false) =>
+    void navigate({ to: "/executions", search: (old) => ({ ...old, ...part }), replace });
+  const [typed, setTyped] = useState(filter.q ?? "");
+  const sent = useRef(filter.q);
+  const search = useDebouncedCallback((text: string) => {
+    sent.current = text.trim() || undefined;
+    change({ q: sent.current }, true);
+  }, 250);
+  // The address may change by itself (back, a link); what was typed here is never taken back.
+  useEffect(() => {
+    if (filter.q !== sent.current) setTyped(filter.q ?? "");
+    sent.current = filter.q;
+  }, [filter.q]);
+  return (
+    <Group gap="sm">
+      {filter.workflow && (
+        <Pill size="md" withRemoveButton onRemove={() => change({ workflow: undefined })} removeButtonProps={{ "aria-label": t("runs.anyWorkflow") }}>
+          {t("runs.onlyOf", { workflow: filter.workflow.replace(/\.py$/, "") })}
+        </Pill>
+      )}
+      <TextInput
+        w={220}
+        leftSection={<IconSearch size={15} />}
+        aria-label={t("runs.search")}
+        placeholder={t("runs.search")}
+        value={typed}
+        onChange={(event) => {
+          setTyped(event.currentTarget.value);
+          search(event.currentTarget.value);
+        }}
+      />
+      <Select
+        w={190}
+        aria-label={t("runs.status")}
+        placeholder={t("runs.anyStatus")}
+        clearable
+        value={filter.status ?? null}
+        onChange={(status) => change({ status: (status as Status) ?? undefined })}
+        data={STATUSES.map((status) => ({ value: status, label: t(`status.${status}`) }))}
+      />
+    </Group>
   );
 }

@@ -77,6 +77,10 @@ test("runs are listed, filtered in the address, and opened", async ({ page }) =>
   await studio.expectStatus("Done");
   await page.goto("/executions?status=completed");
   const runs = page.getByRole("table", { name: "Runs" });
+  await page.getByRole("textbox", { name: "Search runs" }).fill("no such run");
+  await expect(page.getByText("No run matches")).toBeVisible();
+  await expect(page).toHaveURL(/status=completed.*q=no/);
+  await page.getByRole("textbox", { name: "Search runs" }).fill("map_reduce");
   await runs.getByRole("link", { name: "map_reduce_summary" }).first().click();
   await expect(page.getByRole("heading", { name: /map_reduce_summary/ })).toBeVisible();
   await expect(page.getByTitle(/^summarise/).first()).toBeVisible();
