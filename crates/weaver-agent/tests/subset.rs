@@ -80,6 +80,11 @@ fn modules_are_answered_as_the_interpreter_has_them() {
         let found = reasons(&format!("import {module}\ndef node(state): return {module}\n"));
         assert!(found.is_empty(), "{module}: {found:?}");
     }
+    let unknown = "from langchain_core.rate_limiters import InMemoryRateLimiter as Limiter\n";
+    let used = reasons(&format!("{unknown}def node(state): return Limiter(1)\n"));
+    assert!(used[0].contains("langchain_core.rate_limiters.InMemoryRateLimiter"), "{used:?}");
+    let only_named = reasons(&format!("{unknown}def node(state, x: Limiter = 1): return x\n"));
+    assert!(only_named.is_empty(), "{only_named:?}");
     for module in ["numpy", "requests", "socket", "subprocess", "sqlite3", "threading"] {
         let found = reasons(&format!("import {module}\ndef node(state): return {module}\n"));
         assert!(!found.is_empty(), "{module}");

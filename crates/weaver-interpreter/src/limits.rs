@@ -21,6 +21,7 @@ pub const UNSUPPORTED_SYNTAX: &[(&str, &str)] = &[
 
 /// Special methods that classes of the file may define in vain.
 pub const UNSUPPORTED_METHODS: &[&str] = &[
+    "__bool__",
     "__len__",
     "__lt__",
     "__le__",

@@ -1,6 +1,6 @@
 //! Which imports the embedded interpreter can answer.
 
-use weaver_core::embedded::{HOST_MODULES, NATIVE_MODULES};
+use weaver_core::embedded::{HOST_MODULES, HOST_NAMES, NATIVE_MODULES};
 
 /// How an import is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,11 @@ pub(crate) enum Answer {
     NameMissing(&'static str),
 }
 
-/// Modules whose every name and submodule the host answers.
-const HOST_FAMILIES: [&str; 11] = [
-    "agentweaver",
+/// Modules whose every name the host answers.
+const WHOLE_FAMILIES: [&str; 3] = ["agentweaver", "typing", "typing_extensions"];
+
+/// Modules with their submodules of which the host answers [`HOST_NAMES`].
+const HOST_FAMILIES: [&str; 8] = [
     "langgraph",
     "langchain_core",
     "langchain.chat_models",
@@ -24,8 +26,24 @@ const HOST_FAMILIES: [&str; 11] = [
     "langchain.prompts",
     "langchain.schema",
     "langchain.tools",
-    "typing",
-    "typing_extensions",
+];
+
+/// Names of those that make graphs, which are read and never run, and that mean something to
+/// the reader of a parameter.
+const GRAPH_NAMES: [&str; 13] = [
+    "AgentState",
+    "InjectedState",
+    "InjectedStore",
+    "InjectedToolCallId",
+    "MessageGraph",
+    "Runnable",
+    "RunnableCallable",
+    "StateGraph",
+    "StateUpdate",
+    "ToolRuntime",
+    "create_react_agent",
+    "entrypoint",
+    "task",
 ];
 
 /// Chat models that the host answers for, whatever `langchain_…` package has them.
@@ -107,11 +125,23 @@ const MISSING: &[(&str, &str, &str)] = &[
 
 /// How `import module` or `from module import name` is answered.
 pub(crate) fn answer(module: &str, name: Option<&str>) -> Answer {
-    let family = HOST_FAMILIES.iter().any(|family| {
-        module.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    });
-    if family {
+    let within = |families: &[&str]| {
+        let mut rests = families.iter().filter_map(|family| module.strip_prefix(family));
+        rests.any(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    if within(&WHOLE_FAMILIES) {
         return Answer::Here;
+    }
+    if within(&HOST_FAMILIES) {
+        return match name {
+            Some(name) if !HOST_NAMES.contains(&name) && !GRAPH_NAMES.contains(&name) => {
+                Answer::NameMissing(
+                    "do it in plain Python, or attach a worker with `agentweaver worker --python \
+                     FILE.py`",
+                )
+            }
+            _ => Answer::Here,
+        };
     }
     let first = module.split('.').next().unwrap_or(module);
     if first.starts_with("langchain_") {

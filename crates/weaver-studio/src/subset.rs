@@ -211,7 +211,8 @@ pub(crate) fn is_exception(class: &StmtClassDef) -> bool {
 }
 
 /// Special methods that the interpreter never calls.
-const SPECIAL_METHODS: [&str; 20] = [
+const SPECIAL_METHODS: [&str; 21] = [
+    "__bool__",
     "__len__",
     "__lt__",
     "__le__",

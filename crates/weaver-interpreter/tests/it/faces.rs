@@ -1,4 +1,5 @@
 use weaver_core::Value;
+use weaver_core::embedded::HOST_NAMES;
 
 use crate::harness::*;
 
@@ -12,6 +13,21 @@ async fn messages_come_in_as_objects_and_leave_as_messages() {
         run(source, "node", &[state]).await.json(),
         r#"{"messages":[{"$type":"message","type":"ai","content":"re: hi","id":"a","tool_calls":[{"name":"f","args":{"x":1},"id":"c","type":"tool_call"}]}],"n":1}"#
     );
+}
+
+/// `check` lets these through, so each must be something that runs.
+#[tokio::test]
+async fn every_name_that_the_host_answers_for_has_a_face() {
+    for names in HOST_NAMES.chunks(16) {
+        let kinds: Vec<String> =
+            names.iter().map(|name| format!("type({name}).__name__")).collect();
+        let (names, kinds) = (names.join(", "), kinds.join(", "));
+        let source = format!(
+            "from langchain_core.x import {names}\n\
+             def f():\n    return [k for k in [{kinds}] if k == 'AnyType']\n"
+        );
+        assert_eq!(eval(&source).await, "[]", "{names}");
+    }
 }
 
 #[tokio::test]
