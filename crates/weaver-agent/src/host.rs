@@ -87,6 +87,13 @@ impl Inner {
                 Ok(route) => Answer::Routes(vec![route]),
                 Err(failure) => Answer::Failed(failure),
             },
+            Target::ToolCalls { with_state, answered } => {
+                let state = call.input.to_value();
+                match tool_node::tool_calls(&state, *with_state, answered.as_deref()) {
+                    Ok(routes) => Answer::Routes(routes),
+                    Err(failure) => Answer::Failed(failure),
+                }
+            }
         }
     }
 

@@ -4,9 +4,9 @@ use std::sync::atomic::AtomicUsize;
 
 use futures::future::join_all;
 use weaver_core::spec::{END, FunctionSpec, ToolErrors, ToolSpec};
-use weaver_core::{EventKind, Failure, FailureKind, Map, Message, MessageKind, Value};
+use weaver_core::{EventKind, Failure, FailureKind, Map, Message, MessageKind, ToolCall, Value};
 use weaver_engine::policy::is_instance;
-use weaver_engine::{Answer, NodeOutput, Route};
+use weaver_engine::{Answer, NodeOutput, Route, SendTo};
 use weaver_runtime::TaskContext;
 
 use crate::host_call::{self, Services, unknown_tool};
@@ -50,11 +50,18 @@ impl ToolNode<'_> {
         state: &Value,
         answers: &[Value],
     ) -> Answer<Value> {
-        let calls = match self.calls(state) {
+        let (calls, as_list) = match sent_calls(state) {
+            Some(calls) => (calls, false),
+            None => (self.calls(state), matches!(state, Value::List(_))),
+        };
+        let calls = match calls {
             Ok(calls) => calls,
             Err(failure) => return Answer::Failed(failure),
         };
-        let as_list = matches!(state, Value::List(_));
+        let state = match state.get("__type") {
+            Some(_) => state.get("state").unwrap_or(&Value::Null),
+            None => state,
+        };
         let answers = &Answers { given: answers, taken: AtomicUsize::new(0) };
         // A tool that asks a person takes the answers in order: then one after another.
         let outcomes = match answers.given.is_empty() {
@@ -107,7 +114,7 @@ impl ToolNode<'_> {
         convert::node_answer(Value::list(outputs))
     }
 
-    fn calls(&self, state: &Value) -> Result<Vec<weaver_core::ToolCall>, Failure> {
+    fn calls(&self, state: &Value) -> Result<Vec<ToolCall>, Failure> {
         let list = match state {
             Value::List(items) => items.last().cloned(),
             other => last_message(other, self.messages_key),
@@ -134,7 +141,7 @@ impl ToolNode<'_> {
         python: &Python,
         context: &TaskContext,
         state: &Value,
-        call: &weaver_core::ToolCall,
+        call: &ToolCall,
         answers: &Answers<'_>,
     ) -> Called {
         if !self.tools.contains(&call.name) {
@@ -200,7 +207,7 @@ impl ToolNode<'_> {
         python: &Python,
         context: &TaskContext,
         state: &Value,
-        call: &weaver_core::ToolCall,
+        call: &ToolCall,
         answers: &Answers<'_>,
     ) -> Ended {
         let Some(spec) = services.file_tools.get(&call.name) else {
@@ -249,6 +256,18 @@ impl ToolNode<'_> {
     }
 }
 
+/// The calls of a task that was sent calls and no messages: one as [`tool_calls`] sends it,
+/// or a list of them.
+fn sent_calls(input: &Value) -> Option<Result<Vec<ToolCall>, Failure>> {
+    let is_call = |item: &Value| item.get("type").and_then(Value::as_str) == Some("tool_call");
+    let calls = match (input, input.get("__type").and_then(Value::as_str)) {
+        (_, Some(ONE_CALL)) => std::slice::from_ref(input.get("tool_call")?),
+        (Value::List(items), _) if items.last().is_some_and(is_call) => items.as_slice(),
+        _ => return None,
+    };
+    Some(calls.iter().map(|call| ToolCall::from_value(call).map_err(convert::invalid)).collect())
+}
+
 /// Whether an exception is of one of the classes; of none, it is of any.
 fn is_one_of(failure: &Failure, classes: &[String]) -> bool {
     let any = |class: &String| class == "Exception" || is_instance(failure, class);
@@ -295,9 +314,52 @@ pub fn tools_condition(state: &Value) -> Result<Route<Value>, Failure> {
     Ok(Route::Key(if message.tool_calls.is_empty() { END } else { "tools" }.into()))
 }
 
+/// What `__type` of a `Send`'s argument says that holds one call.
+const ONE_CALL: &str = "tool_call_with_context";
+
+/// A prebuilt agent's way on: a task for each call of the last AI message that has no result
+/// yet; else where it goes on after a hook that answered, or the exit.
+pub fn tool_calls(
+    state: &Value,
+    with_state: bool,
+    answered: Option<&str>,
+) -> Result<Vec<Route<Value>>, Failure> {
+    let messages = messages_of(state, "messages").unwrap_or_default();
+    let kind = |message: &Value| message.get("type").and_then(Value::as_str).map(str::to_string);
+    let is_tool = |message: &&Value| kind(message).as_deref() == Some("tool");
+    let Some(asking) = messages.iter().rfind(|m| kind(m).as_deref() == Some("ai")) else {
+        return Ok(vec![Route::Key(END.into())]);
+    };
+    let asking = Message::from_value(asking).map_err(convert::invalid)?;
+    let has_result = |call: &ToolCall| {
+        let results = messages.iter().filter(is_tool);
+        results.filter_map(|m| m.get("tool_call_id")?.as_str()).any(|id| id == call.id)
+    };
+    let open: Vec<Route<Value>> = asking
+        .tool_calls
+        .iter()
+        .filter(|call| !has_result(call))
+        .map(|call| {
+            let state = with_state.then(|| ("state", state.clone()));
+            let call = [("__type", ONE_CALL.into()), ("tool_call", call.to_value())];
+            let arg = Value::map(call.into_iter().chain(state));
+            Route::Send(SendTo { node: "tools".into(), arg, timeout: None })
+        })
+        .collect();
+    Ok(match answered.filter(|_| messages.last().as_ref().is_some_and(is_tool)) {
+        _ if !open.is_empty() => open,
+        Some(entry) => vec![Route::Key(entry.into())],
+        None => vec![Route::Key(END.into())],
+    })
+}
+
 fn last_message(state: &Value, key: &str) -> Option<Value> {
+    messages_of(state, key)?.last().cloned()
+}
+
+fn messages_of<'a>(state: &'a Value, key: &str) -> Option<&'a [Value]> {
     let fields = state.get("fields").filter(|_| state.tag() == Some("object")).unwrap_or(state);
-    fields.get(key)?.as_list()?.last().cloned()
+    fields.get(key)?.as_list()
 }
 
 /// Arguments that do not fit the tool's schema are an answer, not a call.
@@ -335,7 +397,7 @@ fn typed_arguments(spec: &ToolSpec, args: &Value) -> Map {
 }
 
 /// A command whose message for the model bears the tool's name.
-fn named_answer(command: Value, call: &weaver_core::ToolCall) -> Value {
+fn named_answer(command: Value, call: &ToolCall) -> Value {
     let name_in = |list: &Value| {
         let named = list.as_list().unwrap_or_default().iter().map(|message| {
             let is_answer = message.get("tool_call_id").and_then(Value::as_str) == Some(&*call.id);
@@ -371,7 +433,7 @@ fn inject(
     function: Option<&FunctionSpec>,
     context: &TaskContext,
     state: &Value,
-    call: &weaver_core::ToolCall,
+    call: &ToolCall,
 ) -> Map {
     let mut injected = Map::new();
     for parameter in function.into_iter().flat_map(|function| &function.parameters) {
@@ -395,8 +457,15 @@ fn inject(
     injected
 }
 
+/// Whether [`inject`] gives the function of a tool something of the state.
+pub fn takes_state(function: &FunctionSpec) -> bool {
+    let annotations = function.parameters.iter().filter_map(|p| p.annotation.as_deref());
+    let of_state = ["InjectedState", "ToolRuntime", "Runtime["];
+    annotations.into_iter().any(|text| of_state.iter().any(|name| text.contains(name)))
+}
+
 /// The runtime of a node, with what a tool sees besides.
-fn tool_runtime(context: &TaskContext, state: &Value, call: &weaver_core::ToolCall) -> Value {
+fn tool_runtime(context: &TaskContext, state: &Value, call: &ToolCall) -> Value {
     let mut runtime = host_call::named_argument("runtime", context)
         .and_then(|runtime| runtime.as_map().cloned())
         .unwrap_or_default();
@@ -413,7 +482,7 @@ fn is_for_model(failure: &Failure) -> bool {
 }
 
 /// A `ToolMessage`: text as it is, anything else as JSON.
-fn tool_message(call: &weaver_core::ToolCall, result: Value, is_error: bool) -> Value {
+fn tool_message(call: &ToolCall, result: Value, is_error: bool) -> Value {
     let content = match &result {
         Value::Str(_) => result.clone(),
         Value::List(blocks)

@@ -154,7 +154,10 @@ impl ToolCall {
         ])
     }
 
-    fn from_value(value: &Value) -> Result<Self, String> {
+    /// Reads what [`ToolCall::to_value`] writes.
+    ///
+    /// Errors: it has no name.
+    pub fn from_value(value: &Value) -> Result<Self, String> {
         let text = |key| value.get(key).and_then(Value::as_str);
         let name = text("name").ok_or("a tool call needs a name")?;
         let args = value.get("args").cloned().unwrap_or_else(|| Map::new().into());

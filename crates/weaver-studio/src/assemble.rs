@@ -208,6 +208,7 @@ impl<'a> Assembly<'_, 'a> {
                 tools: tools
                     .tools
                     .iter()
+                    .flatten()
                     .map(|function| tool_names.get(function).unwrap_or(function).clone())
                     .collect(),
                 messages_key: tools.messages_key.clone(),
@@ -333,6 +334,9 @@ impl<'a> Assembly<'_, 'a> {
                     }
                 }
                 Decider::ToolsCondition
+            }
+            DeciderDraft::ToolCalls { answered } => {
+                Decider::ToolCalls { answered: answered.clone() }
             }
             DeciderDraft::Dynamic(reason) => {
                 if path_map.is_none() {

@@ -50,6 +50,9 @@ fn decorating_call<'a>(
 
 /// The name that a model knows a tool by.
 pub(crate) fn name_of<'a>(function: &FunctionRef<'a>, evaluator: &mut Evaluator<'a>) -> String {
+    if let Some(name) = function.as_tool.as_ref().and_then(|made| made.get(2, "name")?.as_str()) {
+        return name.to_string();
+    }
     let scope = function.scope.clone().unwrap_or_else(|| evaluator.module.clone());
     // In a factory the name is often its argument.
     let given = decorating_call(function.def, evaluator).and_then(first_argument);
@@ -87,6 +90,11 @@ pub(crate) fn tool_spec<'a>(
                 _ => None,
             },
         };
+    let made = |position, name| function.as_tool.as_ref()?.get(position, name);
+    let explicit = match made(5, "args_schema").map(|schema| &schema.abs) {
+        Some(Abs::Class(class)) => schemas.get(class, evaluator, 0).map(|s| s.json_schema),
+        _ => explicit,
+    };
     let described = if flag("parse_docstring") { argument_docs(&doc) } else { Vec::new() };
     let parameters = match explicit {
         Some(schema) => schema,
@@ -100,7 +108,10 @@ pub(crate) fn tool_spec<'a>(
     let mut text = |expr: Option<&'a Expr>| {
         evaluator.expr_at(expr?, function.base, &scope).as_str().map(String::from)
     };
-    let description = text(option("description"));
+    let description = match made(3, "description").and_then(Val::as_str) {
+        Some(description) => Some(description.to_string()),
+        None => text(option("description")),
+    };
     let name = name_of(function, evaluator);
     let place = {
         use ruff_text_size::Ranged;
@@ -112,7 +123,8 @@ pub(crate) fn tool_spec<'a>(
         function: id,
         description: description.unwrap_or(doc),
         parameters,
-        return_direct: flag("return_direct"),
+        return_direct: flag("return_direct")
+            || made(4, "return_direct").and_then(Val::as_bool).unwrap_or(false),
         span: span(evaluator.text, evaluator.lines, &place),
     })
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weaver_core::spec::{
-    Checkpointer, CompileSpec, Decider, EdgeKind, EdgeSpec, FieldSpec, FileSpec, GraphSpec,
-    NodeKind, NodePolicies, NodeSpec, ReducerSpec, RetryOn, RetrySpec, SchemaKind,
+    Checkpointer, CompileSpec, EdgeKind, EdgeSpec, FieldSpec, FileSpec, GraphSpec, NodeKind,
+    NodePolicies, NodeSpec, ReducerSpec, RetryOn, RetrySpec, SchemaKind,
 };
 use weaver_core::{Diagnostic, Severity, Span, Value};
 use weaver_engine::{
@@ -134,7 +134,12 @@ impl<'a> Compiler<'a> {
             Ok(_) => None,
             Err(errors) => {
                 let span = arguments.span.unwrap_or(graph.span);
+                // A node that cannot run here is not added: edges to it are no second problem.
+                let lacks_nodes = self.problems.contains_key(&graph.name);
                 for error in errors {
+                    if lacks_nodes && error.code == "unknown_node" {
+                        continue;
+                    }
                     self.problem(graph, error.code, span, error.message, None);
                 }
                 None
@@ -325,50 +330,8 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn branches(&mut self, graph: &GraphSpec, builder: &mut GraphBuilder<Value>) {
-        for branch in &graph.branches {
-            let source = graph.nodes.iter().find(|node| node.name == branch.source);
-            let source_schema = source.and_then(|node| node.input_schema.as_deref());
-            let (what, schema) = match &branch.decider {
-                Decider::Function(id) => {
-                    let annotated = self.annotated_schema(id);
-                    let schema =
-                        annotated.as_deref().or(source_schema).unwrap_or(&graph.state.schema);
-                    let class = self.instance_class(schema);
-                    (self.function(id, class.clone()), (annotated, class))
-                }
-                Decider::ToolsCondition => {
-                    self.targets.insert("tools_condition".into(), Target::ToolsCondition);
-                    ("tools_condition".into(), (None, None))
-                }
-                Decider::Dynamic(reason) => {
-                    let message = format!(
-                        "the route from `{}` cannot be decided here: {reason}",
-                        branch.source
-                    );
-                    let help = "route with a function of this file";
-                    self.problem(graph, "needs_worker", branch.span, message, Some(help));
-                    continue;
-                }
-            };
-            let path_map = branch.path_map.as_ref().map(|map| {
-                map.iter().map(|(key, node)| (key.clone(), node.as_str().into())).collect()
-            });
-            builder.branch(
-                &*branch.source,
-                engine::BranchSpec {
-                    name: branch.name.as_str().into(),
-                    what,
-                    input: self.schema_keys(schema.0.as_deref()),
-                    schema: schema.1.map(Into::into),
-                    targets: path_map,
-                },
-            );
-        }
-    }
-
     /// The name that the engine calls a function of the file by.
-    fn function(&mut self, id: &str, input_class: Option<String>) -> Arc<str> {
+    pub(super) fn function(&mut self, id: &str, input_class: Option<String>) -> Arc<str> {
         let name = match &input_class {
             Some(class) => format!("fn:{id}:{class}"),
             None => format!("fn:{id}"),
@@ -380,7 +343,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The schema that a function's first parameter is annotated with.
-    fn annotated_schema(&self, id: &str) -> Option<String> {
+    pub(super) fn annotated_schema(&self, id: &str) -> Option<String> {
         let function = self.spec.functions.iter().find(|function| function.id == id)?;
         let annotation =
             function.parameters.first()?.annotation.as_deref()?.trim_matches(['"', '\'']);
@@ -389,13 +352,13 @@ impl<'a> Compiler<'a> {
 
     /// The schema's name, if its instances are not the dicts that the state is: they are
     /// objects, or hold members of enums.
-    fn instance_class(&self, schema: &str) -> Option<String> {
+    pub(super) fn instance_class(&self, schema: &str) -> Option<String> {
         let schema = self.spec.schemas.iter().find(|own| own.name == schema)?;
         let is_object = matches!(schema.kind, SchemaKind::Dataclass | SchemaKind::Pydantic);
         (is_object || self.spec.has_enum_fields(schema)).then(|| schema.name.clone())
     }
 
-    fn schema_keys(&self, schema: Option<&str>) -> Option<Vec<Arc<str>>> {
+    pub(super) fn schema_keys(&self, schema: Option<&str>) -> Option<Vec<Arc<str>>> {
         let schema = self.spec.schemas.iter().find(|own| Some(own.name.as_str()) == schema)?;
         Some(schema.fields.iter().map(|field| field.name.as_str().into()).collect())
     }

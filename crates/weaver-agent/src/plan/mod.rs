@@ -1,5 +1,6 @@
 //! [`Plan`]: a file compiled for running.
 
+mod branches;
 mod code;
 mod graph;
 mod parallel;
@@ -102,6 +103,13 @@ pub enum Target {
     },
     /// `tools_condition`.
     ToolsCondition,
+    /// A prebuilt agent's way to its tools.
+    ToolCalls {
+        /// Some tool is given the state, so each call takes it along.
+        with_state: bool,
+        /// The node to go on with when a hook has answered the calls.
+        answered: Option<String>,
+    },
 }
 
 /// How a node will run, for `check`.

@@ -70,6 +70,13 @@ pub enum Decider {
     Function(String),
     /// `tools_condition`: `tools` when the last message calls tools, else the exit.
     ToolsCondition,
+    /// A prebuilt agent's: a `Send` to `tools` for each call of the last AI message that has
+    /// no result yet, else the exit.
+    ToolCalls {
+        /// Where it goes on when a hook behind the model has answered the calls itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answered: Option<String>,
+    },
     /// Something that cannot run here; the reason.
     Dynamic(String),
 }

@@ -34,24 +34,13 @@ async def agent_turn(model, messages, name, schema):
     return update
 
 
-def agent_after_model(state, entry):
-    # Behind a hook: calls that have no result yet, a result that the hook gave, or the end.
+def agent_after_tools(state, direct, all_of_them, entry):
+    # Tools with `return_direct` end the run: one of the last turn's calls, or all of them.
     messages = state_key(state, "messages")
-    answered = [m.tool_call_id for m in messages if isinstance(m, ToolMessage)]
     asked = [m for m in messages if isinstance(m, AIMessage)]
-    if asked and [call for call in asked[-1].tool_calls if call["id"] not in answered]:
-        return "tools"
-    return entry if isinstance(messages[-1], ToolMessage) else "__end__"
-
-
-def agent_after_tools(state, direct, entry):
-    # A tool with `return_direct` ends the run.
-    for m in reversed(state_key(state, "messages")):
-        if not isinstance(m, ToolMessage):
-            break
-        if m.name in direct:
-            return "__end__"
-    return entry
+    called = [call["name"] in direct for call in asked[-1].tool_calls] if asked else []
+    ends = (called and False not in called) if all_of_them else True in called
+    return "__end__" if ends else entry
 
 
 class ToolsOrFallbacks:

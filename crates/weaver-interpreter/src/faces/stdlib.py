@@ -436,7 +436,7 @@ FACES = {
     "get_buffer_string": get_buffer_string, "convert_to_messages": convert_to_messages, "merge_message_runs": merge_message_runs,
     "messages_to_dict": messages_to_dict, "count_tokens_approximately": count_tokens_approximately,
     "add_messages": add_messages, "REMOVE_ALL_MESSAGES": REMOVE_ALL_MESSAGES, "MessageLikeRepresentation": AnyType("Message"),
-    "_agent_messages": agent_messages, "_agent_turn": agent_turn, "_agent_after_model": agent_after_model,
+    "_agent_messages": agent_messages, "_agent_turn": agent_turn,
     "_agent_after_tools": agent_after_tools, "_tools_or_fallbacks": ToolsOrFallbacks,
     "Send": Send, "Command": Command, "Overwrite": Overwrite, "Interrupt": Interrupt, "interrupt": interrupt,
     "RetryPolicy": RetryPolicy, "CachePolicy": CachePolicy, "TimeoutPolicy": TimeoutPolicy, "InMemoryCache": InMemoryCache,

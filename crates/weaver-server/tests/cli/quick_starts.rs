@@ -53,6 +53,25 @@ fn a_prebuilt_agent_takes_state_prompt_hooks_and_a_response_format() {
 }
 
 #[test]
+fn each_call_of_a_prebuilt_agent_is_a_task_of_its_own() {
+    let desk = Desk::with("agent.py", include_str!("../quick_starts/agent_calls.py"));
+    let both = "[{name: price, args: {hotel: Ritz}}, {name: book, args: {hotel: Ritz}}]";
+    let script = format!("rules: [{{when: {{step: 1}}, tool_calls: {both}}}]\ndefault: done\n");
+    desk.write("hotel.yaml", script);
+    let base = ["run", "agent.py", "--model", "scripted:hotel.yaml", "--thread", "t"];
+    let input = json!({"messages": [["user", "book"]], "budget": 7}).to_string();
+    desk.run(base.iter().copied().chain(["--input", &input])).expect(3);
+    assert_eq!(desk.checkpoints("t")[0]["next"], json!(["tools", "tools"]));
+    // The call that asked goes on, the other one stays done.
+    let went_on = desk.run(base.iter().copied().chain(["--resume", "yes", "--json"])).expect(0);
+    assert_eq!(went_on.nodes(), ["tools", "agent"]);
+    let done = went_on.lines().pop().unwrap();
+    let messages = &done["data"]["values"]["messages"];
+    assert_eq!(messages[2]["content"], "Ritz costs 70");
+    assert_eq!(messages[3]["content"], "Ritz for 7: yes");
+}
+
+#[test]
 fn classes_do_what_they_do_in_python() {
     let text = include_str!("../quick_starts/classes.py");
     let state = state_of("classes.py", text, json!({"text": "Big News", "lines": []}));

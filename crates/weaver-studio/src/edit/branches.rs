@@ -279,6 +279,9 @@ impl<'a> Editor<'_, 'a> {
             (None, Decider::ToolsCondition) => {
                 Routes::Hidden("`tools_condition` only goes to `tools` and to the exit".into())
             }
+            (None, Decider::ToolCalls { .. }) => {
+                Routes::Hidden("a prebuilt agent only goes to its tools and to its end".into())
+            }
             (None, Decider::Dynamic(reason)) => Routes::Hidden(reason.clone()),
         };
         Ok(Branch { name: branch.name.clone(), site, routes, pairs })

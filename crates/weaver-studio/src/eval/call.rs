@@ -174,6 +174,7 @@ impl<'a> Evaluator<'a> {
             path: format!("{}.{}", class.class.name, def.name).into(),
             scope: class.scope.clone(),
             made_by: None,
+            as_tool: None,
         }
     }
 
@@ -246,6 +247,16 @@ impl<'a> Evaluator<'a> {
                 Some(Val { abs: function @ Abs::Function(_), .. }) => function.clone(),
                 _ => Abs::Made(path.clone()),
             },
+            "from_function" if path.ends_with(".StructuredTool.from_function") => {
+                let function = args.get(0, "func").filter(|function| !function.is_none());
+                match function.or_else(|| args.get(1, "coroutine")).map(|given| given.abs.clone()) {
+                    Some(Abs::Function(mut function)) => {
+                        function.as_tool = Some(Rc::new(args));
+                        Abs::Function(function)
+                    }
+                    _ => Abs::Made(path.clone()),
+                }
+            }
             _ if path.starts_with("agentweaver.nodes.") => self.typed_node(last, &args, &span),
             _ if path.starts_with("builtins.") => builtin(last, &args, &span),
             _ => Abs::Made(path.clone()),
@@ -254,17 +265,19 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn tool_node(&mut self, args: &CallArgs<'a>) -> Abs<'a> {
-        let tools = args.get(0, "tools").and_then(Val::items).unwrap_or_default();
-        self.remember_tools(&tools);
-        let tools = tools.iter().filter_map(|tool| match &tool.abs {
-            Abs::Function(function) => Some(function.id().to_string()),
-            _ => None,
-        });
+        let given = args.get(0, "tools");
+        let tools = match given.map(Val::items) {
+            Some(Some(items)) => {
+                self.remember_tools(&items);
+                items.iter().map(|tool| self.tool_id(tool)).collect()
+            }
+            _ => Err("its tools are only known when it runs".into()),
+        };
         let handle = args.keyword("handle_tool_errors").cloned();
         let handle = handle.map(|value| self.tool_errors(&value)).unwrap_or_default();
         let key = args.keyword("messages_key").and_then(Val::as_str).unwrap_or("messages");
         Abs::ToolNode(Rc::new(ToolNodeRef {
-            tools: tools.collect(),
+            tools,
             text: args.get(0, "tools").and_then(|tools| self.value_text(tools)),
             messages_key: key.to_string(),
             handle_errors: handle,
@@ -281,6 +294,13 @@ impl<'a> Evaluator<'a> {
         let key = key.unwrap_or_else(|| "None".into());
         let text = format!("_tools_or_fallbacks({tools}, {fallbacks}, {key})");
         Abs::Text(text.into(), "tools")
+    }
+
+    fn tool_id(&self, tool: &Val<'a>) -> Result<String, String> {
+        match &tool.abs {
+            Abs::Function(function) => Ok(function.id().to_string()),
+            _ => Err(format!("its tool `{}` is no function of this file", self.source(&tool.span))),
+        }
     }
 
     fn remember_tools(&mut self, tools: &[Val<'a>]) {

@@ -114,6 +114,7 @@ pub(crate) struct BranchDraft<'a> {
 pub(crate) enum DeciderDraft<'a> {
     Function { id: String, callable: Callable<'a> },
     ToolsCondition,
+    ToolCalls { answered: Option<String> },
     Dynamic(String),
 }
 
@@ -381,6 +382,7 @@ impl<'a> Evaluator<'a> {
         let wanted = match &decider {
             DeciderDraft::Function { callable, .. } => callable.name(),
             DeciderDraft::ToolsCondition => "tools_condition".to_string(),
+            DeciderDraft::ToolCalls { .. } => "tool_calls".to_string(),
             DeciderDraft::Dynamic(_) => self.name_of(path).unwrap_or_else(|| "condition".into()),
         };
         let builder = &mut self.builders[index];

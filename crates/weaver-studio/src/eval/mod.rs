@@ -208,6 +208,7 @@ impl<'a> Evaluator<'a> {
                     path: path_of(scope, def.name.as_str()),
                     scope: self.closure(scope),
                     made_by: None,
+                    as_tool: None,
                 };
                 let span = self.span(&def.name);
                 self.bind(&def.name.id, Val { abs: Abs::Function(function), span }, scope);

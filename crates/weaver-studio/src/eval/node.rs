@@ -79,7 +79,10 @@ impl<'a> Evaluator<'a> {
     pub(super) fn action(&mut self, value: &Val<'a>) -> NodeAction<'a> {
         match &value.abs {
             Abs::Typed(node) => NodeAction::Typed(node.clone()),
-            Abs::ToolNode(node) => NodeAction::ToolNode(node.clone()),
+            Abs::ToolNode(node) => match &node.tools {
+                Ok(_) => NodeAction::ToolNode(node.clone()),
+                Err(reason) => NodeAction::Dynamic(reason.clone()),
+            },
             Abs::Compiled(index, spec) => NodeAction::Graph(*index, spec.clone()),
             Abs::Builder(index) => {
                 // `add_node("sub", builder)` without compile fails in LangGraph too.

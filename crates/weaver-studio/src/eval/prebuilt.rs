@@ -18,11 +18,10 @@ use crate::syntax;
 
 /// What the texts of nodes call names of the host that the file need
 /// not import: the local name, its module, its name there.
-pub(crate) const HOST_NAMES: [(&str, &str, &str); 6] = [
+pub(crate) const HOST_NAMES: [(&str, &str, &str); 5] = [
     ("_init_chat_model", "langchain.chat_models", "init_chat_model"),
     ("_agent_messages", "langgraph.prebuilt", "_agent_messages"),
     ("_agent_turn", "langgraph.prebuilt", "_agent_turn"),
-    ("_agent_after_model", "langgraph.prebuilt", "_agent_after_model"),
     ("_agent_after_tools", "langgraph.prebuilt", "_agent_after_tools"),
     ("_tools_or_fallbacks", "langgraph.prebuilt", "_tools_or_fallbacks"),
 ];
@@ -46,6 +45,8 @@ const ARGUMENTS: [&str; 13] = [
 const REACT_ARGUMENTS: [&str; 3] = ["prompt", "pre_model_hook", "post_model_hook"];
 const AGENT_ARGUMENTS: [&str; 2] = ["system_prompt", "middleware"];
 
+/// The node of `create_react_agent` that calls the model.
+const REACT_NODE: &str = "agent";
 const GENERATE: &str = "generate_structured_response";
 /// What a function that is no node of its own may be given by name.
 const FILLED: [&str; 4] = ["config", "runtime", "store", "writer"];
@@ -60,6 +61,8 @@ struct Agent<'a> {
     /// The node's function.
     turn: Text,
     tools: Vec<Val<'a>>,
+    /// Each call of a tool is a task of its own; before `version="v2"` a turn's calls were one.
+    task_per_call: bool,
     /// Tools whose result ends the run.
     direct: Vec<String>,
     pre_hook: Option<Val<'a>>,
@@ -185,26 +188,28 @@ impl<'a> Evaluator<'a> {
         } else {
             let names: Vec<Value> = agent.direct.iter().map(|name| Value::str(&**name)).collect();
             let names = Value::list(names).to_json();
-            let text = format!("lambda state: _agent_after_tools(state, {names}, \"{entry}\")");
+            let all = if agent.node == REACT_NODE { "False" } else { "True" };
+            let text =
+                format!("lambda state: _agent_after_tools(state, {names}, {all}, \"{entry}\")");
             self.agent_branch(index, "tools", text, &[(entry, entry), (END, END)], span);
         }
-        if agent.post_hook.is_none() {
-            let routes = [("tools", "tools"), (END, end)];
-            let routes: Vec<_> = routes
-                .iter()
-                .map(|(key, to)| (Value::str(*key), (*to).to_string(), span.clone()))
-                .collect();
-            return self.builders[index].branches.push(BranchDraft {
-                source: last.into(),
-                name: "tools_condition".into(),
-                decider: DeciderDraft::ToolsCondition,
-                path_map: (end != END).then_some(routes),
-                span: span.clone(),
-            });
-        }
-        let text = format!("lambda state: _agent_after_model(state, \"{entry}\")");
-        let routes = [("tools", "tools"), (entry, entry), (END, end)];
-        self.agent_branch(index, last, text, &routes, span);
+        let answered = agent.post_hook.is_some().then(|| entry.to_string());
+        let mut routes = vec![("tools", "tools")];
+        routes.extend(answered.is_some().then_some((entry, entry)));
+        routes.push((END, end));
+        let routes = routes.into_iter();
+        let routes = routes.map(|(key, to)| (Value::str(key), to.to_string(), span.clone()));
+        let (name, decider) = match agent.task_per_call || answered.is_some() {
+            true => ("tool_calls", DeciderDraft::ToolCalls { answered }),
+            false => ("tools_condition", DeciderDraft::ToolsCondition),
+        };
+        self.builders[index].branches.push(BranchDraft {
+            source: last.into(),
+            name: name.into(),
+            decider,
+            path_map: Some(routes.collect()),
+            span: span.clone(),
+        });
     }
 
     fn agent_branch(
@@ -314,10 +319,11 @@ impl<'a> Reader<'_, 'a> {
         });
         Ok(Agent {
             maker: maker.to_string(),
-            node: if is_react { "agent" } else { "model" },
+            node: if is_react { REACT_NODE } else { "model" },
             turn: lambda(&turn, &fills),
             direct: tools.iter().filter_map(returns_directly).collect(),
             tools,
+            task_per_call: self.given(usize::MAX, "version").and_then(Val::as_str) != Some("v1"),
             pre_hook: self.given(usize::MAX, "pre_model_hook").cloned(),
             post_hook: self.given(usize::MAX, "post_model_hook").cloned(),
             structured: schema.is_some(),

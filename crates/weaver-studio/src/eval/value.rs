@@ -66,6 +66,8 @@ pub(crate) struct FunctionRef<'a> {
     pub scope: Option<ScopeRef<'a>>,
     /// The call of the module whose result it is, when a function made it.
     pub made_by: Option<Rc<str>>,
+    /// What `StructuredTool.from_function` was told of it.
+    pub as_tool: Option<Rc<CallArgs<'a>>>,
 }
 
 impl FunctionRef<'_> {
@@ -116,7 +118,8 @@ pub(crate) struct PartialArguments {
 /// `ToolNode([...])`.
 #[derive(Clone, Debug)]
 pub(crate) struct ToolNodeRef {
-    pub tools: Vec<String>,
+    /// Ids of the functions; why they are not known.
+    pub tools: Result<Vec<String>, String>,
     /// The list of tools at the end of the module.
     pub text: Option<String>,
     pub messages_key: String,
