@@ -156,7 +156,7 @@ impl ToolNode<'_> {
             Ended::Returned(value) => match value.tag() {
                 Some("message") => Called::Message(value),
                 Some("command") => Called::Other(named_answer(value, call)),
-                _ => Called::Message(tool_message(call, value, false)),
+                _ => Called::Message(self.result_message(services, call, value)),
             },
             Ended::Interrupted(question) => Called::Waits(question),
             Ended::Unwound => Called::Waits(Value::Null),
@@ -176,6 +176,21 @@ impl ToolNode<'_> {
                 }
             }
         }
+    }
+
+    /// The message of a result; of a pair the second stays beside what the model sees.
+    fn result_message(&self, services: &Services, call: &ToolCall, result: Value) -> Value {
+        let spec = services.file_tools.get(&call.name);
+        let pair = match (spec.is_some_and(|spec| spec.gives_artifact), &result) {
+            (true, Value::List(pair)) => <[Value; 2]>::try_from(pair.to_vec()).ok(),
+            _ => None,
+        };
+        let Some([content, artifact]) = pair else { return tool_message(call, result, false) };
+        let mut message = tool_message(call, content, false);
+        if let Value::Map(fields) = &mut message {
+            std::sync::Arc::make_mut(fields).insert("artifact".into(), artifact);
+        }
+        message
     }
 
     /// What the model is told of a failure; nothing when it fails the node.
@@ -224,11 +239,10 @@ impl ToolNode<'_> {
         let shown = Value::map([("tool", Value::str(&*call.name)), ("args", call.args.clone())]);
         context.emit(EventKind::ToolCall, shown);
         let began = std::time::Instant::now();
-        let ended = match check_arguments(spec, &call.args) {
+        let mut kwargs = typed_arguments(spec, &call.args);
+        let ended = match check_arguments(spec, &kwargs) {
             Ok(()) => {
-                let injected = inject(python.function(&spec.function), context, state, call);
-                let mut kwargs = typed_arguments(spec, &call.args);
-                kwargs.extend(injected);
+                kwargs.extend(inject(python.function(&spec.function), context, state, call));
                 let function_call = FunctionCall {
                     function: &spec.function,
                     args: Vec::new(),
@@ -363,9 +377,10 @@ fn messages_of<'a>(state: &'a Value, key: &str) -> Option<&'a [Value]> {
 }
 
 /// Arguments that do not fit the tool's schema are an answer, not a call.
-fn check_arguments(spec: &ToolSpec, args: &Value) -> Result<(), Failure> {
+fn check_arguments(spec: &ToolSpec, args: &Map) -> Result<(), Failure> {
     let schema = serde_json::Value::from(&spec.parameters);
     let Ok(validator) = jsonschema::validator_for(&schema) else { return Ok(()) };
+    let args = Value::from(args.clone());
     structured::check(&validator, Ok(args.clone())).map(drop).map_err(|problem| {
         let message = format!(
             "Error invoking tool '{}' with kwargs {} with error:\n {problem}\n Please fix the error and try again.",
@@ -378,22 +393,36 @@ fn check_arguments(spec: &ToolSpec, args: &Value) -> Result<(), Failure> {
     })
 }
 
-/// The arguments of a call; a whole number where the tool takes a float is one, as
-/// where pydantic reads them.
+/// The arguments of a call, read as pydantic reads them: what the tool does not take is left
+/// out, and a number that a model wrote as text is a number.
 fn typed_arguments(spec: &ToolSpec, args: &Value) -> Map {
-    let mut typed = args.as_map().cloned().unwrap_or_default();
-    let takes_float = |name: &str| {
-        let property = spec.parameters.get("properties").and_then(|all| all.get(name));
-        property.and_then(|schema| schema.get("type")).and_then(Value::as_str) == Some("number")
-    };
-    for (name, value) in &mut typed {
-        if let Value::Int(number) = value
-            && takes_float(name)
-        {
-            *value = Value::Float(*number as f64);
+    let properties = spec.parameters.get("properties");
+    let property = |name: &str| properties.and_then(|all| all.get(name));
+    let args = args.as_map().into_iter().flatten();
+    args.filter(|(name, _)| properties.is_none() || property(name).is_some())
+        .map(|(name, value)| {
+            let wanted = property(name).and_then(|schema| schema.get("type")?.as_str());
+            (name.clone(), wanted.and_then(|wanted| typed(wanted, value)).unwrap_or(value.clone()))
+        })
+        .collect()
+}
+
+/// A value as the type that a schema asks for; nothing where it cannot be, or is already.
+fn typed(wanted: &str, value: &Value) -> Option<Value> {
+    match (wanted, value) {
+        ("number", Value::Int(number)) => Some(Value::Float(*number as f64)),
+        ("number", Value::Str(text)) => text.trim().parse().ok().map(Value::Float),
+        ("integer", Value::Str(text)) => text.trim().parse().ok().map(Value::Int),
+        ("integer", Value::Float(number)) if number.fract() == 0.0 && number.abs() < 2e15 => {
+            Some(Value::Int(*number as i64))
         }
+        ("boolean", Value::Str(text)) => match &*text.to_lowercase() {
+            "true" | "yes" | "on" | "1" => Some(true.into()),
+            "false" | "no" | "off" | "0" => Some(false.into()),
+            _ => None,
+        },
+        _ => None,
     }
-    typed
 }
 
 /// A command whose message for the model bears the tool's name.

@@ -85,6 +85,13 @@ fn modules_are_answered_as_the_interpreter_has_them() {
     assert!(used[0].contains("langchain_core.rate_limiters.InMemoryRateLimiter"), "{used:?}");
     let only_named = reasons(&format!("{unknown}def node(state, x: Limiter = 1): return x\n"));
     assert!(only_named.is_empty(), "{only_named:?}");
+    for (module, name) in
+        [("os.path", "basename"), ("operator", "truth"), ("uuid", "uuid5"), ("enum", "Flag")]
+    {
+        let found =
+            reasons(&format!("from {module} import {name}\ndef node(state): return {name}\n"));
+        assert!(found[0].contains(name), "{found:?}");
+    }
     for module in ["numpy", "requests", "socket", "subprocess", "sqlite3", "threading"] {
         let found = reasons(&format!("import {module}\ndef node(state): return {module}\n"));
         assert!(!found.is_empty(), "{module}");

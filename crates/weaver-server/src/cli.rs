@@ -209,7 +209,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "ID")]
     pub thread: Option<String>,
     /// Answer to what the thread waits for: JSON, plain text, or a map by interrupt id
-    #[arg(long, value_name = "JSON", requires = "thread")]
+    #[arg(long, value_name = "JSON", requires = "thread", allow_negative_numbers = true)]
     pub resume: Option<String>,
     /// What to print of the run [default: updates]
     #[arg(long, value_name = "WHAT")]

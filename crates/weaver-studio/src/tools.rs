@@ -12,6 +12,9 @@ use crate::problem::span;
 use crate::schema::Schemas;
 use crate::syntax;
 
+/// `response_format` of a tool that returns a pair.
+const WITH_ARTIFACT: &str = "content_and_artifact";
+
 /// Whether a function is marked with `@tool`.
 pub(crate) fn is_tool<'a>(def: &'a StmtFunctionDef, evaluator: &mut Evaluator<'a>) -> bool {
     def.decorator_list.iter().any(|decorator| marks_tool(&decorator.expression, evaluator))
@@ -123,6 +126,11 @@ pub(crate) fn tool_spec<'a>(
         function: id,
         description: description.unwrap_or(doc),
         parameters,
+        gives_artifact: match made(6, "response_format") {
+            Some(format) => format.as_str() == Some(WITH_ARTIFACT),
+            None => matches!(option("response_format"),
+                Some(Expr::StringLiteral(format)) if format.value.to_str() == WITH_ARTIFACT),
+        },
         return_direct: flag("return_direct")
             || made(4, "return_direct").and_then(Val::as_bool).unwrap_or(false),
         span: span(evaluator.text, evaluator.lines, &place),

@@ -69,6 +69,10 @@ pub struct ToolSpec {
     pub parameters: Value,
     /// `return_direct=True`.
     pub return_direct: bool,
+    /// `response_format="content_and_artifact"`: it returns what the model sees, and what it
+    /// does not see.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gives_artifact: bool,
     /// The definition.
     pub span: Span,
 }

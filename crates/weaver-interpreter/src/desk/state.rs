@@ -165,7 +165,10 @@ impl State {
         if role == Role::Main {
             modules.main = Main::InUse;
         }
-        Some((self.used.swap_remove(at), role))
+        let mut worker = self.used.swap_remove(at);
+        // It is in use: should it be freed in the middle, its module is nobody's.
+        worker.holds = None;
+        Some((worker, role))
     }
 
     /// A worker that this tenant may have, or the right to start one.

@@ -93,3 +93,34 @@ async fn who_stops_waiting_holds_nobody_up() {
     drop(gone);
     assert_eq!(square(session, 2).await, "4");
 }
+
+/// Answers the call that the host was asked, and goes on to the next stop.
+async fn answered(call: &mut Call, asked: &mut Step) {
+    let Step::HostCall(host_call) = &*asked else { panic!("{asked:?}") };
+    call.resume(host_call.id, Ok(value("null")));
+    *asked = call.next().await;
+}
+
+#[tokio::test]
+async fn a_copy_that_is_saved_in_the_middle_serves_no_other_call_of_its_session() {
+    let (_pool, session) = crowd(2);
+    let start = |n: usize| session.call(request("parent", &[&n.to_string()]));
+    // Two at once: the module and a copy of it, which both stay for later calls.
+    let (mut first, mut second) = (start(1), start(2));
+    let (mut at_first, mut at_second) = (first.next().await, second.next().await);
+    for _ in 0..2 {
+        answered(&mut first, &mut at_first).await;
+        answered(&mut second, &mut at_second).await;
+    }
+    assert!(matches!(at_second, Step::Returned(n) if n == value("3")));
+    // Both are taken again, and the copy has waited longest when somebody needs a worker.
+    let (mut third, mut fourth) = (start(3), start(4));
+    let (mut at_third, mut at_fourth) = (third.next().await, fourth.next().await);
+    answered(&mut third, &mut at_third).await;
+    assert_eq!(square(session.clone(), 5).await, "25");
+    answered(&mut third, &mut at_third).await;
+    answered(&mut fourth, &mut at_fourth).await;
+    answered(&mut fourth, &mut at_fourth).await;
+    assert!(matches!(at_third, Step::Returned(n) if n == value("4")));
+    assert!(matches!(at_fourth, Step::Returned(n) if n == value("5")));
+}

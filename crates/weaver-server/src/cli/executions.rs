@@ -163,6 +163,7 @@ pub struct ResumeArgs {
     /// Execution, or the beginning or end of its id
     pub execution: String,
     /// The answer: JSON or plain text; without one a pause ends
+    #[arg(allow_negative_numbers = true)]
     pub answer: Option<String>,
     /// Which question, when there are several
     #[arg(long, value_name = "ID", requires = "answer")]

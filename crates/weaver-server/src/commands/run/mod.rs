@@ -305,6 +305,16 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Refuses to stop at a node that the graph has not: the run would go through.
+fn check_nodes(when: &str, names: &[String], workflow: &Workflow) -> Result<(), CliError> {
+    let known: Vec<&str> = workflow.graph().nodes.iter().map(|node| &*node.name).collect();
+    let unknown = names.iter().find(|name| *name != "*" && !known.contains(&name.as_str()));
+    unknown.map_or(Ok(()), |name| {
+        Err(CliError::usage(format!("--interrupt-{when}: the graph has no node `{name}`"))
+            .with_help(format!("its nodes are {}", known.join(", "))))
+    })
+}
+
 /// The text of an output that is nothing else.
 fn lone_text(values: &Value) -> Option<&str> {
     match values.as_map() {
@@ -366,6 +376,10 @@ fn request(
         request.options.recursion_limit = limit;
     }
     request.options.max_concurrency = args.max_concurrency.map(|n| n as usize);
+    let stops = [("before", &args.interrupt_before), ("after", &args.interrupt_after)];
+    for (when, names) in stops {
+        check_nodes(when, names, workflow)?;
+    }
     if !args.interrupt_before.is_empty() {
         request.options.interrupt_before = Some(targets(&args.interrupt_before));
     }
