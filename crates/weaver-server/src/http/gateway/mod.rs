@@ -187,9 +187,12 @@ impl Asks {
         match answered {
             Ok(stream) => {
                 // The bill goes with the stream, however that ends.
-                let noted = stream.inspect(move |event| match event {
-                    Ok(event) => bill.event(event),
-                    Err(error) => bill.fail(error),
+                let noted = stream.map(move |event| {
+                    match &event {
+                        Ok(event) => bill.event(event),
+                        Err(error) => bill.fail(error),
+                    }
+                    event.map_err(|error| Fault::from(&error))
                 });
                 Ok(again::say(is_known, sse::answer(noted.boxed(), Box::new(writer))))
             }
