@@ -22,9 +22,9 @@ def upstream():
 
 
 @contextlib.contextmanager
-def serving(directory, environment):
+def serving(directory, environment, role="api"):
     """Address and token of a server that works in a directory."""
-    command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--role", "api", "--data", directory]
+    command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--role", role, "--data", directory]
     environment = {"PATH": os.environ["PATH"], **environment}
     with subprocess.Popen(command, env=environment, cwd=directory, stderr=subprocess.PIPE, text=True) as process:
         # Its first line comes when it listens.

@@ -53,15 +53,22 @@ impl SseParser {
             rest = &rest[1..];
         }
         while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
-            self.line.extend_from_slice(&rest[..end]);
-            let is_cr = rest[end] == b'\r';
+            let (line, is_cr) = (&rest[..end], rest[end] == b'\r');
             rest = &rest[end + 1..];
             match (is_cr, rest.first()) {
                 (true, Some(b'\n')) => rest = &rest[1..],
                 (true, None) => self.after_cr = true,
                 _ => {}
             }
-            events.extend(self.end_line());
+            // Most lines come whole, and need not be put together.
+            events.extend(match self.line.is_empty() {
+                true => self.end_line(line),
+                false => {
+                    let mut whole = std::mem::take(&mut self.line);
+                    whole.extend_from_slice(line);
+                    self.end_line(&whole)
+                }
+            });
         }
         self.line.extend_from_slice(rest);
         self.bytes_held = self.line.len() + self.event.data.len();
@@ -72,14 +79,14 @@ impl SseParser {
     /// whole is for its reader to say.
     pub fn finish(mut self) -> Option<SseEvent> {
         if !self.line.is_empty() {
-            self.end_line();
+            let line = std::mem::take(&mut self.line);
+            self.end_line(&line);
         }
         self.has_data.then_some(self.event)
     }
 
-    fn end_line(&mut self) -> Option<SseEvent> {
-        let line = std::mem::take(&mut self.line);
-        let line = String::from_utf8_lossy(&line);
+    fn end_line(&mut self, line: &[u8]) -> Option<SseEvent> {
+        let line = String::from_utf8_lossy(line);
         let first = !std::mem::replace(&mut self.any_line, true);
         let line = if first { line.trim_start_matches('\u{feff}') } else { &*line };
         if line.is_empty() {

@@ -1,6 +1,7 @@
 //! The tries of one call: over models, over keys, in time.
 
 use std::future::Future;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -88,21 +89,20 @@ pub(crate) async fn first_piece(mut stream: ChatStream) -> Result<ChatStream, Er
 
 /// The stream, ended by the caller's cancel or deadline.
 pub(crate) fn guarded(stream: ChatStream, call: Call, model: ModelRef) -> ChatStream {
-    // In a box: it is moved for each event.
-    let state = Some(Box::new((stream, call, model)));
-    ChatStream::new(stream::unfold(state, |state| async move {
-        let mut state = state?;
-        let (stream, call, model) = &mut *state;
-        let next = async { Ok::<_, Error>(stream.next().await) };
-        match within(call, model, next).await {
-            Ok(Some(item)) => {
-                let goes_on = item.is_ok();
-                Some((item, goes_on.then_some(state)))
-            }
-            Ok(None) => None,
-            // The stream is dropped here, which closes the connection.
-            Err(error) => Some((Err(error), None)),
+    // One wait for all events: each new one would be put on a list that all calls share.
+    let off = Box::pin(async move { called_off(&call, &model).await });
+    let mut state = Some((stream, off));
+    ChatStream::new(stream::poll_fn(move |cx| {
+        let Some((stream, off)) = &mut state else { return Poll::Ready(None) };
+        let item = match stream.poll_next_unpin(cx) {
+            Poll::Ready(item) => item,
+            // The stream is dropped then, which closes the connection.
+            Poll::Pending => Some(Err(ready!(off.as_mut().poll(cx)))),
+        };
+        if !matches!(item, Some(Ok(_))) {
+            state = None;
         }
+        Poll::Ready(item)
     }))
 }
 
@@ -114,22 +114,23 @@ pub(crate) fn watched(
     meter: Option<Meter>,
 ) -> ChatStream {
     admission.answers();
-    let state = Some(Box::new((stream, admission, meter)));
-    ChatStream::new(stream::unfold(state, |state| async move {
-        let mut state = state?;
-        let (stream, admission, meter) = &mut *state;
-        let item = match (stream.next().await?, meter) {
-            (Ok(event), Some(meter)) => meter.count(&event).map(|()| event),
+    let mut state = Some((stream, admission, meter));
+    ChatStream::new(stream::poll_fn(move |cx| {
+        let Some((stream, admission, meter)) = &mut state else { return Poll::Ready(None) };
+        let item = match (ready!(stream.poll_next_unpin(cx)), meter) {
+            (Some(Ok(event)), Some(meter)) => Some(meter.count(&event).map(|()| event)),
             (item, _) => item,
         };
         match &item {
-            Ok(ChatEvent::Finish { .. }) => admission.report(Ok(())),
-            Ok(_) => {}
-            Err(error) => admission.report(Err(error)),
+            Some(Ok(ChatEvent::Finish { .. })) => admission.report(Ok(())),
+            Some(Err(error)) => admission.report(Err(error)),
+            _ => {}
         }
         // After an error the stream is dropped, which closes the connection.
-        let goes_on = item.is_ok();
-        Some((item, goes_on.then_some(state)))
+        if !matches!(item, Some(Ok(_))) {
+            state = None;
+        }
+        Poll::Ready(item)
     }))
 }
 
@@ -139,6 +140,15 @@ async fn within<T, E: From<Error>>(
     model: &ModelRef,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        error = called_off(call, model) => Err(error.into()),
+    }
+}
+
+/// Returns when the caller cancels or its deadline passes.
+async fn called_off(call: &Call, model: &ModelRef) -> Error {
     let deadline = async {
         match call.deadline {
             Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -147,13 +157,12 @@ async fn within<T, E: From<Error>>(
     };
     tokio::select! {
         biased;
-        () = call.cancel.cancelled() => Err(Error::Cancelled.into()),
-        outcome = work => outcome,
-        () = deadline => Err(Error::Timeout {
+        () = call.cancel.cancelled() => Error::Cancelled,
+        () = deadline => Error::Timeout {
             provider: model.title.clone(),
             phase: Phase::Total,
             limit: Duration::ZERO,
-        }.into()),
+        },
     }
 }
 

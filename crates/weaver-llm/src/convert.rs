@@ -61,6 +61,84 @@ pub fn to_message(response: &ChatResponse) -> Message {
     message
 }
 
+/// Messages of graph state, from those of a request: the other way of [`to_chat`]. Results
+/// of tools that share a message are messages of their own.
+pub fn from_chat(messages: &[ChatMessage]) -> Vec<Message> {
+    messages.iter().flat_map(from_chat_message).collect()
+}
+
+fn from_chat_message(chat: &ChatMessage) -> Vec<Message> {
+    let named = |mut message: Message| {
+        message.name = chat.name.as_deref().map(Into::into);
+        message
+    };
+    match chat.role {
+        Role::System => vec![named(Message::new(MessageKind::System, blocks_of(&chat.parts)))],
+        Role::User => vec![named(Message::new(MessageKind::Human, blocks_of(&chat.parts)))],
+        Role::Assistant => {
+            let response = ChatResponse { parts: chat.parts.clone(), ..ChatResponse::default() };
+            let mut message = to_message(&response);
+            for about in ["response_metadata", "usage_metadata"] {
+                message.extra.shift_remove(about);
+            }
+            vec![named(message)]
+        }
+        Role::Tool => chat.parts.iter().filter_map(from_result).collect(),
+    }
+}
+
+fn from_result(part: &Part) -> Option<Message> {
+    let Part::ToolResult { call_id, name, content, is_error } = part else { return None };
+    let mut message = Message::new(MessageKind::Tool, blocks_of(content));
+    message.tool_call_id = Some(call_id.as_str().into());
+    message.name = name.as_deref().map(Into::into);
+    if *is_error {
+        message.extra.insert("status".into(), "error".into());
+    }
+    Some(message)
+}
+
+/// What is said as state has it: a text, or blocks where there is more than text.
+fn blocks_of(parts: &[Part]) -> Value {
+    if parts.iter().all(|part| matches!(part, Part::Text { .. })) {
+        return crate::chat::text_of(parts).into();
+    }
+    let held = |kind: &str, source: &Source| {
+        let mut block = Map::new();
+        block.insert("type".into(), kind.into());
+        let mut put = |key: &str, text: &str| block.insert(key.into(), Value::str(text));
+        match source {
+            Source::Url(url) => put("url", url),
+            Source::Base64 { media_type, data } => {
+                put("mime_type", media_type);
+                put("base64", data)
+            }
+        };
+        block
+    };
+    let blocks = parts.iter().filter_map(|part| match part {
+        Part::Text { text } => {
+            Some(Value::map([("type", Value::str("text")), ("text", Value::str(&**text))]))
+        }
+        Part::Image { source, detail } => {
+            let mut block = held("image", source);
+            if let Some(detail) = detail {
+                block.insert("detail".into(), Value::str(&**detail));
+            }
+            Some(block.into())
+        }
+        Part::File { source, name } => {
+            let mut block = held("file", source);
+            if let Some(name) = name {
+                block.insert("filename".into(), Value::str(&**name));
+            }
+            Some(block.into())
+        }
+        _ => None,
+    });
+    Value::list(blocks)
+}
+
 fn to_chat_message(message: &Message) -> Result<Option<ChatMessage>, String> {
     let role = match message.kind {
         MessageKind::Human => Role::User,
@@ -322,6 +400,31 @@ mod tests {
             let chat = chat_of(&format!(r#"{{"role":"user","content":[{block}]}}"#)).unwrap();
             assert_eq!(chat.parts, std::slice::from_ref(&expected), "{block}");
         }
+    }
+
+    #[test]
+    fn a_conversation_goes_into_state_and_comes_back() {
+        let call = ToolCall { id: "c".into(), name: "f".into(), arguments: "{\"x\":1}".into() };
+        let result = Part::ToolResult {
+            call_id: "c".into(),
+            name: Some("f".into()),
+            content: vec![Part::text("seen")],
+            is_error: true,
+        };
+        let picture = Source::Base64 { media_type: "image/png".into(), data: "AAAA".into() };
+        let picture = Part::Image { source: picture, detail: Some("low".into()) };
+        let file = Part::File { source: Source::Url("https://h/a.pdf".into()), name: None };
+        let chat = [
+            ChatMessage::system("Be brief"),
+            ChatMessage::new(Role::User, vec![Part::text("Look"), picture, file]),
+            ChatMessage::new(Role::Assistant, vec![Part::text("So"), Part::ToolCall(call)]),
+            ChatMessage { name: Some("f".into()), ..ChatMessage::new(Role::Tool, vec![result]) },
+            ChatMessage { name: Some("Ada".into()), ..ChatMessage::user("And?") },
+        ];
+        let state = from_chat(&chat);
+        assert_eq!(state[0].content, Value::str("Be brief"), "a text stays one");
+        assert!(state[2].extra.is_empty(), "{:?}", state[2].extra);
+        assert_eq!(to_chat(&state).unwrap(), chat);
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! One question to a provider and its answer, whatever the dialect.
 
+use std::pin::Pin;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use serde_json::Value;
+use tokio::time::{Instant, Sleep};
 
 use crate::answer::{Answer, has_error};
 use crate::chat::ChatRequest;
@@ -98,7 +102,8 @@ fn page(endpoint: &Endpoint) -> Error {
 /// Reads an answer. The connection closes when it is dropped.
 struct Reader {
     endpoint: Endpoint,
-    response: reqwest::Response,
+    /// Without the head of the response: that holds a buffer as long as it is there.
+    body: BoxStream<'static, reqwest::Result<bytes::Bytes>>,
     /// Gone when the answer has ended.
     frames: Option<Frames>,
     decoder: Box<dyn Decode>,
@@ -106,6 +111,8 @@ struct Reader {
     held: std::vec::IntoIter<Frame>,
     /// How long the next bytes may take.
     patience: Duration,
+    /// When it is at its end; one for all pieces, because setting it anew is cheaper.
+    alarm: Pin<Box<Sleep>>,
     /// The decoder was told that nothing more comes.
     ended: bool,
     failed: Option<Error>,
@@ -123,16 +130,18 @@ impl Reader {
         let sent = dialect.write(request, &endpoint.model, stream)?;
         let response = accepted(&endpoint, endpoint.post(&sent.path, &sent.body).await?).await?;
         let answer = Answer::new(&endpoint.model, tries, request.messages.len());
+        // The head of an answer in one piece may come long before the rest.
+        let patience = match stream {
+            true => endpoint.timeouts.idle,
+            false => endpoint.timeouts.whole,
+        };
         Ok(Reader {
-            response,
+            body: response.bytes_stream().boxed(),
             frames: Some(Frames::new(http::ANSWER_BYTES_MAX)),
             decoder: dialect.decoder(answer),
             held: Vec::new().into_iter(),
-            // The head of an answer in one piece may come long before the rest.
-            patience: match stream {
-                true => endpoint.timeouts.idle,
-                false => endpoint.timeouts.whole,
-            },
+            patience,
+            alarm: Box::pin(tokio::time::sleep(patience)),
             ended: false,
             failed: None,
             endpoint,
@@ -161,13 +170,18 @@ impl Reader {
     /// Reads more bytes, or what follows from their end.
     async fn read(&mut self) -> Result<(), Error> {
         let limit = self.patience;
-        let chunk = tokio::time::timeout(limit, self.response.chunk()).await;
+        self.alarm.as_mut().reset(Instant::now() + limit);
+        let chunk = tokio::select! {
+            biased;
+            chunk = self.body.next() => chunk.transpose(),
+            () = &mut self.alarm => {
+                let provider = self.endpoint.model.title.clone();
+                return Err(Error::Timeout { provider, phase: Phase::Idle, limit });
+            }
+        };
         let title = &self.endpoint.model.title;
-        let late = |_| Error::Timeout { provider: title.clone(), phase: Phase::Idle, limit };
-        let chunk = chunk
-            .map_err(late)?
-            .map_err(|error| Error::cut(title, self.endpoint.scrub(&http::innermost(&error))))?;
-        match chunk {
+        let cut = |error| Error::cut(title, self.endpoint.scrub(&http::innermost(&error)));
+        match chunk.map_err(cut)? {
             Some(bytes) => {
                 let Some(frames) = &mut self.frames else { return Ok(()) };
                 let frames = frames.push(&bytes).map_err(|bad| self.bad(bad))?;

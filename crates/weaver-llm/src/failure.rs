@@ -45,8 +45,13 @@ pub(crate) fn of_object(model: &ModelRef, object: &Value) -> Error {
         () if ["rate_limit", "throttling", "resource_exhausted"].iter().any(has) => 429,
         () if words.contains("overloaded") || words.contains("unavailable") => 503,
         () if words.contains("server_error") || words.contains("internal") => 500,
+        () if words.contains("timeout") => 504,
         () if words.contains("auth") || words.contains("api_key") => 401,
-        () if words.contains("invalid") || words.contains("failed") => 400,
+        () if AUTH_CODES.contains(&said.code.as_str()) => 401,
+        () if words.contains("permission") => 403,
+        () if words.contains("not_found") => 404,
+        () if ["invalid", "failed", "badrequest", "image", "mismatch"].iter().any(has) => 400,
+        () if BAD_REQUEST_CODES.contains(&said.code.as_str()) => 400,
         () => 500,
     });
     let message = match said.message.is_empty() {
@@ -118,7 +123,7 @@ fn classify(
     let is = |words: &[&str]| words.iter().any(|word| code == *word || said.kind.contains(word));
     if status == 402
         || is(&["insufficient_quota", "exceeded_current_quota", "arrearage", "billing_error"])
-        || (status == 429 && QUOTA_CODES.contains(&code))
+        || (matches!(status, 403 | 429) && QUOTA_CODES.contains(&code))
         // A limit that says when it ends is a limit of the rate, whatever its words.
         || (matches!(status, 400 | 403 | 429) && said.reset.is_none() && any(QUOTA_WORDS))
     {
@@ -131,13 +136,19 @@ fn classify(
         return Error::ContextTooLong { provider, message: sentence(message) };
     }
     if is(&["content_filter", "data_inspection_failed", "datainspectionfailed"])
+        || is(&["content_policy_violation", "image_content_policy_violation", "bio_policy"])
         || code == "1301"
         || any(&["content management policy"])
     {
         return Error::ContentFiltered { provider, message };
     }
-    let key_words =
-        ["invalid_api_key", "api key not valid", "invalid api key", "incorrect api key"];
+    let key_words = [
+        "invalid_api_key",
+        "api key not valid",
+        "invalid api key",
+        "incorrect api key",
+        "api key expired",
+    ];
     if status == 401
         || is(&["invalid_api_key", "invalidapikey"])
         || (status == 400 && any(&key_words))
@@ -160,7 +171,8 @@ fn classify(
             Error::RateLimited { provider, message, reset }
         }
         403 => Error::Forbidden { provider, message },
-        408 | 500.. => Error::Overloaded { provider, message, status, reset },
+        // 498: Groq has no room for what may wait.
+        408 | 498 | 500.. => Error::Overloaded { provider, message, status, reset },
         _ => Error::BadRequest { provider, message, status: Some(status) },
     }
 }
@@ -177,9 +189,14 @@ fn with_hint(message: String, model: &ModelRef) -> String {
 }
 
 /// Zhipu's codes for an account that is empty or in arrears.
-const QUOTA_CODES: &[&str] = &["1113", "1112", "billing_hard_limit_reached"];
+const QUOTA_CODES: &[&str] =
+    &["1113", "1112", "billing_hard_limit_reached", "allocationquota.freetieronly"];
 /// Zhipu's codes for too many calls at a time or in a while.
 const RATE_CODES: &[&str] = &["1302", "1303", "1305"];
+/// Zhipu's codes for a key that is missing, wrong or old.
+const AUTH_CODES: &[&str] = &["1000", "1001", "1002", "1003", "1004"];
+/// Zhipu's codes for a request that is wrong.
+const BAD_REQUEST_CODES: &[&str] = &["1210", "1211", "1212", "1213", "1214", "1215"];
 const QUOTA_WORDS: &[&str] = &[
     "insufficient balance",
     "exceeded your current quota, please check your plan",

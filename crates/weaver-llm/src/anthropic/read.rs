@@ -142,6 +142,7 @@ impl Decoder {
     fn delta(&mut self, index: u64, delta: &Value) {
         let text = |key: &str| delta[key].as_str().unwrap_or_default();
         match (self.blocks.get_mut(&index), text("type")) {
+            (Some(Block::Native { value, .. }), "compaction_delta") => join(value, delta),
             (Some(Block::Native { whole, .. }), kind) if kind != "input_json_delta" => {
                 // We cannot know how such a piece joins the block.
                 *whole = false;
@@ -208,6 +209,17 @@ impl Decoder {
             _ => StopReason::Other,
         };
         self.answer.stop(reason, raw);
+    }
+}
+
+/// Adds a piece to a block whose members are texts.
+fn join(block: &mut Value, delta: &Value) {
+    for (key, more) in delta.as_object().into_iter().flatten().filter(|(key, _)| *key != "type") {
+        match (&mut block[key], more) {
+            (Value::String(known), Value::String(more)) => known.push_str(more),
+            (_, Value::Null) => {}
+            (known, more) => *known = more.clone(),
+        }
     }
 }
 

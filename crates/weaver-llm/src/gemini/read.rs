@@ -58,6 +58,11 @@ impl Decode for Decoder {
                     self.answer.native(Dialect::Gemini, &json!({key: candidate[key]}));
                 }
             }
+            // What was wrong with a call that the model could not write.
+            if candidate["finishMessage"].is_string() && candidate["finishReason"] != "STOP" {
+                let note = json!({"finishMessage": candidate["finishMessage"]});
+                self.answer.native(Dialect::Gemini, &note);
+            }
             self.finish_reason(candidate);
         }
         Ok(())
@@ -150,6 +155,7 @@ impl Decoder {
             | "PROHIBITED_CONTENT"
             | "SPII"
             | "LANGUAGE"
+            | "JAILBREAK"
             | "IMAGE_SAFETY"
             | "IMAGE_PROHIBITED_CONTENT"
             | "IMAGE_RECITATION"

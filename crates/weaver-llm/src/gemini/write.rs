@@ -248,9 +248,10 @@ fn plain_part(part: &Part) -> Option<Value> {
         Part::File { source, .. } => Some(file(source, "application/pdf")),
         Part::Native { dialect: Dialect::Gemini, value } => {
             let value = Value::from(value);
-            // Notes on where a text was found are no parts.
-            let is_note =
-                value.as_object().is_some_and(|v| v.keys().all(|k| k.ends_with("Metadata")));
+            // Notes on where a text was found, and on how it ended, are no parts.
+            let is_note = value.as_object().is_some_and(|members| {
+                members.keys().all(|key| key.ends_with("Metadata") || key == "finishMessage")
+            });
             (!is_note).then_some(value)
         }
         Part::Reasoning { .. }

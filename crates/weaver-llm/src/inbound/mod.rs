@@ -34,6 +34,12 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The request for what is no model of a provider, and decides itself which wishes
+    /// it can fill.
+    pub fn into_request(self) -> ChatRequest {
+        self.request
+    }
+
     /// The request for the model that its name was resolved to, or which wish that
     /// one cannot fill.
     pub fn for_model(self, model: &ModelRef) -> Result<ChatRequest, Fault> {

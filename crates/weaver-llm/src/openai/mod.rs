@@ -6,4 +6,4 @@ mod read;
 mod write;
 
 pub(crate) use read::Decoder;
-pub(crate) use write::{may_be_strict, tool, url, write};
+pub(crate) use write::{audio, may_be_strict, tool, url, write};

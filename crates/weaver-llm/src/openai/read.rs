@@ -42,11 +42,12 @@ impl Decoder {
 impl Decode for Decoder {
     fn value(&mut self, chunk: &Value) -> Result<(), Error> {
         let choices = chunk["choices"].as_array();
+        if let Some(problem) = chunk["x_groq"]["error"].as_str().filter(|text| !text.is_empty()) {
+            // Why Groq stopped a stream early.
+            return Err(failure::of_object(&self.answer.model, &json!({"error": problem})));
+        }
         if choices.is_none() && chunk["usage"].is_null() {
-            let is_refused = !self.answer.is_started()
-                && (!chunk["code"].is_null() || chunk["object"] == "error");
-            if is_refused && (chunk["message"].is_string() || chunk["msg"].is_string()) {
-                // Some servers refuse with a good status and no `error` around their words.
+            if is_bare_error(chunk) {
                 return Err(failure::of_object(&self.answer.model, chunk));
             }
             // An event of a kind that we do not know, or a body that is something else.
@@ -71,6 +72,10 @@ impl Decode for Decoder {
         });
         let Some(choice) = first else { return Ok(()) };
         self.choice(choice)?;
+        // What Zhipu's search found stands beside the choices.
+        if let Some(found) = chunk["web_search"].as_array().filter(|found| !found.is_empty()) {
+            self.answer.native(Dialect::Chat, &json!({"web_search": found}));
+        }
         // An answer in one piece has ended, whether or not the server says why.
         let is_whole = choice["message"].is_object() && chunk["object"] == "chat.completion";
         if is_whole && !self.answer.is_stopped() {
@@ -114,13 +119,22 @@ impl Decoder {
     }
 
     fn message(&mut self, message: &Value) {
-        for key in ["reasoning_content", "reasoning"] {
-            if let Some(text) = message[key].as_str().filter(|text| !text.is_empty()) {
-                self.answer.reasoning(text, CoreValue::Null);
-                break; // some servers send both, the same text twice
+        let details =
+            message["reasoning_details"].as_array().map(Vec::as_slice).unwrap_or_default();
+        // Some servers send the same text under two or all three of these.
+        let told = ["reasoning_content", "reasoning"]
+            .iter()
+            .filter_map(|key| message[*key].as_str())
+            .find(|text| !text.is_empty());
+        match told {
+            Some(text) => self.answer.reasoning(text, CoreValue::Null),
+            None => {
+                for text in details.iter().filter_map(detail_text) {
+                    self.answer.reasoning(text, CoreValue::Null);
+                }
             }
         }
-        for detail in message["reasoning_details"].as_array().into_iter().flatten() {
+        for detail in details {
             join_detail(&mut self.details, detail);
         }
         match &message["content"] {
@@ -180,8 +194,14 @@ impl Decoder {
     }
 
     fn tool_call(&mut self, call: &Value) {
-        let (index, function) = (whole_number(&call["index"]), &call["function"]);
-        let id = call["id"].as_str().filter(|id| !id.is_empty()).map(str::to_string);
+        // A custom tool takes a text in the place of arguments.
+        let (function, input) = match call["custom"].is_object() {
+            true => (&call["custom"], "input"),
+            false => (&call["function"], "arguments"),
+        };
+        let index = whole_number(&call["index"]);
+        // Mistral writes the word for a call without an id.
+        let id = call["id"].as_str().filter(|id| !matches!(*id, "" | "null")).map(str::to_string);
         let name = function["name"].as_str().filter(|name| !name.is_empty());
         let place = self.find(index, id.as_deref(), name).unwrap_or_else(|| {
             self.calls.push(OpenCall { at: None, early: String::new(), index, id: id.clone() });
@@ -193,7 +213,7 @@ impl Decoder {
         if let Some(name) = name {
             self.begin(place, name);
         }
-        let arguments = match &function["arguments"] {
+        let arguments = match &function[input] {
             Value::String(text) => text.clone(),
             Value::Null => return,
             // Some servers send the object itself.
@@ -262,6 +282,22 @@ impl Decoder {
     }
 }
 
+/// Whether a value without choices is an error that has no `error` around its words.
+fn is_bare_error(value: &Value) -> bool {
+    let says = value["message"].is_string() || value["msg"].is_string();
+    let has_code = !matches!(value["code"], Value::Null) && value["object"].is_null();
+    says && (value["object"] == "error" || has_code)
+}
+
+/// The readable text of a piece of reasoning.
+fn detail_text(detail: &Value) -> Option<&str> {
+    match detail["type"].as_str()? {
+        "reasoning.text" => detail["text"].as_str(),
+        "reasoning.summary" => detail["summary"].as_str(),
+        _ => None,
+    }
+}
+
 /// Adds a piece of reasoning to those before it: the pieces of one index and type
 /// are cut out of one, as texts are.
 fn join_detail(details: &mut Vec<Value>, detail: &Value) {
@@ -287,15 +323,25 @@ fn join_detail(details: &mut Vec<Value>, detail: &Value) {
 /// counts reasoning.
 fn token_usage(usage: &Value) -> TokenUsage {
     let count = |pointer: &str| usage.pointer(pointer).and_then(whole_number);
-    let cached = count("/prompt_tokens_details/cached_tokens")
-        .or_else(|| count("/prompt_cache_hit_tokens"))
-        .or_else(|| count("/cached_tokens"));
+    let first = |pointers: &[&str]| pointers.iter().find_map(|pointer| count(pointer)).unwrap_or(0);
+    let (input, output) = (first(&["/prompt_tokens"]), first(&["/completion_tokens"]));
+    let reasoning = first(&["/completion_tokens_details/reasoning_tokens", "/reasoning_tokens"]);
+    // xAI counts thoughts beside the answer, which shows in its total alone.
+    let beside = count("/total_tokens") == Some(input + output + reasoning);
     let tokens = Usage {
-        input: count("/prompt_tokens").unwrap_or(0),
-        cached_read: cached.unwrap_or(0),
-        cached_write: count("/prompt_tokens_details/cache_write_tokens").unwrap_or(0),
-        output: count("/completion_tokens").unwrap_or(0),
-        reasoning: count("/completion_tokens_details/reasoning_tokens").unwrap_or(0),
+        input,
+        cached_read: first(&[
+            "/prompt_tokens_details/cached_tokens",
+            "/prompt_cache_hit_tokens",
+            "/num_cached_tokens",
+            "/cached_tokens",
+        ]),
+        cached_write: first(&[
+            "/prompt_tokens_details/cache_write_tokens",
+            "/prompt_tokens_details/cache_creation_input_tokens",
+        ]),
+        output: if beside { output + reasoning } else { output },
+        reasoning,
     };
     let details = TokenDetails {
         audio_input: count("/prompt_tokens_details/audio_tokens").unwrap_or(0),

@@ -160,6 +160,11 @@ fn content_part(part: &Part) -> Option<Value> {
             }
             Some(json!({"type": "image_url", "image_url": image}))
         }
+        Part::File { source: Source::Base64 { media_type, data }, .. }
+            if media_type.starts_with("audio/") =>
+        {
+            Some(audio(media_type, data))
+        }
         Part::File { source, name } => {
             let file = match (source, name) {
                 (Source::Base64 { .. }, name) => {
@@ -176,6 +181,16 @@ fn content_part(part: &Part) -> Option<Value> {
         | Part::ToolResult { .. }
         | Part::Native { .. } => None,
     }
+}
+
+/// Sound in a message; of the names of its form the interface has the short ones.
+pub(crate) fn audio(media_type: &str, data: &str) -> Value {
+    let format = match media_type.trim_start_matches("audio/") {
+        "mpeg" => "mp3",
+        "x-wav" | "wave" => "wav",
+        format => format,
+    };
+    json!({"type": "input_audio", "input_audio": {"data": data, "format": format}})
 }
 
 pub(crate) fn url(source: &Source) -> String {

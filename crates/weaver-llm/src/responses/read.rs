@@ -69,9 +69,9 @@ impl Decode for Decoder {
                 self.answer.reasoning(delta, CoreValue::Null);
             }
             "response.function_call_arguments.delta" => {
-                let item = self.item(at);
-                item.in_pieces = true;
-                if let Some(call) = item.call {
+                // Of a call that nobody has named yet the end will tell all.
+                if let Some(call) = self.item(at).call {
+                    self.item(at).in_pieces = true;
                     self.answer.arguments(call, delta);
                 }
             }

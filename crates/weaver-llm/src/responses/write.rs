@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::chat::{ChatMessage, ChatRequest, Part, Role, ToolChoice};
+use crate::chat::{ChatMessage, ChatRequest, Part, Role, Source, ToolChoice};
 use crate::dialect::{Dialect, Sent};
 use crate::model::{ModelRef, Profile};
-use crate::openai::{may_be_strict, url};
+use crate::openai::{audio, may_be_strict, url};
 
 /// A request for an answer.
 pub(crate) fn write(request: &ChatRequest, model: &ModelRef, stream: bool) -> Sent {
@@ -158,8 +158,13 @@ fn piece(part: &Part, role: Role) -> Option<Value> {
             let detail = detail.as_deref().unwrap_or("auto");
             Some(json!({"type": "input_image", "image_url": url(source), "detail": detail}))
         }
-        Part::File { source: crate::chat::Source::Url(url), .. } => {
+        Part::File { source: Source::Url(url), .. } => {
             Some(json!({"type": "input_file", "file_url": url}))
+        }
+        Part::File { source: Source::Base64 { media_type, data }, .. }
+            if media_type.starts_with("audio/") =>
+        {
+            Some(audio(media_type, data))
         }
         Part::File { source, name } => {
             let name = name.as_deref().unwrap_or("document.pdf");

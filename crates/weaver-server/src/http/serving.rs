@@ -1,7 +1,7 @@
 //! Connections: taken, limited in time, and ended when the process drains.
 
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -93,9 +93,10 @@ pub async fn serve(
             .header_read_timeout(limits.head)
             .serve_connection(TokioIo::new(Impatient::new(stream, limits.stall)), service)
             .with_upgrades();
+        // In a box: a task that holds it and pins it would have room for two.
+        let mut connection = Box::pin(connection);
         let drain = drain.clone();
         open.spawn(async move {
-            let mut connection = pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
                 () = drain.cancelled() => {

@@ -205,6 +205,7 @@ fn tool_use(call: &ToolCall) -> Value {
 fn stop_reason(reason: StopReason, raw: Option<&str>) -> &'static str {
     match (reason, raw) {
         (_, Some("pause_turn")) => "pause_turn",
+        (_, Some("compaction")) => "compaction",
         (StopReason::MaxTokens, Some("model_context_window_exceeded")) => {
             "model_context_window_exceeded"
         }

@@ -188,8 +188,16 @@ fn content_part(value: &Value) -> Result<Part, Fault> {
             };
             Ok(Part::File { source, name: file.text("filename")?.map(str::to_string) })
         }
+        "input_audio" => {
+            let audio = part.object("input_audio")?.ok_or_else(|| missing("input_audio"))?;
+            let inside = |fault: Fault| fault.inside("input_audio");
+            let media_type = format!("audio/{}", audio.need("format").map_err(inside)?);
+            let data = audio.need("data").map_err(inside)?.into();
+            Ok(Part::File { source: Source::Base64 { media_type, data }, name: None })
+        }
         other => {
-            let said = format!("`{other}` cannot be sent: use text, image_url or file.");
+            let said =
+                format!("`{other}` cannot be sent: use text, image_url, input_audio or file.");
             Err(Fault::invalid(said).at("type"))
         }
     }
@@ -322,8 +330,9 @@ mod tests {
             ask("messages", json!([{"role": "judge", "content": "hi"}])),
             "messages[0].role"
         );
-        let part = json!([{"role": "user", "content": [{"type": "input_audio"}]}]);
-        assert_eq!(ask("messages", part), "messages[0].content[0].type");
+        let part = |kind: &str| json!([{"role": "user", "content": [{"type": kind}]}]);
+        assert_eq!(ask("messages", part("input_smell")), "messages[0].content[0].type");
+        assert_eq!(ask("messages", part("input_audio")), "messages[0].content[0].input_audio");
         assert_eq!(ask("response_format", json!({"type": "xml"})), "response_format.type");
         assert_eq!(ask("tools", json!([{"type": "custom"}])), "tools[0].type");
         assert_eq!(ask("temperature", json!("hot")), "temperature");

@@ -55,8 +55,9 @@ pub fn whole(response: &ChatResponse, id: &str, created: u64) -> Value {
 pub struct Pieces {
     id: String,
     created: u64,
-    /// The members that all chunks share, once the answer has begun.
-    head: Value,
+    /// The members that all chunks share, once the answer has begun: the text of an
+    /// object that is not closed.
+    head: String,
     include_usage: bool,
     refused: bool,
     /// The thought that is being told, for its seal.
@@ -70,7 +71,7 @@ impl Pieces {
         Pieces {
             id,
             created,
-            head: Value::Null,
+            head: "{".into(),
             include_usage,
             refused: false,
             thought: String::new(),
@@ -78,14 +79,15 @@ impl Pieces {
         }
     }
 
-    fn chunk(&self, delta: Value, finish: Option<&str>) -> Frame {
-        let mut chunk = self.head.clone();
-        chunk["choices"] =
-            json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
-        if self.include_usage {
-            chunk["usage"] = Value::Null;
-        }
-        Frame::plain(&chunk)
+    /// `delta` is the text of an object.
+    fn chunk(&self, delta: &str, finish: Option<&str>) -> Frame {
+        let head = &self.head;
+        let finish = finish.map_or_else(|| "null".into(), |word| format!("\"{word}\""));
+        let usage = if self.include_usage { ",\"usage\":null" } else { "" };
+        let data = format!(
+            "{head},\"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish}}}]{usage}}}"
+        );
+        Frame { event: None, data }
     }
 }
 
@@ -93,10 +95,17 @@ impl Writer for Pieces {
     fn event(&mut self, event: &ChatEvent, out: &mut Vec<Frame>) {
         let delta = match event {
             ChatEvent::Start(answer) => {
-                self.head = head(answer, &self.id, "chat.completion.chunk", self.created);
+                let head = head(answer, &self.id, "chat.completion.chunk", self.created);
+                self.head = head.to_string();
+                self.head.pop();
                 json!({"role": "assistant", "content": "", "refusal": null})
             }
-            ChatEvent::Text { text } => json!({"content": text}),
+            ChatEvent::Text { text } => {
+                // Most chunks are of this kind.
+                let delta = format!("{{\"content\":{}}}", Value::from(text.as_str()));
+                out.push(self.chunk(&delta, None));
+                return;
+            }
             ChatEvent::Refusal { text } => {
                 self.refused = true;
                 json!({"refusal": text})
@@ -132,18 +141,17 @@ impl Writer for Pieces {
                 return;
             }
             ChatEvent::Finish { reason, .. } => {
-                out.push(self.chunk(json!({}), Some(finish_reason(*reason, self.refused))));
+                out.push(self.chunk("{}", Some(finish_reason(*reason, self.refused))));
                 if self.include_usage {
-                    let mut chunk = self.head.clone();
-                    chunk["choices"] = json!([]);
-                    chunk["usage"] = usage(&self.usage);
-                    out.push(Frame::plain(&chunk));
+                    let (head, usage) = (&self.head, usage(&self.usage));
+                    let data = format!("{head},\"choices\":[],\"usage\":{usage}}}");
+                    out.push(Frame { event: None, data });
                 }
                 out.push(Frame { event: None, data: "[DONE]".into() });
                 return;
             }
         };
-        out.push(self.chunk(delta, None));
+        out.push(self.chunk(&delta.to_string(), None));
     }
 
     fn fail(&mut self, fault: &Fault, out: &mut Vec<Frame>) {

@@ -189,9 +189,18 @@ fn content_part(value: &Value) -> Result<Part, Fault> {
             };
             Ok(Part::File { source, name })
         }
+        "input_audio" => {
+            let inside = |fault: Fault| fault.inside("input_audio");
+            let audio = part.object("input_audio")?;
+            let audio = audio.ok_or_else(|| shape("input_audio", "an object", &Value::Null))?;
+            let media_type = format!("audio/{}", audio.need("format").map_err(inside)?);
+            let data = audio.need("data").map_err(inside)?.into();
+            Ok(Part::File { source: Source::Base64 { media_type, data }, name: None })
+        }
         other => {
-            let said =
-                format!("`{other}` cannot be sent: use input_text, input_image or input_file.");
+            let said = format!(
+                "`{other}` cannot be sent: use input_text, input_image, input_file or input_audio."
+            );
             Err(Fault::invalid(said).at("type"))
         }
     }

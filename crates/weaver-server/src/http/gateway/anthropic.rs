@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use weaver_llm::inbound::{Fault, anthropic};
 
 use super::body::Body;
-use super::{Again, Refused, answer_id};
+use super::{Again, Refused, answer_id, pieces, whole};
 use crate::http::App;
 use crate::http::guard::Caller;
 
@@ -22,7 +22,6 @@ pub async fn create(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Refused> {
-    let models = app.models.of(caller.tenant).await?;
     let mut asked = anthropic::read(&body)?;
     asked.request.cache_seconds = cache_seconds;
     asked.request.betas = betas(&headers);
@@ -31,10 +30,10 @@ pub async fn create(
     }
     let id = answer_id("msg_");
     if asked.stream {
-        let input = models.input_estimate(&asked)?;
-        return models.pieces(asked, anthropic::Pieces::new(id, input)).await;
+        let input = app.models.of(caller.tenant).await?.input_estimate(&asked)?;
+        return pieces(&app, caller, asked, anthropic::Pieces::new(id, input)).await;
     }
-    models.whole(asked, |response| anthropic::whole(response, &id)).await
+    whole(&app, caller, asked, |response| anthropic::whole(response, &id)).await
 }
 
 /// The tokens of a prompt: counted by the provider where it can, else estimated.

@@ -1,8 +1,10 @@
 //! The model gateway for clients of OpenAI's and Anthropic's interfaces: any model
-//! of any provider, in either's words. The words themselves are `weaver_llm::inbound`.
+//! of any provider, and any agent of the house, in either's words. The words themselves
+//! are `weaver_llm::inbound`.
 
 mod account;
 mod again;
+mod agents;
 mod anthropic;
 mod body;
 mod embeddings;
@@ -29,12 +31,14 @@ use weaver_llm::inbound::{Api, Asked, Fault, Writer};
 use weaver_llm::{Call, ChatRequest, ChatResponse, ChatStream, Dialect, Gateway, Options};
 use weaver_store::TenantId;
 
+use super::guard::Caller;
 use super::{App, Refusal};
 use crate::error::CliError;
 use crate::ledger::Ledger;
 use crate::vault::Vault;
 use account::Opened;
 use again::Again;
+use agents::{Agent, Agents};
 pub use lists::{Listed, Lists};
 use refused::Refused;
 pub use refused::in_its_words;
@@ -72,6 +76,7 @@ pub struct Models {
     /// Without anybody's keys: for names and prices.
     house: Gateway,
     by_tenant: Mutex<HashMap<TenantId, Arc<Asks>>>,
+    agents: Agents,
     /// Calls off what is still under way some time after the server began to drain.
     stop: CancellationToken,
 }
@@ -108,7 +113,8 @@ impl Models {
             stopping.cancel();
         });
         let by_tenant = Mutex::default();
-        Ok(Models { options, vault, ledger, house, by_tenant, stop })
+        let agents = Agents::default();
+        Ok(Models { options, vault, ledger, house, by_tenant, agents, stop })
     }
 
     /// Names and prices.
@@ -187,9 +193,12 @@ impl Asks {
         match answered {
             Ok(stream) => {
                 // The bill goes with the stream, however that ends.
-                let noted = stream.inspect(move |event| match event {
-                    Ok(event) => bill.event(event),
-                    Err(error) => bill.fail(error),
+                let noted = stream.map(move |event| {
+                    match &event {
+                        Ok(event) => bill.event(event),
+                        Err(error) => bill.fail(error),
+                    }
+                    event.map_err(|error| Fault::from(&error))
                 });
                 Ok(again::say(is_known, sse::answer(noted.boxed(), Box::new(writer))))
             }
@@ -202,6 +211,10 @@ impl Asks {
 
     /// The tokens of a prompt, where a model will say them only at the end of its answer.
     fn input_estimate(&self, asked: &Asked) -> Result<u64, Refused> {
+        if agents::is_agent(&asked.request.model) {
+            // What its models are sent is its own affair.
+            return Ok(0);
+        }
         match self.gateway.resolve(&asked.request.model)?.dialect {
             Dialect::Anthropic => Ok(0),
             _ => Ok(self.gateway.estimate(&asked.request)?.input),
@@ -215,6 +228,32 @@ impl Asks {
 
     fn call(&self) -> Call {
         Call { cancel: self.stop.clone(), ..Call::default() }
+    }
+}
+
+/// The whole answer of a model or an agent.
+async fn whole(
+    app: &Arc<App>,
+    caller: Caller,
+    asked: Asked,
+    write: impl FnOnce(&ChatResponse) -> Value,
+) -> Result<Response, Refused> {
+    match agents::is_agent(&asked.request.model) {
+        true => Agent::find(app, caller, &asked.request.model).await?.whole(asked, write).await,
+        false => app.models.of(caller.tenant).await?.whole(asked, write).await,
+    }
+}
+
+/// The answer of a model or an agent in pieces.
+async fn pieces(
+    app: &Arc<App>,
+    caller: Caller,
+    asked: Asked,
+    writer: impl Writer + 'static,
+) -> Result<Response, Refused> {
+    match agents::is_agent(&asked.request.model) {
+        true => Agent::find(app, caller, &asked.request.model).await?.pieces(asked, writer).await,
+        false => app.models.of(caller.tenant).await?.pieces(asked, writer).await,
     }
 }
 

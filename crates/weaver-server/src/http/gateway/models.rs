@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use weaver_llm::Error;
 use weaver_llm::inbound::Api;
 
-use super::Refused;
+use super::{Agent, Refused, agents};
 use crate::http::App;
 use crate::http::guard::Caller;
 
-/// All models of all providers that answer, as `provider/model`.
+/// All models of all providers that answer, as `provider/model`, and all agents.
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -25,6 +25,8 @@ pub async fn list(
         let provider = &listed.provider;
         models.extend(names.iter().map(|name| model(api, &format!("{provider}/{name}"), provider)));
     }
+    let agents = agents::names(&app, caller).await?;
+    models.extend(agents.iter().map(|name| model(api, name, "agentweaver")));
     Ok(Json(match api {
         Api::OpenAi => json!({"object": "list", "data": models}),
         Api::Anthropic => {
@@ -42,6 +44,10 @@ pub async fn get(
     Extension(api): Extension<Api>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refused> {
+    if agents::is_agent(&id) {
+        Agent::find(&app, caller, &id).await?;
+        return Ok(Json(model(api, &id, "agentweaver")));
+    }
     let asks = app.models.of(caller.tenant).await?;
     let resolved = asks.gateway.resolve(&id)?;
     if resolved.offline {

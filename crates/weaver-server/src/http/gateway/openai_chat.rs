@@ -7,7 +7,7 @@ use axum::response::Response;
 use weaver_llm::inbound::chat;
 
 use super::body::Body;
-use super::{Again, Refused, answer_id, now};
+use super::{Again, Refused, answer_id, now, pieces, whole};
 use crate::http::App;
 use crate::http::guard::Caller;
 
@@ -18,13 +18,12 @@ pub async fn create(
     Again(cache_seconds): Again,
     Body(body): Body,
 ) -> Result<Response, Refused> {
-    let models = app.models.of(caller.tenant).await?;
     let mut asked = chat::read(&body)?;
     asked.request.cache_seconds = cache_seconds;
     let (id, created) = (answer_id("chatcmpl-"), now());
     if asked.stream {
         let writer = chat::Pieces::new(id, created, chat::include_usage(&body));
-        return models.pieces(asked, writer).await;
+        return pieces(&app, caller, asked, writer).await;
     }
-    models.whole(asked, |response| chat::whole(response, &id, created)).await
+    whole(&app, caller, asked, |response| chat::whole(response, &id, created)).await
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use weaver_llm::inbound::responses;
 
 use super::body::Body;
-use super::{Again, Refused, answer_id, now};
+use super::{Again, Refused, answer_id, now, pieces, whole};
 use crate::http::App;
 use crate::http::guard::Caller;
 
@@ -18,12 +18,11 @@ pub async fn create(
     Again(cache_seconds): Again,
     Body(body): Body,
 ) -> Result<Response, Refused> {
-    let models = app.models.of(caller.tenant).await?;
     let mut asked = responses::read(&body)?;
     asked.request.cache_seconds = cache_seconds;
     let echo = responses::Echo::of(&body, answer_id("resp_"), now());
     if asked.stream {
-        return models.pieces(asked, responses::Pieces::new(echo)).await;
+        return pieces(&app, caller, asked, responses::Pieces::new(echo)).await;
     }
-    models.whole(asked, |response| responses::whole(response, &echo)).await
+    whole(&app, caller, asked, |response| responses::whole(response, &echo)).await
 }

@@ -24,9 +24,15 @@ impl From<weaver_llm::Error> for Refused {
     }
 }
 
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Refused(of_edge(refusal))
+    }
+}
+
 impl From<crate::vault::Error> for Refused {
     fn from(error: crate::vault::Error) -> Self {
-        Refused(of_edge(Refusal::from(error)))
+        Refusal::from(error).into()
     }
 }
 

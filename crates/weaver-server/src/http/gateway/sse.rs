@@ -1,139 +1,90 @@
 //! A streamed answer as server-sent events.
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use futures::stream::{self, BoxStream};
-use futures::{FutureExt, Stream, StreamExt};
-use tokio::sync::mpsc;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use tokio::time::{Instant, Sleep};
+use weaver_llm::ChatEvent;
 use weaver_llm::inbound::{Fault, Frame, Writer};
-use weaver_llm::{ChatEvent, Error};
 
 /// An answer in pieces.
-type Events = BoxStream<'static, Result<ChatEvent, Error>>;
+type Events = BoxStream<'static, Result<ChatEvent, Fault>>;
 
-/// How far a reader may be behind before the provider is not read from any more.
-const AHEAD: usize = 64;
-/// A reader that takes nothing for so long is cut off, and the provider's connection
-/// is closed: an answer that nobody reads is not paid for.
-const STALL: Duration = Duration::from_secs(60);
 /// Pieces that arrived together are sent together, up to so many bytes.
 const TOGETHER: usize = 16 << 10;
 /// A comment keeps connections open through proxies while a model thinks.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// The response; the answer goes on while it is read.
+/// The response. The provider is read as fast as the client reads; one that takes nothing
+/// is cut off by its connection, and the provider's connection closes with it, as when the
+/// client goes away: an answer that nobody reads is not paid for.
 pub fn answer(stream: Events, writer: Box<dyn Writer>) -> Response {
-    let mut response = Response::new(body(stream, writer, STALL));
+    let mut response = Response::new(Body::from_stream(Pieces::new(stream, writer)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
-/// The task ends, and the provider's connection with it, when the answer does, when
-/// the reader goes away, and when it takes nothing for `stall`.
-fn body(stream: Events, writer: Box<dyn Writer>, stall: Duration) -> Body {
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    let cut = Arc::new(AtomicBool::new(false));
-    let reader = Reader { sender, stall, cut: cut.clone() };
-    tokio::spawn(Pump { stream, writer, reader }.run());
-    Body::from_stream(pieces(receiver, cut))
-}
-
-/// What the reader gets. A body that ended well when the reader was cut off would look
-/// like a whole answer.
-fn pieces(
-    receiver: mpsc::Receiver<Bytes>,
-    cut: Arc<AtomicBool>,
-) -> impl Stream<Item = io::Result<Bytes>> {
-    let pieces = stream::unfold(receiver, |mut receiver: mpsc::Receiver<Bytes>| async move {
-        Some((Ok(receiver.recv().await?), receiver))
-    });
-    let last = stream::once(async move { cut.load(Ordering::Acquire) }).filter_map(|cut| {
-        let error = || Err(io::Error::new(io::ErrorKind::TimedOut, "the reader is too slow"));
-        std::future::ready(cut.then(error))
-    });
-    pieces.chain(last)
-}
-
-struct Pump {
-    stream: Events,
+/// The answer's bytes. There is no task of its own between the provider's connection and
+/// the client's: each piece would wake one thread more.
+struct Pieces {
+    /// Gone when it has ended.
+    stream: Option<Events>,
     writer: Box<dyn Writer>,
-    reader: Reader,
+    frames: Vec<Frame>,
+    quiet: Pin<Box<Sleep>>,
 }
 
-/// Who reads the answer.
-struct Reader {
-    sender: mpsc::Sender<Bytes>,
-    stall: Duration,
-    cut: Arc<AtomicBool>,
-}
-
-impl Pump {
-    async fn run(mut self) {
-        let mut frames = Vec::new();
-        loop {
-            let goes_on = tokio::select! {
-                biased;
-                () = self.reader.sender.closed() => return,
-                event = self.stream.next() => self.take(event, &mut frames),
-                () = tokio::time::sleep(QUIET) => {
-                    self.reader.send(Bytes::from_static(b": waiting\n\n")).await
-                }
-            };
-            if !(goes_on && self.reader.send(written(&mut frames)).await) {
-                // What came before an error is sent with it.
-                self.reader.send(written(&mut frames)).await;
-                return;
-            }
-        }
+impl Pieces {
+    fn new(stream: Events, writer: Box<dyn Writer>) -> Self {
+        let quiet = Box::pin(tokio::time::sleep(QUIET));
+        Pieces { stream: Some(stream), writer, frames: Vec::new(), quiet }
     }
 
-    /// Writes an event and those that are there already. Whether more can come.
-    fn take(&mut self, event: Option<Result<ChatEvent, Error>>, frames: &mut Vec<Frame>) -> bool {
-        let mut next = event;
+    /// Writes the events that are there.
+    fn take(&mut self, context: &mut Context<'_>) {
         let mut bytes = 0;
-        while let Some(event) = next {
-            let from = frames.len();
-            match event {
-                Ok(event) => self.writer.event(&event, frames),
-                Err(error) => {
-                    self.writer.fail(&Fault::from(&error), frames);
-                    return false;
+        while let Some(stream) = self.stream.as_mut().filter(|_| bytes < TOGETHER) {
+            let from = self.frames.len();
+            match stream.poll_next_unpin(context) {
+                Poll::Ready(Some(Ok(event))) => self.writer.event(&event, &mut self.frames),
+                Poll::Ready(Some(Err(fault))) => {
+                    self.writer.fail(&fault, &mut self.frames);
+                    self.stream = None;
                 }
+                Poll::Ready(None) => self.stream = None,
+                Poll::Pending => return,
             }
-            bytes += frames[from..].iter().map(|frame| frame.data.len()).sum::<usize>();
-            if bytes >= TOGETHER {
-                return true;
-            }
-            next = match self.stream.next().now_or_never() {
-                Some(next) => next,
-                None => return true,
-            };
+            bytes += self.frames[from..].iter().map(|frame| frame.data.len()).sum::<usize>();
         }
-        false
     }
 }
 
-impl Reader {
-    /// Whether it is still there.
-    async fn send(&self, bytes: Bytes) -> bool {
-        if bytes.is_empty() {
-            return true;
-        }
-        match tokio::time::timeout(self.stall, self.sender.send(bytes)).await {
-            Ok(sent) => sent.is_ok(),
-            Err(_) => {
-                self.cut.store(true, Ordering::Release);
-                false
+impl Stream for Pieces {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        this.take(context);
+        let piece = match (this.frames.is_empty(), &this.stream) {
+            (false, _) => written(&mut this.frames),
+            (true, None) => return Poll::Ready(None),
+            (true, Some(_)) => {
+                ready!(this.quiet.as_mut().poll(context));
+                Bytes::from_static(b": waiting\n\n")
             }
-        }
+        };
+        this.quiet.as_mut().reset(Instant::now() + QUIET);
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 
@@ -155,8 +106,9 @@ fn written(frames: &mut Vec<Frame>) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use futures::stream;
     use weaver_llm::inbound::{anthropic, chat};
-    use weaver_llm::{ChatResponse, ChatStream, Part};
+    use weaver_llm::{ChatResponse, Part};
 
     use super::*;
 
@@ -167,13 +119,14 @@ mod tests {
             0 => Part::text(&text),
             _ => Part::Refusal { text: text.clone() },
         });
-        ChatStream::of(&ChatResponse { parts: parts.collect(), ..ChatResponse::default() }).boxed()
+        let response = ChatResponse { parts: parts.collect(), ..ChatResponse::default() };
+        stream::iter(response.to_events().into_iter().map(Ok)).boxed()
     }
 
     #[tokio::test]
     async fn frames_have_names_where_the_interface_has_them() {
         let read = |writer| async {
-            let body = body(long(1), writer, STALL);
+            let body = answer(long(1), writer).into_body();
             let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
             String::from_utf8(bytes.to_vec()).unwrap()
         };
@@ -185,17 +138,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_takes_nothing_is_cut_off_and_knows_it() {
+    async fn a_fault_comes_after_what_was_said_and_ends_it() {
+        let response = ChatResponse { parts: vec![Part::text("hi")], ..ChatResponse::default() };
+        let said = response.to_events().into_iter().take(2).map(Ok);
+        let fault = Fault::new(502, "model_cut", "It broke off.");
+        let more = [Err(fault), Ok(ChatEvent::Text { text: "never".into() })];
         let writer = Box::new(chat::Pieces::new("c".into(), 0, false));
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        let cut = Arc::new(AtomicBool::new(false));
-        let stall = Duration::from_millis(1);
-        let reader = Reader { sender, stall, cut: cut.clone() };
-        let pump = Pump { stream: long(3 * AHEAD), writer, reader };
-        // It ends although nobody reads; the stream is dropped with it.
-        pump.run().await;
-        let taken: Vec<_> = pieces(receiver, cut).collect().await;
-        assert_eq!(taken.len(), AHEAD + 1);
-        assert!(taken[..AHEAD].iter().all(Result::is_ok) && taken[AHEAD].is_err());
+        let pieces = Pieces::new(stream::iter(said.chain(more)).boxed(), writer);
+        let sent: Vec<_> = pieces.map(Result::unwrap).collect().await;
+        let text = String::from_utf8(sent.concat()).unwrap();
+        assert!(text.contains("hi") && text.trim_end().ends_with('}'), "{text}");
+        assert!(text.contains("model_cut") && !text.contains("never"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_client_hears_that_a_model_still_thinks() {
+        let writer = Box::new(chat::Pieces::new("c".into(), 0, false));
+        let mut pieces = Pieces::new(stream::pending().boxed(), writer);
+        pieces.quiet.as_mut().reset(Instant::now());
+        assert_eq!(pieces.next().await.unwrap().unwrap(), ": waiting\n\n");
     }
 }

@@ -1,5 +1,6 @@
 //! The routes, asked through the router without a port.
 
+mod agents;
 mod history;
 mod monitoring;
 mod streams;
