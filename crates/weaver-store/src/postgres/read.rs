@@ -77,13 +77,14 @@ macro_rules! execution_sql {
 
 pub(super) use execution_sql;
 
-/// A page of a list.
+/// A page of a list. The place of its first row is one number, whether a page came before
+/// or not: so it bounds the index, also in a plan that is made for all values.
 macro_rules! execution_page {
     ($filter:literal) => {
         execution_sql!(concat!(
             $filter,
-            " AND ($4::uuid IS NULL OR e.number <
-                (SELECT number FROM executions WHERE tenant_id = $1 AND id = $4))
+            " AND e.number < (SELECT CASE WHEN $4::uuid IS NULL THEN 9223372036854775807
+                ELSE (SELECT number FROM executions WHERE tenant_id = $1 AND id = $4) END)
               ORDER BY e.number DESC LIMIT $5"
         ))
     };
@@ -169,10 +170,14 @@ pub(super) async fn idempotency(tx: &Tx, key: &IdempotencyKey) -> Read<Option<Id
 }
 
 pub(super) async fn threads(tx: &Tx, limit: usize) -> Read<Vec<ThreadInfo>> {
-    let sql = "SELECT e.thread, t.executions, e.id, e.status, e.started_at
-         FROM (SELECT count(*) AS executions, max(number) AS last FROM executions
-               WHERE tenant_id = $1 GROUP BY thread ORDER BY last DESC LIMIT $2) t
-         JOIN executions e ON e.tenant_id = $1 AND e.number = t.last ORDER BY t.last DESC";
+    // Backwards from the newest execution, stopping at those that are the last of their
+    // thread: what came long ago is not looked at.
+    let sql = "SELECT e.thread, (SELECT count(*) FROM executions o
+                WHERE o.tenant_id = $1 AND o.thread = e.thread), e.id, e.status, e.started_at
+         FROM executions e WHERE e.tenant_id = $1 AND e.number =
+                (SELECT max(o.number) FROM executions o
+                 WHERE o.tenant_id = $1 AND o.thread = e.thread)
+         ORDER BY e.number DESC LIMIT $2";
     let rows = tx.query(sql, &[&tx.tenant.0, &limit_or(limit, 100)]).await?;
     let thread = |row: &Row| {
         Ok(ThreadInfo {
@@ -332,9 +337,9 @@ pub(super) async fn checkpoints(
     limit: usize,
 ) -> Read<Vec<CheckpointInfo>> {
     let sql = checkpoint_sql!(
-        " AND ($4::uuid IS NULL OR c.number <
-            (SELECT number FROM checkpoints
-             WHERE tenant_id = $1 AND thread = $2 AND namespace = $3 AND id = $4))
+        " AND c.number < (SELECT CASE WHEN $4::uuid IS NULL THEN 9223372036854775807
+            ELSE (SELECT number FROM checkpoints
+             WHERE tenant_id = $1 AND thread = $2 AND namespace = $3 AND id = $4) END)
          ORDER BY c.number DESC LIMIT $5"
     );
     let (thread, namespace) = (&*lane.thread, &*lane.namespace);
