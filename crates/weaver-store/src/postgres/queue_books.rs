@@ -6,7 +6,7 @@ use weaver_core::{Hash, Timestamp};
 use super::fault::Fault;
 use super::load;
 use super::queue_columns::{dead_at, reservation_at, schedule_at, select_schedules};
-use super::queue_tx::{PgRows, limit};
+use super::queue_tx::{DATABASE_TIME, PgRows, limit};
 use super::value::{Time, count_at, hash_at, some_time_at, text_at, word_at};
 use crate::encode::encode;
 use crate::pack::Pack;
@@ -26,7 +26,7 @@ impl Books for PgRows<'_> {
         if let Some(now) = self.now {
             return Ok(now);
         }
-        let row = self.first("SELECT clock_timestamp()", &[]).await?;
+        let row = self.first(DATABASE_TIME, &[]).await?;
         let row = row.ok_or_else(|| Fault::unreadable("the server gives no time"))?;
         let now = self.clock.shifted(some_time_at(&row, 0)?);
         self.now = Some(now);

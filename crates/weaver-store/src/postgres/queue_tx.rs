@@ -66,6 +66,7 @@ pub(super) struct Loaded {
 /// Held until the end of the transaction by whoever changes a tenant's queue.
 pub(super) const LOCK_QUEUE: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended('queue ' || $1::uuid::text, 0))";
+pub(super) const DATABASE_TIME: &str = "SELECT clock_timestamp()";
 const SET_TENANT: &str = "SELECT set_config('app.tenant_id', $1, true)";
 const SEE_ALL: &str = "SELECT set_config('app.queue', 'all', true)";
 const SEE_OWN: &str = "SELECT set_config('app.queue', '', true)";
@@ -201,17 +202,31 @@ impl<'a> PgRows<'a> {
         if self.reads || self.tenants.contains_key(&tenant) {
             return self.see(tenant).await;
         }
-        let id: Values<'_> = &[&tenant.0];
-        // The lock first: in one snapshot with it the others could be older.
-        self.query_as(tenant, LOCK_QUEUE, id).await?;
+        self.settle().await?;
+        let asked = [SET_TENANT, LOCK_QUEUE, RANKS, CLOCKS, WEIGHT, RATES, SLOTS, DATABASE_TIME];
+        // A statement that had to be prepared on the way would come after the last.
+        self.connection.prepare(&asked).await?;
+        let (name, none): (_, Values<'_>) = (tenant.to_string(), &[]);
+        let (name, id): (Values<'_>, Values<'_>) = (&[&name], &[&tenant.0]);
         let mut pipeline = Pipeline::new();
-        for (sql, values) in [(RANKS, id), (CLOCKS, &[]), (WEIGHT, id), (RATES, id), (SLOTS, id)] {
+        for sql in asked {
+            let values = match sql {
+                SET_TENANT => name,
+                CLOCKS | DATABASE_TIME => none,
+                _ => id,
+            };
             pipeline.push(self.connection.query(sql, values));
         }
+        // Each statement sees what is committed when it begins: those behind the lock, all
+        // that was written under it before.
         let answers: Vec<_> = pipeline.run().await.into_iter().collect::<Read<_>>()?;
-        let [ranks, clocks, weight, rates, slots] = &answers[..] else {
+        let [_, _, ranks, clocks, weight, rates, slots, now] = &answers[..] else {
             return Err(Fault::unreadable("an answer is missing"));
         };
+        self.acting = Some(tenant);
+        if let (None, Some(now)) = (self.now, now.first()) {
+            self.now = Some(self.clock.shifted(some_time_at(now, 0)?));
+        }
         let mut loaded = Loaded::default();
         for row in ranks {
             loaded.ranks.insert(rank_key_at(row)?, row.try_get(2)?);

@@ -5,20 +5,25 @@ use std::sync::Arc;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 use weaver_core::event::Usage;
 use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
 use super::pipeline::both;
 use super::pool::Tx;
+use super::queue_columns::{row_at, select_rows};
 use super::value::{
     Time, bytes_text_at, count_at, hash_at, limit_or, optional_payload_at, payload_at,
     some_time_at, text_at, time_at, word_at,
 };
 use crate::pack;
 use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, Standing, ThreadInfo};
+use crate::queue::Row as QueueRow;
 use crate::record::{Entry, Execution, ExecutionStatus, Lease, Source, Totals, WorkflowVersion};
-use crate::{CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, TenantId, hash};
+use crate::{
+    CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, TenantId, WorkInfo, hash,
+};
 
 type Read<T> = Result<T, Fault>;
 
@@ -120,6 +125,32 @@ pub(super) async fn execution(tx: &Tx, id: ExecutionId) -> Read<Option<Execution
     let sql = execution_sql!(" AND e.id = $2");
     let row = tx.first(sql, &[&tx.tenant.0, &id.0]).await?;
     row.as_ref().map(execution_row).transpose()
+}
+
+pub(super) async fn queued(
+    tx: &Tx,
+    id: ExecutionId,
+) -> Read<Option<(Execution, Option<WorkInfo>)>> {
+    let sql = select_rows!("WHERE q.tenant_id = $1 AND q.execution = $2 AND q.task = ''");
+    let values: [&(dyn ToSql + Sync); 2] = [&tx.tenant.0, &id.0];
+    let (execution, work) = both(execution(tx, id), tx.first(sql, &values)).await;
+    let work = work?.as_ref().map(row_at).transpose()?;
+    Ok(execution?.map(|execution| (execution, work.map(QueueRow::into_info))))
+}
+
+pub(super) async fn works(tx: &Tx, ids: &[ExecutionId]) -> Read<Vec<WorkInfo>> {
+    // One look at the key for each: the queue may have grown by a million rows since the
+    // server last counted them, and then it would rather read all.
+    let sql = concat!(
+        "SELECT w.* FROM unnest($2::uuid[]) k (execution) CROSS JOIN LATERAL (",
+        select_rows!(
+            "WHERE q.tenant_id = $1 AND q.execution = k.execution AND q.task = '' OFFSET 0"
+        ),
+        ") w"
+    );
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = tx.query(sql, &[&tx.tenant.0, &ids]).await?;
+    rows.iter().map(|row| Ok(row_at(row)?.into_info())).collect()
 }
 
 pub(super) async fn lease(tx: &Tx, id: ExecutionId) -> Read<Option<Lease>> {
