@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import tempfile
 
+from processes import cpu_seconds
+
 
 class Postgres:
     def __enter__(self):
@@ -45,6 +47,10 @@ class Postgres:
     def psql(self, database, statement):
         url = database if "://" in database else self.url(database)
         subprocess.run([str(self.bin / "psql"), "-X", "-q", "-d", url, "-c", statement], check=True)
+
+    def cpu_seconds(self):
+        """User and system time of all its processes, of those that have ended too."""
+        return cpu_seconds(int((self.data / "postmaster.pid").read_text().split()[0]))
 
     def pgbench(self, url, statement, clients, seconds):
         """Transactions a second, the connecting left out."""

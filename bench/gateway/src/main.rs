@@ -2,11 +2,9 @@
 //!
 //! - `upstream PORT`: a provider that answers at once, or in 20 pieces;
 //! - `bare PORT UPSTREAM`: the least that a proxy in this language can be: it parses the
-//!   JSON of both ways and passes the bytes on;
-//! - `load JSON`: asks, and prints what it saw as a line of JSON.
+//!   JSON of both ways and passes the bytes on.
 
 mod bare;
-mod load;
 mod upstream;
 
 fn main() {
@@ -19,12 +17,8 @@ fn main() {
         ["bare", port, upstream] => {
             runtime.block_on(bare::serve(port.parse().expect("a port"), upstream));
         }
-        ["load", plan] => {
-            let plan = serde_json::from_str(plan).expect("a plan is JSON");
-            println!("{}", runtime.block_on(load::run(load::Plan::of(&plan))));
-        }
         _ => {
-            eprintln!("usage: gateway-bench upstream PORT | bare PORT HOST:PORT | load JSON");
+            eprintln!("usage: gateway-bench upstream PORT | bare PORT HOST:PORT");
             std::process::exit(2);
         }
     }

@@ -134,8 +134,11 @@ pub struct Breakpoints {
     pub after: Vec<String>,
 }
 
+/// The priority of those that say none.
+pub const PRIORITY_NORMAL: u8 = 5;
+
 fn normal() -> u8 {
-    5
+    PRIORITY_NORMAL
 }
 
 /// A limit that executions share.

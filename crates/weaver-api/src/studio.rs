@@ -7,7 +7,10 @@ use utoipa::openapi::{Array, Ref};
 use weaver_core::Diagnostic;
 use weaver_core::spec::FileSpec;
 
-/// `POST /studio/parse` and `POST /studio/compile`.
+use crate::Usd;
+use crate::execution::{Breakpoints, SubmitRequest, WorkflowSource};
+
+/// `POST /studio/parse`, `/studio/compile` and `/studio/validate`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceRequest {
@@ -128,6 +131,77 @@ pub struct Compiled {
     /// Which of them runs when none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graph: Option<String>,
+}
+
+/// All that is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Validated {
+    /// As in [`Parsed::version`].
+    pub version: String,
+    /// Whether it has no error.
+    pub runs: bool,
+    /// All problems, those that only compiling finds included.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// `POST /studio/test/run`: what the editor shows, kept or not, on a thread of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestRun {
+    /// What to run.
+    pub workflow: WorkflowSource,
+    /// The input, an object of state keys.
+    pub input: Value,
+    /// The model for every model call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Values for the graph's context schema.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub context: Value,
+    /// What it and all that it starts may cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Usd>,
+    /// Where it stops; before `"*"` to begin with `POST /studio/test/run-step`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakpoints: Option<Breakpoints>,
+}
+
+impl TestRun {
+    /// The same as an execution whose events are streamed.
+    pub fn submit(self) -> SubmitRequest {
+        SubmitRequest {
+            workflow: self.workflow,
+            input: self.input,
+            thread: None,
+            model: self.model,
+            context: self.context,
+            recursion_limit: None,
+            priority: crate::execution::PRIORITY_NORMAL,
+            concurrency: None,
+            run_at: None,
+            budget: self.budget,
+            labels: Default::default(),
+            breakpoints: self.breakpoints,
+            wait: None,
+            stream: true,
+        }
+    }
+}
+
+/// `POST /studio/test/run-step`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestStep {
+    /// An execution that stopped at a breakpoint, or is paused.
+    pub execution_id: String,
+    /// Answer after so many seconds at the latest, even if the superstep is still under way.
+    #[serde(default = "step_wait")]
+    #[schema(minimum = 0, maximum = 300)]
+    pub wait: u32,
+}
+
+fn step_wait() -> u32 {
+    30
 }
 
 /// How one graph would run.

@@ -166,7 +166,10 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
         ),
         _ => Default::default(),
     };
-    let worker_tasks: Vec<_> = match view.execution.status.is_end() {
+    // Nobody has worked on it: there is nothing yet that it could have made.
+    let is_fresh = view.execution.status == ExecutionStatus::Queued
+        && view.work.as_ref().is_some_and(|work| work.deliveries == 0);
+    let worker_tasks: Vec<_> = match is_fresh || view.execution.status.is_end() {
         true => Vec::new(),
         false => executions.tasks(&view.execution).await?.iter().map(waiting_task).collect(),
     };
@@ -178,8 +181,7 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
         true => executions.budget(&view.execution).await?.map(budget),
         false => None,
     };
-    let is_fresh = view.work.as_ref().is_some_and(|work| work.deliveries == 0);
-    let first = match is_fresh && view.execution.status == ExecutionStatus::Queued {
+    let first = match is_fresh {
         true => None,
         false => executions.events(id, 0, 1).await?.into_iter().next(),
     };

@@ -14,7 +14,7 @@ use crate::query::{
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
     Accounts, CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, Library, Queue, Result,
-    Roster, TenantId, Ticket,
+    Roster, TenantId, Ticket, WorkInfo, WorkKey,
 };
 
 /// An answer that may have to be waited for. Needs no particular runtime.
@@ -59,6 +59,28 @@ pub trait Backend: Send + Sync {
 
     /// One execution.
     fn execution(&self, id: ExecutionId) -> Pending<'_, Option<Execution>>;
+
+    /// An execution with its row in the queue, if it has one; nothing when there is no
+    /// such execution.
+    fn queued(&self, id: ExecutionId) -> Pending<'_, Option<(Execution, Option<WorkInfo>)>> {
+        Box::pin(async move {
+            let Some(execution) = self.execution(id).await? else { return Ok(None) };
+            let work = self.queue().work(WorkKey::execution(self.tenant(), id)).await?;
+            Ok(Some((execution, work)))
+        })
+    }
+
+    /// The rows in the queue of those of these executions that have one, in no particular
+    /// order.
+    fn works(&self, ids: Vec<ExecutionId>) -> Pending<'_, Vec<WorkInfo>> {
+        Box::pin(async move {
+            let mut works = Vec::with_capacity(ids.len());
+            for id in ids {
+                works.extend(self.queue().work(WorkKey::execution(self.tenant(), id)).await?);
+            }
+            Ok(works)
+        })
+    }
 
     /// Who drives an execution; nothing when there is no such execution.
     fn lease(&self, id: ExecutionId) -> Pending<'_, Option<Lease>>;

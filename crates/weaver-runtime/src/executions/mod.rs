@@ -9,6 +9,7 @@ mod search;
 mod stepping;
 mod submission;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use weaver_core::{Event, EventKind, Timestamp, Value};
@@ -139,26 +140,35 @@ impl Executions {
 
     /// Executions, newest first.
     pub async fn list(&self, query: ExecutionQuery) -> Result<Vec<View>, Refused> {
-        let mut views = Vec::new();
-        for execution in self.store.executions(query).await? {
-            views.push(self.view(execution).await?);
-        }
-        Ok(views)
+        let found = self.store.executions(query).await?;
+        self.views(found).await
     }
 
     /// One execution.
     pub async fn get(&self, id: ExecutionId) -> Result<View, Refused> {
-        match self.store.execution(id).await? {
-            Some(execution) => self.view(execution).await,
+        match self.store.queued(id).await? {
+            Some((execution, work)) => self.view(execution, work).await,
             None => Err(Refused::NotFound(format!("there is no execution {id}"))),
         }
     }
 
-    async fn view(&self, execution: Execution) -> Result<View, Refused> {
-        let work = match execution.status.is_end() {
-            true => None,
-            false => self.store.queue().work(self.key(execution.id)).await?,
+    async fn views(&self, executions: Vec<Execution>) -> Result<Vec<View>, Refused> {
+        let open = executions.iter().filter(|execution| !execution.status.is_end());
+        let works = match open.map(|execution| execution.id).collect::<Vec<_>>() {
+            open if open.is_empty() => Vec::new(),
+            open => self.store.works(open).await?,
         };
+        let mut works: HashMap<_, _> =
+            works.into_iter().map(|work| (work.key.execution, work)).collect();
+        let mut views = Vec::with_capacity(executions.len());
+        for execution in executions {
+            let work = works.remove(&execution.id);
+            views.push(self.view(execution, work).await?);
+        }
+        Ok(views)
+    }
+
+    async fn view(&self, execution: Execution, work: Option<WorkInfo>) -> Result<View, Refused> {
         let file = match (&execution.workflow, execution.version) {
             (Some(file), _) => file.to_string(),
             (None, Some(hash)) => {
@@ -167,6 +177,7 @@ impl Executions {
             (None, None) => String::new(),
         };
         let order = Order::decode(&execution.input).unwrap_or_default();
+        let work = work.filter(|_| !execution.status.is_end());
         Ok(View { execution, work, file, order })
     }
 

@@ -64,11 +64,7 @@ impl Executions {
                 break wanted.query.before;
             }
         };
-        let mut views = Vec::with_capacity(found.len());
-        for execution in found {
-            views.push(self.view(execution).await?);
-        }
-        Ok((views, next))
+        Ok((self.views(found).await?, next))
     }
 }
 

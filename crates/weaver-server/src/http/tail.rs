@@ -7,7 +7,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use weaver_core::{Event, EventKind};
 use weaver_runtime::Executions;
-use weaver_store::{ExecutionId, ExecutionStatus};
+use weaver_runtime::executions::View;
+use weaver_store::{ExecutionId, ExecutionStatus, WorkInfo, WorkState};
 
 use super::guard::Caller;
 use super::{App, Refusal};
@@ -90,9 +91,7 @@ impl Tail {
     pub async fn settled(mut self) -> Result<(), Refusal> {
         loop {
             let view = self.executions.get(self.id).await?;
-            let is_under_way =
-                matches!(view.execution.status, ExecutionStatus::Queued | ExecutionStatus::Running);
-            if !is_under_way || self.app.drain.is_cancelled() {
+            if !is_under_way(&view) || self.app.drain.is_cancelled() {
                 return Ok(());
             }
             self.until_done().await;
@@ -164,5 +163,17 @@ impl Tail {
         }
         self.behind = event.sequence > self.after;
         None
+    }
+}
+
+/// Whether somebody works on an execution, or will without being told anything more. One
+/// that was told to go on is shown as waiting until it is taken up.
+fn is_under_way(view: &View) -> bool {
+    let taken_up = |work: &WorkInfo| {
+        !work.paused && matches!(work.state, WorkState::Ready | WorkState::Leased | WorkState::Held)
+    };
+    match view.execution.status {
+        ExecutionStatus::Queued | ExecutionStatus::Running => true,
+        _ => view.work.as_ref().is_some_and(taken_up),
     }
 }

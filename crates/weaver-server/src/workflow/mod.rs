@@ -15,7 +15,7 @@ use weaver_studio::Analysis;
 use crate::error::CliError;
 use crate::render::{source, term};
 
-pub use report::{problems_of, report, text_version};
+pub use report::{problems_of, report, text_version, validated};
 
 /// A file that compiles.
 pub struct Workflow {

@@ -1,7 +1,7 @@
 //! What compiling says of a file: its problems, and where each node would run.
 
 use weaver_agent::plan::{Way, choose, ways};
-use weaver_api::studio::{Channel, Compiled, CompiledGraph, CompiledNode, NodeRuns};
+use weaver_api::studio::{Channel, Compiled, CompiledGraph, CompiledNode, NodeRuns, Validated};
 use weaver_core::spec::{FileSpec, GraphSpec, NodeKind, ReducerSpec, TypedNode};
 use weaver_core::{Diagnostic, Hash, Severity, Value};
 use weaver_studio::Analysis;
@@ -27,13 +27,23 @@ pub fn problems_of(analysis: &Analysis) -> Vec<Diagnostic> {
     problems
 }
 
-/// How a text would run.
-pub fn report(analysis: &Analysis) -> Compiled {
+/// All that is wrong with a text.
+pub fn validated(analysis: &Analysis) -> Validated {
     let problems = problems_of(analysis);
-    let spec = &analysis.spec;
-    Compiled {
+    Validated {
         version: text_version(&analysis.source),
         runs: !problems.iter().any(|problem| problem.severity == Severity::Error),
+        problems,
+    }
+}
+
+/// How a text would run.
+pub fn report(analysis: &Analysis) -> Compiled {
+    let Validated { version, runs, problems } = validated(analysis);
+    let spec = &analysis.spec;
+    Compiled {
+        version,
+        runs,
         problems,
         graphs: spec.graphs.iter().map(|graph| compiled_graph(spec, graph)).collect(),
         graph: choose(spec, None).ok().map(|graph| shown_name(graph).to_string()),

@@ -1,7 +1,7 @@
 //! One group of batches in one transaction, and what a writer's connection goes
 //! through: it is lost and made again, and a commit's answer may never come.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use super::writer::Append;
 use crate::batch::Record;
 use crate::queue;
 use crate::record::{Checkpoint, Entry};
-use crate::{Batch, Clock, Error, Result, TenantId, crash, crash_point};
+use crate::{Batch, Clock, Error, ExecutionId, Result, TenantId, crash, crash_point};
 
 /// A writer's connection and what it remembers.
 pub(super) struct Session {
@@ -287,23 +287,25 @@ impl Session {
 /// What the batches of a group change in the queue, by tenant. It is done behind
 /// everything else that they write, where it sees all of that.
 struct QueueChanges<'a> {
+    begun: HashSet<(TenantId, ExecutionId)>,
     works: Vec<(TenantId, &'a crate::Work)>,
     forgotten: Vec<(TenantId, &'a str)>,
 }
 
 impl<'a> QueueChanges<'a> {
     fn of(batches: &Batches<'a>) -> Self {
-        let (mut works, mut forgotten) = (Vec::new(), Vec::new());
+        let (mut begun, mut works, mut forgotten) = (HashSet::new(), Vec::new(), Vec::new());
         for (tenant, batches) in batches {
             for record in batches.iter().flat_map(|batch| &batch.records) {
                 match record {
+                    Record::Execution(execution) => drop(begun.insert((*tenant, execution.id))),
                     Record::Work(work) => works.push((*tenant, work)),
                     Record::ForgetThread(thread) => forgotten.push((*tenant, &**thread)),
                     _ => {}
                 }
             }
         }
-        QueueChanges { works, forgotten }
+        QueueChanges { begun, works, forgotten }
     }
 
     fn is_empty(&self) -> bool {
@@ -334,7 +336,8 @@ impl<'a> QueueChanges<'a> {
         clock: &Clock,
         turns: &Turns,
     ) -> Result<bool, Fault> {
-        let mut rows = PgRows::new(connection, clock, turns, false);
+        let rows = PgRows::new(connection, clock, turns, false);
+        let mut rows = rows.with_begun(self.begun.clone());
         for (tenant, work) in &self.works {
             queue::apply(&mut rows, *tenant, work).await?;
         }

@@ -53,7 +53,7 @@ use crate::query::{
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
     Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Result,
-    Schema, TenantId, Ticket, block_on,
+    Schema, TenantId, Ticket, WorkInfo, block_on,
 };
 
 /// How to work with a PostgreSQL database.
@@ -286,6 +286,14 @@ impl Backend for Postgres {
 
     fn execution(&self, id: ExecutionId) -> Pending<'_, Option<Execution>> {
         self.read(id, |tx, id| Box::pin(read::execution(tx, *id)))
+    }
+
+    fn queued(&self, id: ExecutionId) -> Pending<'_, Option<(Execution, Option<WorkInfo>)>> {
+        self.read(id, |tx, id| Box::pin(read::queued(tx, *id)))
+    }
+
+    fn works(&self, ids: Vec<ExecutionId>) -> Pending<'_, Vec<WorkInfo>> {
+        self.read(ids, |tx, ids| Box::pin(read::works(tx, ids)))
     }
 
     fn lease(&self, id: ExecutionId) -> Pending<'_, Option<Lease>> {

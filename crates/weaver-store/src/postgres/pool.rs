@@ -34,6 +34,8 @@ pub(super) struct Pool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Read,
+    /// One statement that touches nobody's rows: it needs no transaction.
+    Alone,
     /// Reads all of it as it was at one moment.
     Snapshot,
     Write,
@@ -168,6 +170,11 @@ impl Pool {
     ) -> Result<(), Fault> {
         let _permit = self.permits.acquire().await.map_err(|_| Error::Closed)?;
         let tx = Tx { connection: self.take().await?, tenant };
+        if mode == Mode::Alone {
+            answer(Ok(work(&tx, arguments).await?));
+            self.put_back(tx.connection);
+            return Ok(());
+        }
         let begin = begin(tenant, mode);
         // In one round trip: were `BEGIN` to fail, the work would find a session
         // without a tenant, which sees and may write nothing.
@@ -214,7 +221,7 @@ impl Pool {
 /// The statement that begins a transaction of a tenant.
 pub(super) fn begin(tenant: TenantId, mode: Mode) -> String {
     let how = match mode {
-        Mode::Read => " READ ONLY",
+        Mode::Read | Mode::Alone => " READ ONLY",
         Mode::Snapshot => " ISOLATION LEVEL REPEATABLE READ READ ONLY",
         Mode::Write => "",
         Mode::WriteUnflushed => "; SET LOCAL synchronous_commit = off",

@@ -1,9 +1,11 @@
-//! From columns to what the queue keeps.
+//! Between columns and what the queue keeps.
 
 use tokio_postgres::Row as SqlRow;
+use tokio_postgres::types::ToSql;
 
+use super::connection::Connection;
 use super::fault::Fault;
-use super::value::{count_at, some_time_at, text_at, time_at, word_at};
+use super::value::{Time, count_at, some_time_at, text_at, time_at, word_at};
 use crate::queue::Row;
 use crate::{
     BudgetKey, ConcurrencyKey, DeadLetter, ExecutionId, Missed, Priority, Reservation, Schedule,
@@ -113,4 +115,44 @@ pub(super) fn reservation_at(row: &SqlRow, budget: BudgetKey) -> Read<Reservatio
         fence: count_at(row, 2)?,
         amount_micros: count_at(row, 3)?,
     })
+}
+
+/// What [`put`] asks.
+pub(super) const PUT: &str = "INSERT INTO work_queue VALUES
+        ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+            $20, $21)
+     ON CONFLICT (tenant_id, execution, task) DO UPDATE SET
+        state = EXCLUDED.state, rank = EXCLUDED.rank, since = EXCLUDED.since,
+        run_at = EXCLUDED.run_at, slots = EXCLUDED.slots, held_on = EXCLUDED.held_on,
+        deliveries = EXCLUDED.deliveries, fence = EXCLUDED.fence,
+        lease_owner = EXCLUDED.lease_owner, lease_until = EXCLUDED.lease_until,
+        paused = EXCLUDED.paused, woken = EXCLUDED.woken";
+
+/// Keeps a row, in place of the one with its key.
+pub(super) async fn put(connection: &Connection, row: &Row) -> Result<(), Fault> {
+    let concurrency = row.concurrency.as_ref();
+    let values: [&(dyn ToSql + Sync); 21] = [
+        &row.key.tenant.0,
+        &row.key.execution.0,
+        &&*row.key.task,
+        &&*row.route,
+        &i64::from(row.priority.level()),
+        &row.workflow.as_deref(),
+        &concurrency.map(|key| &*key.name),
+        &concurrency.map(|key| i64::from(key.limit)),
+        &row.state.as_str(),
+        &row.rank,
+        &Time(row.since),
+        &row.run_at.map(Time),
+        &i64::from(row.slots),
+        &row.held_on.as_ref().map(Scope::text),
+        &i64::from(row.deliveries),
+        &i64::from(row.deliveries_max),
+        &(row.fence as i64),
+        &row.owner.as_deref(),
+        &row.until.map(Time),
+        &row.paused,
+        &row.woken,
+    ];
+    connection.execute(PUT, &values).await.map(drop)
 }

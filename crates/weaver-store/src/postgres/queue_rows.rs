@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 use weaver_core::Timestamp;
 
@@ -19,6 +18,9 @@ type Read<T> = Result<T, Fault>;
 
 impl Rows for PgRows<'_> {
     async fn row(&mut self, key: &WorkKey) -> Read<Option<Row>> {
+        if self.has_begun(key.tenant, key.execution) {
+            return Ok(None);
+        }
         self.act(key.tenant).await?;
         let sql = match self.reads() {
             true => select_rows!("WHERE q.tenant_id = $1 AND q.execution = $2 AND q.task = $3"),
@@ -58,43 +60,7 @@ impl Rows for PgRows<'_> {
 
     async fn put(&mut self, row: &Row) -> Read<()> {
         self.act(row.key.tenant).await?;
-        let concurrency = row.concurrency.as_ref();
-        let values: [&(dyn ToSql + Sync); 21] = [
-            &row.key.tenant.0,
-            &row.key.execution.0,
-            &&*row.key.task,
-            &&*row.route,
-            &i64::from(row.priority.level()),
-            &row.workflow.as_deref(),
-            &concurrency.map(|key| &*key.name),
-            &concurrency.map(|key| i64::from(key.limit)),
-            &row.state.as_str(),
-            &row.rank,
-            &Time(row.since),
-            &row.run_at.map(Time),
-            &i64::from(row.slots),
-            &row.held_on.as_ref().map(Scope::text),
-            &i64::from(row.deliveries),
-            &i64::from(row.deliveries_max),
-            &(row.fence as i64),
-            &row.owner.as_deref(),
-            &row.until.map(Time),
-            &row.paused,
-            &row.woken,
-        ];
-        self.execute(
-            "INSERT INTO work_queue VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-                $14, $15, $16, $17, $18, $19, $20, $21)
-             ON CONFLICT (tenant_id, execution, task) DO UPDATE SET
-                state = EXCLUDED.state, rank = EXCLUDED.rank, since = EXCLUDED.since,
-                run_at = EXCLUDED.run_at, slots = EXCLUDED.slots, held_on = EXCLUDED.held_on,
-                deliveries = EXCLUDED.deliveries, fence = EXCLUDED.fence,
-                lease_owner = EXCLUDED.lease_owner, lease_until = EXCLUDED.lease_until,
-                paused = EXCLUDED.paused, woken = EXCLUDED.woken",
-            &values,
-        )
-        .await
-        .map(drop)
+        self.write(row).await
     }
 
     async fn remove(&mut self, key: &WorkKey) -> Read<()> {

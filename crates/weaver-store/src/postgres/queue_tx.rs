@@ -6,7 +6,7 @@
 //! and writes that back at its end. Claims take no such lock: they touch rows that
 //! are ready, and skip what somebody else is at.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use weaver_core::Timestamp;
 use super::connection::Connection;
 use super::fault::Fault;
 use super::pipeline::{Pipeline, both};
-use super::queue_columns::{row_at, select_rows, small_at};
+use super::queue_columns::{PUT, put, row_at, select_rows, small_at};
 use super::turns::Turns;
 use super::value::{some_time_at, text_at, word_at};
 use crate::queue::{Row, Slots};
-use crate::{Clock, Priority, Rate, Scope, TenantId, WorkKey};
+use crate::{Clock, ExecutionId, Priority, Rate, Scope, TenantId, WorkKey};
 
 type Read<T> = Result<T, Fault>;
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -41,6 +41,13 @@ pub(super) struct PgRows<'a> {
     pub(super) clocks: HashMap<(Arc<str>, Priority), i64>,
     /// Ranks that were claimed in this transaction.
     pub(super) claimed: Vec<(Arc<str>, Priority, i64)>,
+    /// The database's time when it was first asked for: one for all that happens at once.
+    pub(super) now: Option<Timestamp>,
+    /// Executions that began in this transaction and have no row yet.
+    begun: HashSet<(TenantId, ExecutionId)>,
+    /// Rows of the tenant as whom the session acts that are not written yet: many go in
+    /// one round trip, before anything else is asked.
+    unwritten: Vec<Row>,
     /// Whether somebody should look at the queue after the commit.
     pub(super) wake: bool,
 }
@@ -59,6 +66,7 @@ pub(super) struct Loaded {
 /// Held until the end of the transaction by whoever changes a tenant's queue.
 pub(super) const LOCK_QUEUE: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended('queue ' || $1::uuid::text, 0))";
+pub(super) const DATABASE_TIME: &str = "SELECT clock_timestamp()";
 const SET_TENANT: &str = "SELECT set_config('app.tenant_id', $1, true)";
 const SEE_ALL: &str = "SELECT set_config('app.queue', 'all', true)";
 const SEE_OWN: &str = "SELECT set_config('app.queue', '', true)";
@@ -88,8 +96,46 @@ impl<'a> PgRows<'a> {
             tenants: BTreeMap::new(),
             clocks: HashMap::new(),
             claimed: Vec::new(),
+            now: None,
+            begun: HashSet::new(),
+            unwritten: Vec::new(),
             wake: false,
         }
+    }
+
+    /// The same in a transaction in which executions have begun: nothing is known of them
+    /// in the queue.
+    pub(super) fn with_begun(mut self, begun: HashSet<(TenantId, ExecutionId)>) -> Self {
+        self.begun = begun;
+        self
+    }
+
+    pub(super) fn has_begun(&self, tenant: TenantId, execution: ExecutionId) -> bool {
+        self.begun.contains(&(tenant, execution))
+    }
+
+    /// Writes a row, now or with others.
+    pub(super) async fn write(&mut self, row: &Row) -> Read<()> {
+        if self.begun.remove(&(row.key.tenant, row.key.execution)) {
+            self.unwritten.push(row.clone());
+            return Ok(());
+        }
+        self.settle().await?;
+        put(self.connection, row).await
+    }
+
+    async fn settle(&mut self) -> Read<()> {
+        let rows = std::mem::take(&mut self.unwritten);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        // A statement that had to be prepared on the way would come after the last.
+        self.connection.prepare(&[PUT]).await?;
+        let mut pipeline = Pipeline::new();
+        for row in &rows {
+            pipeline.push(put(self.connection, row));
+        }
+        pipeline.run().await.into_iter().collect()
     }
 
     pub(super) fn reads(&self) -> bool {
@@ -97,22 +143,24 @@ impl<'a> PgRows<'a> {
     }
 
     pub(super) async fn query(
-        &self,
+        &mut self,
         sql: &'static str,
         values: Values<'_>,
     ) -> Read<Vec<tokio_postgres::Row>> {
+        self.settle().await?;
         self.connection.query(sql, values).await
     }
 
     pub(super) async fn first(
-        &self,
+        &mut self,
         sql: &'static str,
         values: Values<'_>,
     ) -> Read<Option<tokio_postgres::Row>> {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
-    pub(super) async fn execute(&self, sql: &'static str, values: Values<'_>) -> Read<u64> {
+    pub(super) async fn execute(&mut self, sql: &'static str, values: Values<'_>) -> Read<u64> {
+        self.settle().await?;
         self.connection.execute(sql, values).await
     }
 
@@ -135,11 +183,14 @@ impl<'a> PgRows<'a> {
         if self.acting == Some(tenant) {
             return self.query(sql, values).await;
         }
+        self.settle().await?;
         // A statement that had to be prepared on the way would come after the last.
         self.connection.prepare(&[SET_TENANT, sql]).await?;
         let name = tenant.to_string();
         let name: Values<'_> = &[&name];
-        let (acts, rows) = both(self.query(SET_TENANT, name), self.query(sql, values)).await;
+        let connection = self.connection;
+        let acts = connection.query(SET_TENANT, name);
+        let (acts, rows) = both(acts, connection.query(sql, values)).await;
         acts?;
         self.acting = Some(tenant);
         rows
@@ -148,21 +199,34 @@ impl<'a> PgRows<'a> {
     /// Acts as a tenant from here on; with the lock of its queue, unless this only
     /// reads.
     pub(super) async fn act(&mut self, tenant: TenantId) -> Read<()> {
-        self.see(tenant).await?;
         if self.reads || self.tenants.contains_key(&tenant) {
-            return Ok(());
+            return self.see(tenant).await;
         }
-        // The lock first: in one snapshot with it the others could be older.
-        self.query(LOCK_QUEUE, &[&tenant.0]).await?;
-        let id: Values<'_> = &[&tenant.0];
+        self.settle().await?;
+        let asked = [SET_TENANT, LOCK_QUEUE, RANKS, CLOCKS, WEIGHT, RATES, SLOTS, DATABASE_TIME];
+        // A statement that had to be prepared on the way would come after the last.
+        self.connection.prepare(&asked).await?;
+        let (name, none): (_, Values<'_>) = (tenant.to_string(), &[]);
+        let (name, id): (Values<'_>, Values<'_>) = (&[&name], &[&tenant.0]);
         let mut pipeline = Pipeline::new();
-        for (sql, values) in [(RANKS, id), (CLOCKS, &[]), (WEIGHT, id), (RATES, id), (SLOTS, id)] {
-            pipeline.push(self.query(sql, values));
+        for sql in asked {
+            let values = match sql {
+                SET_TENANT => name,
+                CLOCKS | DATABASE_TIME => none,
+                _ => id,
+            };
+            pipeline.push(self.connection.query(sql, values));
         }
+        // Each statement sees what is committed when it begins: those behind the lock, all
+        // that was written under it before.
         let answers: Vec<_> = pipeline.run().await.into_iter().collect::<Read<_>>()?;
-        let [ranks, clocks, weight, rates, slots] = &answers[..] else {
+        let [_, _, ranks, clocks, weight, rates, slots, now] = &answers[..] else {
             return Err(Fault::unreadable("an answer is missing"));
         };
+        self.acting = Some(tenant);
+        if let (None, Some(now)) = (self.now, now.first()) {
+            self.now = Some(self.clock.shifted(some_time_at(now, 0)?));
+        }
         let mut loaded = Loaded::default();
         for row in ranks {
             loaded.ranks.insert(rank_key_at(row)?, row.try_get(2)?);
@@ -197,6 +261,7 @@ impl<'a> PgRows<'a> {
     /// Writes back what was loaded and has changed. The last thing to do before the
     /// commit.
     pub(super) async fn flush(&mut self) -> Read<()> {
+        self.settle().await?;
         for (tenant, mut loaded) in std::mem::take(&mut self.tenants) {
             self.see(tenant).await?;
             for key in std::mem::take(&mut loaded.ranks_changed) {
@@ -216,7 +281,12 @@ impl<'a> PgRows<'a> {
         Ok(())
     }
 
-    async fn write_slots(&self, tenant: TenantId, scope: &Scope, slots: Option<Slots>) -> Read<()> {
+    async fn write_slots(
+        &mut self,
+        tenant: TenantId,
+        scope: &Scope,
+        slots: Option<Slots>,
+    ) -> Read<()> {
         let text = scope.text();
         let Some(Slots { limit, used, fixed }) = slots else {
             let sql = "DELETE FROM concurrency WHERE tenant_id = $1 AND scope = $2";
@@ -238,12 +308,13 @@ impl<'a> PgRows<'a> {
         sql: &'static str,
         values: Values<'_>,
     ) -> Read<Vec<tokio_postgres::Row>> {
+        self.settle().await?;
         // A statement that had to be prepared on the way would come after the last.
         self.connection.prepare(&[SEE_ALL, sql, SEE_OWN]).await?;
         let mut pipeline = Pipeline::new();
-        pipeline.push(self.query(SEE_ALL, &[]));
-        pipeline.push(self.query(sql, values));
-        pipeline.push(self.query(SEE_OWN, &[]));
+        pipeline.push(self.connection.query(SEE_ALL, &[]));
+        pipeline.push(self.connection.query(sql, values));
+        pipeline.push(self.connection.query(SEE_OWN, &[]));
         let mut answers: Vec<_> = pipeline.run().await.into_iter().collect::<Read<_>>()?;
         Ok(answers.swap_remove(1))
     }

@@ -5,20 +5,25 @@ use std::sync::Arc;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 use weaver_core::event::Usage;
 use weaver_core::{Hash, Timestamp};
 
 use super::fault::Fault;
 use super::pipeline::both;
 use super::pool::Tx;
+use super::queue_columns::{row_at, select_rows};
 use super::value::{
     Time, bytes_text_at, count_at, hash_at, limit_or, optional_payload_at, payload_at,
     some_time_at, text_at, time_at, word_at,
 };
 use crate::pack;
 use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, Standing, ThreadInfo};
+use crate::queue::Row as QueueRow;
 use crate::record::{Entry, Execution, ExecutionStatus, Lease, Source, Totals, WorkflowVersion};
-use crate::{CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, TenantId, hash};
+use crate::{
+    CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, TenantId, WorkInfo, hash,
+};
 
 type Read<T> = Result<T, Fault>;
 
@@ -77,13 +82,14 @@ macro_rules! execution_sql {
 
 pub(super) use execution_sql;
 
-/// A page of a list.
+/// A page of a list. The place of its first row is one number, whether a page came before
+/// or not: so it bounds the index, also in a plan that is made for all values.
 macro_rules! execution_page {
     ($filter:literal) => {
         execution_sql!(concat!(
             $filter,
-            " AND ($4::uuid IS NULL OR e.number <
-                (SELECT number FROM executions WHERE tenant_id = $1 AND id = $4))
+            " AND e.number < (SELECT CASE WHEN $4::uuid IS NULL THEN 9223372036854775807
+                ELSE (SELECT number FROM executions WHERE tenant_id = $1 AND id = $4) END)
               ORDER BY e.number DESC LIMIT $5"
         ))
     };
@@ -119,6 +125,32 @@ pub(super) async fn execution(tx: &Tx, id: ExecutionId) -> Read<Option<Execution
     let sql = execution_sql!(" AND e.id = $2");
     let row = tx.first(sql, &[&tx.tenant.0, &id.0]).await?;
     row.as_ref().map(execution_row).transpose()
+}
+
+pub(super) async fn queued(
+    tx: &Tx,
+    id: ExecutionId,
+) -> Read<Option<(Execution, Option<WorkInfo>)>> {
+    let sql = select_rows!("WHERE q.tenant_id = $1 AND q.execution = $2 AND q.task = ''");
+    let values: [&(dyn ToSql + Sync); 2] = [&tx.tenant.0, &id.0];
+    let (execution, work) = both(execution(tx, id), tx.first(sql, &values)).await;
+    let work = work?.as_ref().map(row_at).transpose()?;
+    Ok(execution?.map(|execution| (execution, work.map(QueueRow::into_info))))
+}
+
+pub(super) async fn works(tx: &Tx, ids: &[ExecutionId]) -> Read<Vec<WorkInfo>> {
+    // One look at the key for each: the queue may have grown by a million rows since the
+    // server last counted them, and then it would rather read all.
+    let sql = concat!(
+        "SELECT w.* FROM unnest($2::uuid[]) k (execution) CROSS JOIN LATERAL (",
+        select_rows!(
+            "WHERE q.tenant_id = $1 AND q.execution = k.execution AND q.task = '' OFFSET 0"
+        ),
+        ") w"
+    );
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = tx.query(sql, &[&tx.tenant.0, &ids]).await?;
+    rows.iter().map(|row| Ok(row_at(row)?.into_info())).collect()
 }
 
 pub(super) async fn lease(tx: &Tx, id: ExecutionId) -> Read<Option<Lease>> {
@@ -169,10 +201,14 @@ pub(super) async fn idempotency(tx: &Tx, key: &IdempotencyKey) -> Read<Option<Id
 }
 
 pub(super) async fn threads(tx: &Tx, limit: usize) -> Read<Vec<ThreadInfo>> {
-    let sql = "SELECT e.thread, t.executions, e.id, e.status, e.started_at
-         FROM (SELECT count(*) AS executions, max(number) AS last FROM executions
-               WHERE tenant_id = $1 GROUP BY thread ORDER BY last DESC LIMIT $2) t
-         JOIN executions e ON e.tenant_id = $1 AND e.number = t.last ORDER BY t.last DESC";
+    // Backwards from the newest execution, stopping at those that are the last of their
+    // thread: what came long ago is not looked at.
+    let sql = "SELECT e.thread, (SELECT count(*) FROM executions o
+                WHERE o.tenant_id = $1 AND o.thread = e.thread), e.id, e.status, e.started_at
+         FROM executions e WHERE e.tenant_id = $1 AND e.number =
+                (SELECT max(o.number) FROM executions o
+                 WHERE o.tenant_id = $1 AND o.thread = e.thread)
+         ORDER BY e.number DESC LIMIT $2";
     let rows = tx.query(sql, &[&tx.tenant.0, &limit_or(limit, 100)]).await?;
     let thread = |row: &Row| {
         Ok(ThreadInfo {
@@ -332,9 +368,9 @@ pub(super) async fn checkpoints(
     limit: usize,
 ) -> Read<Vec<CheckpointInfo>> {
     let sql = checkpoint_sql!(
-        " AND ($4::uuid IS NULL OR c.number <
-            (SELECT number FROM checkpoints
-             WHERE tenant_id = $1 AND thread = $2 AND namespace = $3 AND id = $4))
+        " AND c.number < (SELECT CASE WHEN $4::uuid IS NULL THEN 9223372036854775807
+            ELSE (SELECT number FROM checkpoints
+             WHERE tenant_id = $1 AND thread = $2 AND namespace = $3 AND id = $4) END)
          ORDER BY c.number DESC LIMIT $5"
     );
     let (thread, namespace) = (&*lane.thread, &*lane.namespace);

@@ -48,6 +48,7 @@ impl Postgres {
         arguments: (Arc<O>, Clock, Turns),
     ) -> Result<Operated<O::Output>> {
         let mode = match (O::READS, O::FLUSHED) {
+            _ if O::ALONE => Mode::Alone,
             (true, _) => Mode::Read,
             (false, true) => Mode::Write,
             (false, false) => Mode::WriteUnflushed,

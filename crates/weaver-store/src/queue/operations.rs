@@ -28,6 +28,9 @@ pub(crate) trait Operation: Send + Sync + 'static {
     /// Whether it is on the disk when its answer is there.
     const FLUSHED: bool = true;
 
+    /// Whether it is one question that is about nobody's rows.
+    const ALONE: bool = false;
+
     /// Does it.
     fn run<R: Rows>(
         &self,
@@ -112,7 +115,18 @@ operations! {
     KeptOf false (tenant: TenantId, after: Option<WorkKey>) -> Vec<Record> = super::kept::page;
     ForgetOver false (tenant: TenantId, keys_before: Option<Timestamp>) -> Forgotten
         = super::kept::forget_over;
-    Now true () -> Timestamp = now;
+}
+
+struct Now;
+
+impl Operation for Now {
+    type Output = Timestamp;
+    const READS: bool = true;
+    const ALONE: bool = true;
+
+    async fn run<R: Rows>(&self, rows: &mut R) -> Answer<Timestamp, R::Error> {
+        rows.now().await
+    }
 }
 
 impl<S: Transact> Queue for S {
@@ -251,7 +265,7 @@ impl<S: Transact> Queue for S {
     }
 
     fn now(&self) -> Pending<'_, Timestamp> {
-        self.transact(Now {})
+        self.transact(Now)
     }
 
     fn wakeups(&self) -> Wakeups {
@@ -437,8 +451,4 @@ async fn schedules<R: Rows>(rows: &mut R, tenant: &TenantId) -> Answer<Vec<Sched
 async fn due_schedules<R: Rows>(rows: &mut R, limit: &usize) -> Answer<Vec<Schedule>, R::Error> {
     let now = rows.now().await?;
     rows.due_schedules(now, *limit).await
-}
-
-async fn now<R: Rows>(rows: &mut R) -> Answer<Timestamp, R::Error> {
-    rows.now().await
 }

@@ -164,10 +164,14 @@ pub(super) fn idempotency(db: Db<'_>, key: IdempotencyKey) -> Read<Option<Idempo
 pub(super) fn threads(db: Db<'_>, limit: usize) -> Read<Vec<ThreadInfo>> {
     let threads = db
         .prepare_cached(
-            "SELECT e.thread, t.executions, e.id, e.status, e.started_at
-             FROM (SELECT count(*) AS executions, max(number) AS last FROM executions
-                   WHERE tenant_id = ?1 GROUP BY thread ORDER BY last DESC LIMIT ?2) t
-             JOIN executions e ON e.number = t.last ORDER BY t.last DESC",
+            // Backwards from the newest execution, stopping at those that are the last of
+            // their thread: what came long ago is not looked at.
+            "SELECT e.thread, (SELECT count(*) FROM executions o
+                    WHERE o.tenant_id = ?1 AND o.thread = e.thread), e.id, e.status, e.started_at
+             FROM executions e WHERE e.tenant_id = ?1 AND e.number =
+                    (SELECT max(o.number) FROM executions o
+                     WHERE o.tenant_id = ?1 AND o.thread = e.thread)
+             ORDER BY e.number DESC LIMIT ?2",
         )?
         .query_map(params![db.tenant, limit_or(limit, 100)], |row| {
             Ok(ThreadInfo {

@@ -218,3 +218,28 @@ pub fn executions_are_listed_by_status_and_workflow(place: &Place) {
     let before = Some(execution_id(5));
     assert_eq!(list(ExecutionQuery { status: queued, before, ..Default::default() }), [3, 2, 1]);
 }
+
+pub fn an_execution_is_read_with_its_row(place: &Place) {
+    // At once, so that a store may queue them together.
+    let batches = (1..=3).map(|n| {
+        let Submission { execution, enqueue, .. } = submission(n);
+        let batch = Batch::standalone().with(execution).with(Work::Enqueue(enqueue));
+        place.store.append(batch)
+    });
+    for ticket in batches.collect::<Vec<_>>() {
+        ticket.wait().unwrap();
+    }
+    let [first, second, third] = [1, 2, 3].map(execution_id);
+    assert_eq!(place.claimed(1), [1]);
+    place.store.append(Batch::standalone().with(Work::Done(first))).wait().unwrap();
+    let (execution, work) = get(place.store.queued(second)).unwrap();
+    assert_eq!((execution.id, work), (second, place.info(second)));
+    assert_eq!(get(place.store.queued(first)).unwrap().1, None, "its row is gone");
+    assert_eq!(get(place.store.queued(execution_id(9))), None);
+    let mut works = get(place.store.works(vec![first, third, second, execution_id(9)]));
+    works.sort_by_key(|work| work.key.execution);
+    assert_eq!(works, [place.info(second).unwrap(), place.info(third).unwrap()]);
+    // Another tenant's are not there.
+    let other = place.store.for_tenant(tenant(1));
+    assert_eq!((get(other.queued(second)), get(other.works(vec![second]))), (None, Vec::new()));
+}

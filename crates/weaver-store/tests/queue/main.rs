@@ -74,6 +74,7 @@ conformance! {
     claims::work_that_is_never_finished_is_given_up,
     claims::finished_work_is_gone_with_its_tasks,
     claims::executions_are_listed_by_status_and_workflow,
+    claims::an_execution_is_read_with_its_row,
     waits::a_timer_is_never_early,
     waits::an_answer_ends_a_wait,
     waits::an_answer_during_work_is_not_missed,

@@ -125,18 +125,25 @@ pub async fn accept(
     submission.order.workflow_id = workflow_id;
     let executions = executions(app, caller);
     let execution = executions.submit(submission).await?;
-    let tail = || Tail::new(app.clone(), caller, execution.id, 0);
     match request.wait {
-        _ if request.stream => Ok(stream(tail())),
+        _ if request.stream => Ok(stream(Tail::new(app.clone(), caller, execution.id, 0))),
         None => Ok(accepted(&execution).into_response()),
         Some(seconds) => {
-            let at_most = Duration::from_secs(seconds.into());
-            if let Ok(settled) = tokio::time::timeout(at_most, tail().settled()).await {
-                settled?;
-            }
+            settled(app, caller, execution.id, Duration::from_secs(seconds.into())).await?;
             Ok(shown(&executions, execution.id).await?.into_response())
         }
     }
+}
+
+/// Waits until nobody works on an execution any more, so long at most.
+pub async fn settled(
+    app: &Arc<App>,
+    caller: Caller,
+    id: ExecutionId,
+    at_most: Duration,
+) -> Result<(), Refusal> {
+    let tail = Tail::new(app.clone(), caller, id, 0);
+    tokio::time::timeout(at_most, tail.settled()).await.unwrap_or(Ok(()))
 }
 
 /// The longest that an answer may be waited for, in seconds.
@@ -148,12 +155,18 @@ fn check_waiting(request: &SubmitRequest) -> Result<(), Refusal> {
             Err(Refusal::invalid("an answer is waited for or streamed, not both")
                 .at("/stream", "leave this out, or `wait`"))
         }
-        Some(seconds) if seconds > WAIT_MAX => {
-            let detail = format!("at most {WAIT_MAX} seconds");
-            Err(Refusal::invalid("this is longer than an answer may take").at("/wait", detail))
-        }
-        _ => Ok(()),
+        Some(seconds) => check_wait(seconds),
+        None => Ok(()),
     }
+}
+
+/// Refuses to be waited for too long.
+pub fn check_wait(seconds: u32) -> Result<(), Refusal> {
+    if seconds <= WAIT_MAX {
+        return Ok(());
+    }
+    let detail = format!("at most {WAIT_MAX} seconds");
+    Err(Refusal::invalid("this is longer than an answer may take").at("/wait", detail))
 }
 
 /// Says what was queued.
@@ -309,7 +322,8 @@ pub fn executions(app: &App, caller: Caller) -> Executions {
     Executions::new(app.store.for_tenant(caller.tenant))
 }
 
-async fn shown(executions: &Executions, id: ExecutionId) -> Result<Json<Execution>, Refusal> {
+/// An execution as it stands.
+pub async fn shown(executions: &Executions, id: ExecutionId) -> Result<Json<Execution>, Refusal> {
     Ok(Json(wire::whole(executions, id).await?))
 }
 

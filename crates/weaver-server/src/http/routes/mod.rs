@@ -12,6 +12,7 @@ mod openapi;
 mod schedules;
 mod studio;
 mod studio_edit;
+mod studio_test;
 mod usage;
 mod workers;
 mod workflows;
@@ -50,11 +51,16 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(studio_edit::edit))
         .routes(routes!(studio::convert))
         .routes(routes!(studio::compile))
+        .routes(routes!(studio::validate))
+        .routes(routes!(studio_test::run))
+        .routes(routes!(studio_test::step))
         .routes(routes!(studio::nodes))
         .routes(routes!(studio::templates))
         .routes(routes!(workflows::use_template))
-        .routes(routes!(workflows::list, workflows::create))
-        .routes(routes!(workflows::get, workflows::change, workflows::remove))
+        .merge(kept_workflows())
+        .nest("/studio", kept_workflows())
+        .routes(routes!(workflows::compile))
+        .routes(routes!(workflows::validate))
         .routes(routes!(workflows::events))
         .routes(routes!(workflows::versions))
         .routes(routes!(workflows::execute))
@@ -96,6 +102,15 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(leases::call))
         .routes(routes!(schedules::list, schedules::create))
         .routes(routes!(schedules::get, schedules::replace, schedules::patch, schedules::remove))
+}
+
+/// Workflows as they are kept; the Studio has them under its own name too.
+fn kept_workflows() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::default().routes(routes!(workflows::list, workflows::create)).routes(routes!(
+        workflows::get,
+        workflows::change,
+        workflows::remove
+    ))
 }
 
 /// Whether even a look needs the token.

@@ -53,7 +53,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
     components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     document.security = Some(vec![SecurityRequirement::new::<_, _, String>("token", [])]);
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations =
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
@@ -73,7 +73,10 @@ fn complete(mut document: OpenApi) -> OpenApi {
                 }
             }
             // `list` is a handler's name in several files.
-            let area = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
+            let mut area = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
+            if path.starts_with("/studio/workflows") {
+                area.insert_str(0, "studio_");
+            }
             operation.operation_id = operation.operation_id.take().map(|id| format!("{area}_{id}"));
         }
     }

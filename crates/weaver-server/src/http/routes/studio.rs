@@ -3,13 +3,13 @@
 use axum::Json;
 use weaver_api::Page;
 use weaver_api::studio::{
-    Compiled, ConvertRequest, Converted, NodeType, Parsed, SourceRequest, Template,
+    Compiled, ConvertRequest, Converted, NodeType, Parsed, SourceRequest, Template, Validated,
 };
 use weaver_studio::Analysis;
 
 use crate::http::Refusal;
 use crate::http::body::Body;
-use crate::workflow::{report, text_version};
+use crate::workflow::{report, text_version, validated};
 use crate::{templates, wire};
 
 /// Reads a text, however broken it is.
@@ -28,6 +28,13 @@ pub async fn parse(Body(request): Body<SourceRequest>) -> Result<Json<Parsed>, R
     request_body = SourceRequest, responses((status = 200, body = Compiled)))]
 pub async fn compile(Body(request): Body<SourceRequest>) -> Result<Json<Compiled>, Refusal> {
     Ok(Json(analysed(request, report).await))
+}
+
+/// Says all that is wrong with a text.
+#[utoipa::path(post, path = "/studio/validate", tag = "studio",
+    request_body = SourceRequest, responses((status = 200, body = Validated)))]
+pub async fn validate(Body(request): Body<SourceRequest>) -> Result<Json<Validated>, Refusal> {
+    Ok(Json(analysed(request, validated).await))
 }
 
 /// Writes a workflow of the old JSON format as a Python file.
@@ -57,7 +64,7 @@ pub async fn templates() -> Json<Page<Template>> {
 }
 
 /// A large file takes some milliseconds, in which others want their answers.
-async fn analysed<T: Send + 'static>(
+pub async fn analysed<T: Send + 'static>(
     request: SourceRequest,
     answer: impl FnOnce(&Analysis) -> T + Send + 'static,
 ) -> T {

@@ -14,16 +14,19 @@ use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 use weaver_api::Page;
-use weaver_api::execution::{ExecuteRequest, Execution, Submitted};
+use weaver_api::execution::{ExecuteRequest, Execution, Submitted, WorkflowSource};
+use weaver_api::studio::{Compiled, SourceRequest, Validated};
 use weaver_api::workflow::{NewWorkflow, UseTemplate, Workflow, WorkflowPatch, WorkflowVersion};
 
 use super::executions::{accept, once, page_size};
+use super::studio::analysed;
 use crate::catalog::Catalog;
 use crate::http::body::Body;
 use crate::http::guard::Caller;
 use crate::http::params::{Path, Query};
 use crate::http::{App, Refusal};
 use crate::templates;
+use crate::workflow::{report, validated};
 
 /// A workflow with its version as `ETag`.
 type Tagged = ([(HeaderName, String); 1], Json<Workflow>);
@@ -132,6 +135,30 @@ pub async fn versions(
     Ok(Json(catalog(&app, caller).versions(&id, before, page_size(query.limit)).await?))
 }
 
+/// Says how the newest text of a workflow would run.
+#[utoipa::path(post, path = "/studio/workflows/{id}/compile", tag = "workflows",
+    params(("id" = String, Path, description = "A workflow's id")),
+    responses((status = 200, body = Compiled)))]
+pub async fn compile(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Compiled>, Refusal> {
+    Ok(Json(analysed(newest(&app, caller, &id).await?, report).await))
+}
+
+/// Says all that is wrong with the newest text of a workflow.
+#[utoipa::path(post, path = "/studio/workflows/{id}/validate", tag = "workflows",
+    params(("id" = String, Path, description = "A workflow's id")),
+    responses((status = 200, body = Validated)))]
+pub async fn validate(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Validated>, Refusal> {
+    Ok(Json(analysed(newest(&app, caller, &id).await?, validated).await))
+}
+
 /// Queues an execution of a workflow. It is on disk when this is answered. With `wait` the
 /// answer is the execution when it has ended, with `stream` its events.
 #[utoipa::path(post, path = "/workflows/{id}/execute", tag = "workflows",
@@ -197,6 +224,11 @@ pub async fn use_template(
         layout: Default::default(),
     };
     Ok((StatusCode::CREATED, tagged(catalog(&app, caller).create(new, once).await?)))
+}
+
+async fn newest(app: &App, caller: Caller, id: &str) -> Result<SourceRequest, Refusal> {
+    let WorkflowSource { file, source, .. } = catalog(app, caller).source(id, None, None).await?;
+    Ok(SourceRequest { file, source })
 }
 
 fn catalog(app: &App, caller: Caller) -> Catalog {

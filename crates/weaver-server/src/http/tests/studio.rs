@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::TestApp;
+use super::workflows::GREET;
 
 const SOURCE: &str = r#"
 from typing import TypedDict
@@ -170,4 +171,59 @@ async fn a_gesture_that_cannot_be_done_is_refused_whole() {
     let foreign = app.post("/studio/edit", foreign).await;
     assert_eq!(foreign.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(foreign.body["errors"][0]["pointer"], "/operations/0");
+}
+
+#[tokio::test]
+async fn what_the_editor_shows_is_run_whole_or_by_one_superstep() {
+    let app = TestApp::working();
+    let run = json!({
+        "workflow": { "file": "greet.py", "source": GREET },
+        "input": { "name": "Ada" },
+    });
+    let streamed = app.post("/studio/test/run", run.clone()).await;
+    assert_eq!(streamed.headers["content-type"], "text/event-stream");
+    assert!(streamed.body.as_str().unwrap().contains("\"kind\":\"done\""), "{streamed:?}");
+
+    let mut stopped = run;
+    stopped["breakpoints"] = json!({ "before": ["greet"] });
+    stopped["wait"] = json!(20);
+    let stopped = app.post("/executions", stopped).await.body;
+    assert_eq!(stopped["stopped_before"], json!(["greet"]));
+    let step = json!({ "execution_id": stopped["id"] });
+    let one = app.post("/studio/test/run-step", step.clone()).await;
+    assert_eq!(one.status, StatusCode::OK, "{one:?}");
+    assert_eq!(
+        (&one.body["status"], &one.body["stopped_before"]),
+        (&json!("waiting"), &json!(["shout"]))
+    );
+    let last = app.post("/studio/test/run-step", step.clone()).await.body;
+    assert_eq!(
+        (&last["status"], &last["output"]["text"]),
+        (&json!("completed"), &json!("Hello Ada!"))
+    );
+    // There is nothing left to go on with.
+    assert_eq!(app.post("/studio/test/run-step", step).await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_kept_workflow_is_compiled_and_validated_under_the_studios_name_too() {
+    let app = TestApp::new();
+    let made = app.post("/studio/workflows", json!({ "name": "a", "source": SOURCE })).await.body;
+    let path = format!("/studio/workflows/{}", made["id"].as_str().unwrap());
+    assert_eq!(app.get(&path).await.body["source"], SOURCE);
+    assert_eq!(app.get("/studio/workflows").await.body, app.get("/workflows").await.body);
+    let compiled = app.post(&format!("{path}/compile"), json!({})).await.body;
+    assert_eq!(compiled, app.post("/studio/compile", json!({ "source": SOURCE })).await.body);
+
+    let wrong = SOURCE.replace("add_edge(\"think\", \"say\")", "add_edge(\"think\", \"sya\")");
+    let checked = app.post("/studio/validate", json!({ "source": wrong })).await.body;
+    assert_eq!(checked["runs"], false);
+    assert_eq!(checked["problems"][0]["code"], "unknown_node", "{checked}");
+    let change = json!({ "source": wrong, "version": 1 });
+    app.ask("PUT", &path, &[], Some(change)).await;
+    let kept = app.post(&format!("{path}/validate"), json!({})).await.body;
+    assert_eq!(
+        kept["problems"].as_array().map(Vec::len),
+        checked["problems"].as_array().map(Vec::len)
+    );
 }

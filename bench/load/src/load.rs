@@ -4,100 +4,82 @@
 //! stalls is not spared the calls that it delayed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::{Connection, connect, summary};
+
 /// What to ask, and how.
-#[derive(Clone)]
+#[derive(Deserialize)]
 pub struct Plan {
     /// `127.0.0.1:8080`
     address: String,
     token: String,
-    body: Bytes,
+    method: String,
+    /// Asked in turn.
+    paths: Vec<String>,
+    /// JSON as it is sent; absent: none.
+    body: Option<String>,
     seconds: f64,
-    /// Calls a second; 0 for a closed load.
+    /// Requests a second; 0 for a closed load.
     rate: f64,
     connections: usize,
+    #[serde(skip)]
+    asked: AtomicUsize,
 }
 
 #[derive(Clone, Default)]
 struct Seen {
-    /// Until the whole answer, and until its first byte, in microseconds.
-    whole: Vec<u64>,
-    first: Vec<u64>,
+    /// Until the whole answer, and until its first byte.
+    whole: Vec<Duration>,
+    first: Vec<Duration>,
     failed: u64,
 }
 
-type Connection = SendRequest<Full<Bytes>>;
-
 impl Plan {
-    /// `{"address", "token", "model", "stream", "seconds", "rate", "connections"}`
-    pub fn of(plan: &Value) -> Self {
-        let text = |name: &str| plan[name].as_str().unwrap_or_default().to_string();
-        let body = json!({
-            "model": text("model"),
-            "stream": plan["stream"] == true,
-            "max_tokens": 100,
-            "temperature": 0.5,
-            "messages": [
-                {"role": "system", "content": "You are a helpful assistant."},
-                {"role": "user", "content": "Say something about a quick brown fox, and be brief."},
-            ],
-        });
-        Plan {
-            address: text("address"),
-            token: text("token"),
-            body: body.to_string().into(),
-            seconds: plan["seconds"].as_f64().unwrap_or(5.0),
-            rate: plan["rate"].as_f64().unwrap_or(0.0),
-            connections: plan["connections"].as_u64().unwrap_or(32) as usize,
-        }
-    }
-
     fn request(&self) -> Request<Full<Bytes>> {
-        Request::post("/v1/chat/completions")
+        let path = &self.paths[self.asked.fetch_add(1, Ordering::Relaxed) % self.paths.len()];
+        let request = Request::builder()
+            .method(self.method.as_str())
+            .uri(path)
             .header("host", &self.address)
-            .header("content-type", "application/json")
-            .header("authorization", format!("Bearer {}", self.token))
-            .body(Full::new(self.body.clone()))
-            .expect("a plan makes a request")
-    }
-
-    async fn connect(&self) -> Option<Connection> {
-        let stream = TcpStream::connect(&self.address).await.ok()?;
-        stream.set_nodelay(true).ok()?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
-        tokio::spawn(connection);
-        Some(sender)
+            .header("authorization", format!("Bearer {}", self.token));
+        let request = match &self.body {
+            None => request.body(Full::default()),
+            Some(body) => {
+                let request = request.header("content-type", "application/json");
+                request.body(Full::from(body.clone()))
+            }
+        };
+        request.expect("a plan makes a request")
     }
 }
 
 /// Runs a plan; gives a line of JSON.
 pub async fn run(plan: Plan) -> String {
+    let plan = Arc::new(plan);
     let began = Instant::now();
-    let mut seen = match plan.rate > 0.0 {
+    let seen = match plan.rate > 0.0 {
         true => open(&plan).await,
         false => closed(&plan).await,
     };
     let seconds = began.elapsed().as_secs_f64();
-    let (first, whole) = (summary(&mut seen.first), summary(&mut seen.whole));
     let answers = seen.whole.len();
+    let (first, whole) = (summary(seen.first), summary(seen.whole));
     let rate = answers as f64 / seconds;
     json!({"answers": answers, "failed": seen.failed, "rate": rate, "first": first, "whole": whole})
         .to_string()
 }
 
-async fn closed(plan: &Plan) -> Seen {
+async fn closed(plan: &Arc<Plan>) -> Seen {
     let end = Instant::now() + Duration::from_secs_f64(plan.seconds);
     let each = (0..plan.connections).map(|_| {
         let plan = plan.clone();
@@ -112,7 +94,7 @@ async fn closed(plan: &Plan) -> Seen {
     gather(each.collect()).await
 }
 
-async fn open(plan: &Plan) -> Seen {
+async fn open(plan: &Arc<Plan>) -> Seen {
     let idle = Arc::new(Mutex::new(Vec::<Connection>::new()));
     let (begin, under_way) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let mut calls = Vec::new();
@@ -152,7 +134,7 @@ async fn gather(calls: Vec<tokio::task::JoinHandle<Seen>>) -> Seen {
 async fn ask(plan: &Plan, kept: &mut Option<Connection>, due: Instant, seen: &mut Seen) {
     let connection = match kept.take() {
         Some(connection) => Some(connection),
-        None => plan.connect().await,
+        None => connect(&plan.address).await,
     };
     let Some(mut connection) = connection else {
         seen.failed += 1;
@@ -172,19 +154,10 @@ async fn ask(plan: &Plan, kept: &mut Option<Connection>, due: Instant, seen: &mu
     };
     match asked.await {
         Some(first) => {
-            seen.first.push(first.as_micros() as u64);
-            seen.whole.push(due.elapsed().as_micros() as u64);
+            seen.first.push(first);
+            seen.whole.push(due.elapsed());
             *kept = Some(connection);
         }
         None => seen.failed += 1,
     }
-}
-
-fn summary(micros: &mut [u64]) -> Value {
-    micros.sort_unstable();
-    let at = |part: f64| {
-        let place = ((micros.len() as f64 * part) as usize).min(micros.len().saturating_sub(1));
-        micros.get(place).copied()
-    };
-    json!({"p50": at(0.5), "p90": at(0.9), "p99": at(0.99)})
 }
