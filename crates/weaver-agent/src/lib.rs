@@ -23,6 +23,7 @@ mod python;
 mod structured;
 mod subgraph;
 pub mod template;
+mod tool_arguments;
 mod tool_node;
 mod typed;
 

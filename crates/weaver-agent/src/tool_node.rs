@@ -3,18 +3,16 @@
 use std::sync::atomic::AtomicUsize;
 
 use futures::future::join_all;
-use weaver_core::spec::{END, FunctionSpec, ToolErrors, ToolSpec};
+use weaver_core::spec::{END, FunctionSpec, ToolErrors};
 use weaver_core::{EventKind, Failure, FailureKind, Map, Message, MessageKind, ToolCall, Value};
 use weaver_engine::policy::is_instance;
 use weaver_engine::{Answer, NodeOutput, Route, SendTo};
 use weaver_runtime::TaskContext;
 
+use crate::convert;
 use crate::host_call::{self, Services, unknown_tool};
 use crate::python::{Ended, FunctionCall, Python};
-use crate::{convert, structured};
-
-/// Code of arguments that do not fit a tool's schema.
-const TOOL_ARGUMENTS: &str = "tool_arguments";
+use crate::tool_arguments::{TOOL_ARGUMENTS, check_arguments, typed_arguments};
 
 /// A node that calls what the last message asks for.
 pub struct ToolNode<'a> {
@@ -374,55 +372,6 @@ fn last_message(state: &Value, key: &str) -> Option<Value> {
 fn messages_of<'a>(state: &'a Value, key: &str) -> Option<&'a [Value]> {
     let fields = state.get("fields").filter(|_| state.tag() == Some("object")).unwrap_or(state);
     fields.get(key)?.as_list()
-}
-
-/// Arguments that do not fit the tool's schema are an answer, not a call.
-fn check_arguments(spec: &ToolSpec, args: &Map) -> Result<(), Failure> {
-    let schema = serde_json::Value::from(&spec.parameters);
-    let Ok(validator) = jsonschema::validator_for(&schema) else { return Ok(()) };
-    let args = Value::from(args.clone());
-    structured::check(&validator, Ok(args.clone())).map(drop).map_err(|problem| {
-        let message = format!(
-            "Error invoking tool '{}' with kwargs {} with error:\n {problem}\n Please fix the error and try again.",
-            spec.name,
-            args.plain().to_json(),
-        );
-        let mut failure = Failure::new(FailureKind::Tool, TOOL_ARGUMENTS, message);
-        failure.exception = Some("ToolInvocationError".into());
-        failure
-    })
-}
-
-/// The arguments of a call, read as pydantic reads them: what the tool does not take is left
-/// out, and a number that a model wrote as text is a number.
-fn typed_arguments(spec: &ToolSpec, args: &Value) -> Map {
-    let properties = spec.parameters.get("properties");
-    let property = |name: &str| properties.and_then(|all| all.get(name));
-    let args = args.as_map().into_iter().flatten();
-    args.filter(|(name, _)| properties.is_none() || property(name).is_some())
-        .map(|(name, value)| {
-            let wanted = property(name).and_then(|schema| schema.get("type")?.as_str());
-            (name.clone(), wanted.and_then(|wanted| typed(wanted, value)).unwrap_or(value.clone()))
-        })
-        .collect()
-}
-
-/// A value as the type that a schema asks for; nothing where it cannot be, or is already.
-fn typed(wanted: &str, value: &Value) -> Option<Value> {
-    match (wanted, value) {
-        ("number", Value::Int(number)) => Some(Value::Float(*number as f64)),
-        ("number", Value::Str(text)) => text.trim().parse().ok().map(Value::Float),
-        ("integer", Value::Str(text)) => text.trim().parse().ok().map(Value::Int),
-        ("integer", Value::Float(number)) if number.fract() == 0.0 && number.abs() < 2e15 => {
-            Some(Value::Int(*number as i64))
-        }
-        ("boolean", Value::Str(text)) => match &*text.to_lowercase() {
-            "true" | "yes" | "on" | "1" => Some(true.into()),
-            "false" | "no" | "off" | "0" => Some(false.into()),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// A command whose message for the model bears the tool's name.
