@@ -91,7 +91,10 @@ fn modules_are_answered_as_the_interpreter_has_them() {
         let found =
             reasons(&format!("from {module} import {name}\ndef node(state): return {name}\n"));
         assert!(found[0].contains(name), "{found:?}");
+        let whole = reasons(&format!("import {module}\ndef node(state): return {module}.{name}\n"));
+        assert!(module.contains('.') || whole[0].contains(name), "{whole:?}");
     }
+    assert!(body("string = 'local'; return string.nothing").is_empty());
     for module in ["numpy", "requests", "socket", "subprocess", "sqlite3", "threading"] {
         let found = reasons(&format!("import {module}\ndef node(state): return {module}\n"));
         assert!(!found.is_empty(), "{module}");

@@ -1,6 +1,7 @@
 //! [`House`]: the parts that a run needs, made from the settings.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use weaver_store::{OpenOptions, Store};
 use weaver_tools::{Registry, Toolbox, WebSearchOptions};
 
 use crate::error::CliError;
+use crate::private_file;
 use crate::settings::Settings;
 use crate::vault::Vault;
 use crate::workflow::{Workflow, text_version};
@@ -169,24 +171,28 @@ fn check_directory(data: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The key that seals suspended functions: made once for each data directory.
+/// The key that seals suspended functions: made once for each data directory, in which
+/// several servers may begin at once.
 pub fn snapshot_key(data: &Path) -> Result<[u8; 32], CliError> {
     let path = data.join("snapshot.key");
     let wrong = |error: std::io::Error| {
         CliError::usage(format!("cannot read or write {}: {error}", path.display()))
     };
-    match std::fs::read(&path) {
-        Ok(bytes) => bytes.try_into().map_err(|_| {
-            CliError::usage(format!("{} is not a key of 32 bytes", path.display()))
-                .with_help("remove it; waiting functions then start again from their top")
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    let known = match std::fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             let key = random_key();
-            write_private(&path, &key).map_err(wrong)?;
-            Ok(key)
+            match private_file::write_new(&path, &key) {
+                Ok(()) => return Ok(key),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => std::fs::read(&path),
+                Err(error) => Err(error),
+            }
         }
-        Err(error) => Err(wrong(error)),
-    }
+        known => known,
+    };
+    known.map_err(wrong)?.try_into().map_err(|_| {
+        CliError::usage(format!("{} is not a key of 32 bytes", path.display()))
+            .with_help("remove it; waiting functions then start again from their top")
+    })
 }
 
 /// A key for a run that keeps nothing.
@@ -199,15 +205,6 @@ pub fn random_key() -> [u8; 32] {
         *byte = one ^ other.rotate_left(4);
     }
     key
-}
-
-fn write_private(path: &PathBuf, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// The models of a run. `--model` wins, then the `usual` one; else a script beside the file stands in
@@ -275,4 +272,23 @@ fn tools(settings: &Settings) -> Result<Registry, CliError> {
     let toolbox = Toolbox::new(&options)
         .map_err(|error| CliError::usage(format!("the tools cannot be set up: {error}")))?;
     Ok(toolbox.registry())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_begin_at_once_have_one_snapshot_key() {
+        for _ in 0..20 {
+            let data = tempfile::tempdir().unwrap();
+            let keys: Vec<[u8; 32]> = std::thread::scope(|scope| {
+                let begin = || scope.spawn(|| snapshot_key(data.path()).unwrap());
+                let begun: Vec<_> = (0..8).map(|_| begin()).collect();
+                begun.into_iter().map(|server| server.join().unwrap()).collect()
+            });
+            assert!(keys.iter().all(|key| *key == keys[0]));
+            assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 1, "no draft stays");
+        }
+    }
 }

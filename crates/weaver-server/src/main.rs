@@ -14,6 +14,7 @@ mod house;
 mod http;
 mod ledger;
 mod moving;
+mod private_file;
 mod python;
 mod render;
 mod settings;

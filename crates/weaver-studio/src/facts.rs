@@ -34,6 +34,8 @@ pub(crate) struct Item {
     pub hash: Hash,
     /// What the embedded interpreter does not run.
     pub violations: Vec<Violation>,
+    /// `name.member` of names from outside, which may be modules.
+    pub members: Vec<Member>,
     /// Imports anywhere in it.
     pub imports: Vec<Import>,
     /// For a function that builds graphs: the statements of its body.
@@ -79,6 +81,14 @@ pub(crate) struct Violation {
     pub builtin: Option<Name>,
 }
 
+/// `name.member`, as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub range: Range<usize>,
+    pub of: Name,
+    pub name: Name,
+}
+
 /// One name bound by an import.
 #[derive(Clone, Debug)]
 pub(crate) struct Import {
@@ -121,6 +131,7 @@ pub(crate) fn item(stmt: &Stmt, text: &str) -> Item {
         uses,
         mentions,
         violations: collector.violations,
+        members: collector.members,
         imports: collector.imports,
         body,
         kind,
@@ -175,6 +186,7 @@ struct Collector {
     mentions: FastSet<Name>,
     modifies: Vec<Name>,
     violations: Vec<Violation>,
+    members: Vec<Member>,
     imports: Vec<Import>,
     global_writes: Vec<(Range<usize>, Name)>,
     globals: FastSet<Name>,
@@ -445,6 +457,12 @@ impl<'a> Visitor<'a> for Collector {
             Expr::Attribute(attribute) => {
                 if GRAPH_WORDS.contains(&attribute.attr.as_str()) {
                     self.builds_graph = true;
+                }
+                if let Expr::Name(of) = &*attribute.value
+                    && !self.is_local(&of.id)
+                {
+                    let (of, name) = (of.id.clone(), attribute.attr.id.clone());
+                    self.members.push(Member { range: range_of(expr), of, name });
                 }
                 visitor::walk_expr(self, expr);
             }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use ruff_python_ast::name::Name;
 
-use crate::facts::{Import, Item, ItemKind, Violation};
+use crate::facts::{Import, Item, ItemKind, Member, Violation};
 use crate::hosts::{self, Answer};
 use weaver_core::{FastMap, FastSet};
 
@@ -228,6 +228,9 @@ impl<'c> Units<'c> {
         for import in &unit.item.imports {
             self.import(import, unit, closure);
         }
+        for member in &unit.item.members {
+            self.member(member, unit, at(&member.range), closure);
+        }
         if matches!(unit.item.kind, ItemKind::Function { .. }) && self.builds_graph(&range) {
             closure.reasons.push(Reason {
                 code: "embedded_subset",
@@ -262,6 +265,30 @@ impl<'c> Units<'c> {
 
     fn builds_graph(&self, range: &Range<usize>) -> bool {
         self.graph_statements_in(range).next().is_some()
+    }
+
+    /// `module.name` where the module is here and has no such name.
+    fn member(&self, member: &Member, unit: &Unit<'_>, range: Range<usize>, closure: &mut Closure) {
+        let Some((_, ids)) = self.resolve(&member.of, unit.parent) else { return };
+        let units = ids.iter().map(|id| &self.all[*id as usize]);
+        let mut imports = units.flat_map(|unit| &unit.item.imports);
+        let is_module = |import: &&Import| import.local == member.of && import.name.is_none();
+        let Some(import) = imports.find(is_module) else { return };
+        let answer = hosts::answer(&import.module, Some(&member.name));
+        // A package that is imported whole is read by its own rules.
+        if let Answer::NameMissing(instead) = answer
+            && !import.module.starts_with("lang")
+        {
+            closure.reasons.push(Reason {
+                code: "embedded_subset",
+                range,
+                what: format!(
+                    "`{}.{}` is not in the embedded interpreter",
+                    import.module, member.name
+                ),
+                instead: instead.to_string(),
+            });
+        }
     }
 
     fn import(&self, import: &Import, unit: &Unit<'_>, closure: &mut Closure) {

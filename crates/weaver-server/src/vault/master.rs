@@ -1,11 +1,11 @@
 //! [`Master`]: the key above all others, which no store holds.
 
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::seal::Key;
 use super::{Error, Result};
+use crate::private_file;
 
 /// Where the master key is to be found.
 #[derive(Clone, Default)]
@@ -145,15 +145,7 @@ fn write(path: &Path, key: &Key) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    // Whole or not there: a key of which a part was written would lock everything.
-    let draft = path.with_extension(format!("{}.draft", uuid::Uuid::now_v7()));
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(key.digits().as_bytes())?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&draft, path);
-    std::fs::remove_file(&draft)?;
-    linked
+    private_file::write_new(path, key.digits().as_bytes())
 }
 
 fn unusable(path: &Path, reason: &str) -> Error {
