@@ -1,6 +1,6 @@
 //! Which imports the embedded interpreter can answer.
 
-use weaver_core::embedded::{HOST_MODULES, HOST_NAMES, NATIVE_MODULES};
+use weaver_core::embedded::{HOST_MODULES, HOST_NAMES, NATIVE_MODULES, PARTIAL_MODULES};
 
 /// How an import is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,106 +46,8 @@ const GRAPH_NAMES: [&str; 13] = [
     "task",
 ];
 
-/// Chat models that the host answers for, whatever `langchain_…` package has them.
-const CHAT_MODELS: [&str; 9] = [
-    "AzureChatOpenAI",
-    "ChatAnthropic",
-    "ChatDeepSeek",
-    "ChatGoogleGenerativeAI",
-    "ChatGroq",
-    "ChatMistralAI",
-    "ChatOllama",
-    "ChatOpenAI",
-    "ChatVertexAI",
-];
-
 /// Submodules of [`NATIVE_MODULES`] and [`HOST_MODULES`] that are here.
 const SUBMODULES: [&str; 3] = ["collections.abc", "os.path", "urllib.parse"];
-
-/// Modules of which only these names are here, and what to use instead of others.
-const ONLY: &[(&str, &[&str], &str)] = &[
-    ("contextlib", &["nullcontext", "suppress"], "use `try` … `finally`"),
-    ("heapq", &["heapify", "heappop", "heappush", "nlargest", "nsmallest"], "sort the list"),
-    (
-        "langchain",
-        &["chat_models", "hub", "messages", "output_parsers", "prompts", "schema", "tools"],
-        "use LangGraph's own parts, or a typed node",
-    ),
-    ("enum", &["Enum", "IntEnum", "StrEnum", "auto"], "use `Enum`, or constants of the module"),
-    (
-        "logging",
-        &[
-            "CRITICAL",
-            "DEBUG",
-            "ERROR",
-            "Formatter",
-            "INFO",
-            "Logger",
-            "StreamHandler",
-            "WARN",
-            "WARNING",
-            "basicConfig",
-            "critical",
-            "debug",
-            "error",
-            "exception",
-            "getLogger",
-            "info",
-            "warning",
-        ],
-        "use `logging.getLogger`",
-    ),
-    (
-        "operator",
-        &[
-            "add",
-            "and_",
-            "attrgetter",
-            "concat",
-            "contains",
-            "eq",
-            "floordiv",
-            "ge",
-            "getitem",
-            "gt",
-            "iadd",
-            "itemgetter",
-            "le",
-            "lt",
-            "mod",
-            "mul",
-            "ne",
-            "neg",
-            "not_",
-            "or_",
-            "pow",
-            "sub",
-            "truediv",
-            "xor",
-        ],
-        "write a lambda",
-    ),
-    ("os.path", &[], "use `pathlib`, or methods of text"),
-    (
-        "string",
-        &[
-            "Template",
-            "ascii_letters",
-            "ascii_lowercase",
-            "ascii_uppercase",
-            "digits",
-            "hexdigits",
-            "punctuation",
-            "whitespace",
-        ],
-        "write the text out",
-    ),
-    ("textwrap", &["dedent", "fill", "indent", "shorten", "wrap"], "use `wrap` or `fill`"),
-    ("uuid", &["UUID", "uuid1", "uuid4", "uuid7"], "use `uuid4`"),
-    ("warnings", &["filterwarnings", "simplefilter", "warn"], "leave it out"),
-    ("statistics", &["fmean", "mean", "median", "mode", "stdev", "variance"], "write the sum out"),
-    ("urllib.parse", &["quote", "quote_plus"], "use a regular expression"),
-];
 
 /// Names that those modules lack, and what to use instead. Checked against monty 1.4.0.
 const MISSING: &[(&str, &str, &str)] = &[
@@ -221,7 +123,7 @@ pub(crate) fn answer(module: &str, name: Option<&str>) -> Answer {
     }
     let first = module.split('.').next().unwrap_or(module);
     if first.starts_with("langchain_") {
-        let known = name.is_none_or(|name| CHAT_MODELS.contains(&name));
+        let known = name.is_none_or(|name| HOST_NAMES.contains(&name));
         return if known { Answer::Here } else { Answer::Worker };
     }
     if matches!(first, "openai" | "anthropic") && name.is_some_and(|name| !name.ends_with("Error"))
@@ -234,7 +136,7 @@ pub(crate) fn answer(module: &str, name: Option<&str>) -> Answer {
         return Answer::Worker;
     }
     if let (Some(name), Some((_, here, instead))) =
-        (name, ONLY.iter().find(|entry| entry.0 == module))
+        (name, PARTIAL_MODULES.iter().find(|entry| entry.0 == module))
         && !here.contains(&name)
     {
         return Answer::NameMissing(instead);

@@ -27,7 +27,7 @@ impl Compiler<'_> {
                 }
                 Decider::ToolCalls { answered } => {
                     let with_state = self.tools_take_state(graph);
-                    let name = format!("tool_calls:{}:{with_state}:{answered:?}", graph.name);
+                    let name = format!("tool_calls:{with_state}:{answered:?}");
                     let answered = answered.clone();
                     self.targets.insert(name.clone(), Target::ToolCalls { with_state, answered });
                     (name.into(), (None, None))

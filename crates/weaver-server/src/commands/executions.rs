@@ -12,14 +12,13 @@ use weaver_api::execution::{
 };
 use weaver_api::worker::TaskStatus;
 use weaver_api::{Time, Usd};
-use weaver_core::Value;
 use weaver_runtime::now;
 
 use crate::cli::{
     CancelArgs, ExecutionArgs, LogsArgs, MoveArgs, OrderArgs, PsArgs, ReconcileArgs, ResumeArgs,
     RetryArgs, SubmitArgs, Target,
 };
-use crate::commands::run::json_argument;
+use crate::commands::run::{answer_argument, json_argument};
 use crate::desk::Desk;
 use crate::error::{CliError, exit};
 use crate::render::progress::Progress;
@@ -209,7 +208,7 @@ pub async fn pause(args: &ExecutionArgs, settings: Settings) -> Result<(), CliEr
 pub async fn resume(args: &ResumeArgs, settings: Settings) -> Result<(), CliError> {
     let desk = Desk::open(&args.target, &settings).await?;
     let execution = desk.get(&args.execution).await?;
-    let answer = args.answer.as_deref().map(json_or_text);
+    let answer = args.answer.as_deref().map(|text| answer("the answer", text)).transpose()?;
     let request = ResumeRequest { question: args.question.clone(), answer, breakpoints: None };
     show(&desk.resume(&execution.id, &request).await?, &args.target);
     Ok(())
@@ -252,17 +251,15 @@ pub async fn reconcile(args: &ReconcileArgs, settings: Settings) -> Result<(), C
     let request = ReconcileRequest {
         call: args.call.clone(),
         outcome,
-        result: args.happened.as_deref().map(json_or_text),
+        result: args.happened.as_deref().map(|text| answer("--happened", text)).transpose()?,
         reason: args.fail.clone(),
     };
     show(&desk.reconcile(&execution.id, &request).await?, &args.target);
     Ok(())
 }
 
-/// JSON, else the text itself.
-fn json_or_text(text: &str) -> serde_json::Value {
-    let value = Value::from_json(text).unwrap_or_else(|_| Value::str(text));
-    serde_json::Value::from(&value)
+fn answer(what: &str, text: &str) -> Result<serde_json::Value, CliError> {
+    answer_argument(what, text).map(|value| serde_json::Value::from(&value))
 }
 
 /// How an execution has come out, with the exit code that says so.

@@ -1,3 +1,5 @@
+//! When a command is asked to stop.
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Hears Ctrl-C and the polite wish of a process manager, from the moment it is made:
@@ -8,6 +10,7 @@ pub struct StopSignal {
 }
 
 impl StopSignal {
+    /// Hears from now on.
     pub fn listen() -> Self {
         let hear = |kind| signal(kind).expect("this program may handle signals");
         StopSignal {

@@ -123,6 +123,17 @@ fn a_message_for_a_state_without_messages() {
 }
 
 #[test]
+fn a_stop_at_a_node_that_is_not_there_is_refused() {
+    let desk = Desk::with("flow.py", &two_steps());
+    for flag in ["--interrupt-before", "--interrupt-after"] {
+        let ended =
+            desk.run(["run", "flow.py", "--input", r#"{"question": "?"}"#, flag, "look,anwser"]);
+        let ended = ended.expect(2);
+        ended.says(&[flag, "no node `anwser`", "look, answer"]);
+    }
+}
+
+#[test]
 fn flags_that_exclude_each_other_or_are_unknown() {
     let desk = Desk::with("flow.py", &two_steps());
     for args in [

@@ -85,3 +85,15 @@ fn a_pinned_thread_is_answered_without_its_file() {
     let ended = desk.run(["run", "--thread", "t", "--resume", "yes"]).expect(0);
     assert_eq!(ended.json()["answer"], "yes");
 }
+
+#[test]
+fn an_answer_with_a_slip_is_refused_and_the_thread_waits_on() {
+    let desk = Desk::with("ask.py", &one_question());
+    desk.run(["run", "ask.py", "--thread", "t", "--input", TOPIC]).expect(3);
+    for broken in [r#"{"ok": "#, "[1, 2", "\"yes"] {
+        let ended = desk.run(["run", "ask.py", "--thread", "t", "--resume", broken]).expect(2);
+        ended.says(&["--resume is not JSON", "^", "[like this]"]);
+    }
+    let went_on = desk.run(["run", "ask.py", "--thread", "t", "--resume", "-3"]).expect(0);
+    assert_eq!(went_on.json()["answer"], -3);
+}

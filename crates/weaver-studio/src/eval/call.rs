@@ -9,9 +9,8 @@ use ruff_python_ast::{Arguments, Expr, Stmt};
 use weaver_core::{FastMap, Value};
 
 use super::builtins::{builtin, dict_method, partial, text_method, timedelta};
-use super::value::{
-    Abs, CallArgs, ClassRef, FunctionRef, Object, Scope, ScopeRef, ToolNodeRef, Val, snapshot,
-};
+use super::tool_node::tool_of;
+use super::value::{Abs, CallArgs, ClassRef, FunctionRef, Object, Scope, ScopeRef, Val, snapshot};
 use super::{CALLS_MAX, Evaluator, Flow, LIST_MAX, expr};
 use crate::{syntax, tools};
 
@@ -248,67 +247,13 @@ impl<'a> Evaluator<'a> {
                 _ => Abs::Made(path.clone()),
             },
             "from_function" if path.ends_with(".StructuredTool.from_function") => {
-                let function = args.get(0, "func").filter(|function| !function.is_none());
-                match function.or_else(|| args.get(1, "coroutine")).map(|given| given.abs.clone()) {
-                    Some(Abs::Function(mut function)) => {
-                        function.as_tool = Some(Rc::new(args));
-                        Abs::Function(function)
-                    }
-                    _ => Abs::Made(path.clone()),
-                }
+                tool_of(args).unwrap_or_else(|| Abs::Made(path.clone()))
             }
             _ if path.starts_with("agentweaver.nodes.") => self.typed_node(last, &args, &span),
             _ if path.starts_with("builtins.") => builtin(last, &args, &span),
             _ => Abs::Made(path.clone()),
         };
         Val { abs, span }
-    }
-
-    pub(super) fn tool_node(&mut self, args: &CallArgs<'a>) -> Abs<'a> {
-        let given = args.get(0, "tools");
-        let tools = match given.map(Val::items) {
-            Some(Some(items)) => {
-                self.remember_tools(&items);
-                items.iter().map(|tool| self.tool_id(tool)).collect()
-            }
-            _ => Err("its tools are only known when it runs".into()),
-        };
-        let handle = args.keyword("handle_tool_errors").cloned();
-        let handle = handle.map(|value| self.tool_errors(&value)).unwrap_or_default();
-        let key = args.keyword("messages_key").and_then(Val::as_str).unwrap_or("messages");
-        Abs::ToolNode(Rc::new(ToolNodeRef {
-            tools,
-            text: args.get(0, "tools").and_then(|tools| self.value_text(tools)),
-            messages_key: key.to_string(),
-            handle_errors: handle,
-        }))
-    }
-
-    /// `ToolNode(tools).with_fallbacks([handler], exception_key="error")`, which runs
-    /// in Python as it is written.
-    fn tool_node_with_fallbacks(&self, node: &Abs<'a>, args: &CallArgs<'a>) -> Abs<'a> {
-        let Abs::ToolNode(node) = node else { return Abs::Unknown };
-        let fallbacks = args.get(0, "fallbacks").and_then(|list| self.value_text(list));
-        let key = args.keyword("exception_key").and_then(|key| self.value_text(key));
-        let (Some(tools), Some(fallbacks)) = (&node.text, fallbacks) else { return Abs::Unknown };
-        let key = key.unwrap_or_else(|| "None".into());
-        let text = format!("_tools_or_fallbacks({tools}, {fallbacks}, {key})");
-        Abs::Text(text.into(), "tools")
-    }
-
-    fn tool_id(&self, tool: &Val<'a>) -> Result<String, String> {
-        match &tool.abs {
-            Abs::Function(function) => Ok(function.id().to_string()),
-            _ => Err(format!("its tool `{}` is no function of this file", self.source(&tool.span))),
-        }
-    }
-
-    fn remember_tools(&mut self, tools: &[Val<'a>]) {
-        for tool in tools {
-            if let Abs::Function(function) = &tool.abs {
-                self.tool_functions.push(function.clone());
-            }
-        }
     }
 
     fn call_method(

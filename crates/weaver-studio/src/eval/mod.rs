@@ -14,6 +14,7 @@ mod node;
 pub(crate) mod outcome;
 mod policy;
 pub(crate) mod prebuilt;
+mod tool_node;
 pub(crate) mod typed;
 pub(crate) mod value;
 

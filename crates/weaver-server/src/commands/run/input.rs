@@ -75,11 +75,13 @@ pub fn answer_of(text: &str) -> Value {
     Value::from_json(text).unwrap_or_else(|_| Value::str(text))
 }
 
-/// The same, but what begins as JSON must be JSON: a slip in an approval cannot be taken back.
-fn unbroken_answer(text: &str) -> Result<Value, CliError> {
+/// The same of an argument, but what begins as JSON must be JSON: an answer that has a slip
+/// cannot be taken back. `what` names the argument in the error.
+pub fn answer_argument(what: &str, text: &str) -> Result<Value, CliError> {
     match text.trim_start().starts_with(['{', '[', '"']) {
-        true => json_argument("--resume", text)
-            .map_err(|error| error.with_help("a text that begins so goes in JSON's quotes")),
+        true => json_argument(what, text).map_err(|error| {
+            error.with_help("mend it; a plain text that begins so is written '\"[like this]\"'")
+        }),
         false => Ok(answer_of(text)),
     }
 }
@@ -259,7 +261,7 @@ fn open_questions(
 /// An answer: a map by question (an id or the beginning of one), other JSON, or
 /// plain text.
 fn resume_of(text: &str, questions: &[InterruptId]) -> Result<Resume<Value>, CliError> {
-    let value = unbroken_answer(text)?;
+    let value = answer_argument("--resume", text)?;
     let is_id =
         |key: &str| key.len() >= ID_PREFIX_MIN && key.bytes().all(|b| b.is_ascii_hexdigit());
     let by_id = value.as_map().filter(|map| !map.is_empty() && map.keys().all(|key| is_id(key)));

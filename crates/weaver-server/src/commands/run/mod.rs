@@ -10,7 +10,7 @@ mod pin;
 mod replay;
 
 pub use ask::{Question, print_waiting};
-pub use input::{checked_update, json_argument, unknown_thread};
+pub use input::{answer_argument, checked_update, json_argument, unknown_thread};
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
