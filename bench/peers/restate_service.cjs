@@ -1,4 +1,11 @@
 // Restate's JavaScript SDK: a handler of durable steps, and a task of 100 ms.
+// The SDK uses it; Node.js has it since version 22.
+Promise.withResolvers ??= function () {
+  const made = {};
+  made.promise = new this((resolve, reject) => Object.assign(made, { resolve, reject }));
+  return made;
+};
+
 const restate = require("@restatedev/restate-sdk");
 
 const bench = restate.service({

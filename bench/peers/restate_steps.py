@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,10 +61,12 @@ def main():
             "RESTATE_DEFAULT_NUM_PARTITIONS": "4",
         }
         processes = [
-            subprocess.Popen([str(server)], env={**os.environ, **settings}, **quiet),
+            # A session of its own: what is in `.bin` starts the server as another process.
+            subprocess.Popen([str(server)], env={**os.environ, **settings}, start_new_session=True, **quiet),
             subprocess.Popen(
                 ["node", str(pathlib.Path(__file__).parent / "restate_service.cjs"), str(SERVICE)],
                 env={**os.environ, "NODE_PATH": str(modules)},
+                start_new_session=True,
                 **quiet,
             ),
         ]
@@ -73,7 +76,7 @@ def main():
             measure(section, seconds)
         finally:
             for process in processes:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
 
