@@ -158,7 +158,12 @@ pub fn verdict(request: &ReconcileRequest) -> Result<Verdict, Refused> {
 
 /// An execution with what it waits for a person to say.
 pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution, Refused> {
-    let view = executions.get(id).await?;
+    whole_of(executions, executions.get(id).await?).await
+}
+
+/// The same of one that has just been looked at.
+pub async fn whole_of(executions: &Executions, view: View) -> Result<Execution, Refused> {
+    let id = view.execution.id;
     let (questions, waits_for) = match view.execution.status {
         ExecutionStatus::Waiting => (
             executions.questions(&view.execution).await?,
@@ -174,18 +179,22 @@ pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution
         false => executions.tasks(&view.execution).await?.iter().map(waiting_task).collect(),
     };
     let open_calls = executions.open_calls(&view.execution).await?;
-    let output = executions.output(&view.execution).await?;
-    let output = serde_json::Value::from(&output.plain());
+    let ends = match is_fresh {
+        true => None,
+        false => executions.ends(id).await?,
+    };
+    let output = match &ends {
+        Some((_, last)) => executions.output_at(&view.execution, last).await?.plain(),
+        None => Value::Null,
+    };
+    let output = serde_json::Value::from(&output);
     let open_calls = open_calls.iter().map(open_call).collect();
     let budget = match view.order.has_budget {
         true => executions.budget(&view.execution).await?.map(budget),
         false => None,
     };
-    let first = match is_fresh {
-        true => None,
-        false => executions.events(id, 0, 1).await?.into_iter().next(),
-    };
-    let started_at = first.filter(|event| event.kind == EventKind::Start);
+    let started = ends.as_ref().map(|(first, _)| first);
+    let started_at = started.filter(|event| event.kind == EventKind::Start);
     let started_at = started_at.map(|event| event.time.into());
     let waits_for = waits_for.iter().map(ToString::to_string).collect();
     let stopped_before = executions.stopped_before(&view).await?.unwrap_or_default();

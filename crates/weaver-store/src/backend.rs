@@ -106,6 +106,16 @@ pub trait Backend: Send + Sync {
     /// How an execution stands, read in one go; nothing when there is no such execution.
     fn standing(&self, id: ExecutionId) -> Pending<'_, Option<Standing>>;
 
+    /// The first and the last entry of an execution's log, the same if it has one only.
+    fn ends(&self, execution: ExecutionId) -> Pending<'_, Option<(Entry, Entry)>> {
+        Box::pin(async move {
+            let Head { sequence, .. } = self.head(execution).await?;
+            let first = self.entries(execution, 0, 1).await?.pop();
+            let last = self.entries(execution, sequence.saturating_sub(1), 1).await?.pop();
+            Ok(first.zip(last))
+        })
+    }
+
     /// Entries with a sequence above `after`, in order; limit 0 means all.
     fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>>;
 

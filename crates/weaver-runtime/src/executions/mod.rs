@@ -192,19 +192,33 @@ impl Executions {
         Ok(entries.iter().filter_map(journal::from_entry).collect())
     }
 
+    /// The first and the last event of an execution, read in one go.
+    pub async fn ends(&self, id: ExecutionId) -> Result<Option<(Event, Event)>, Refused> {
+        let ends = self.store.ends(id).await?;
+        let event = |entry| journal::from_entry(&entry);
+        Ok(ends.and_then(|(first, last)| event(first).zip(event(last))))
+    }
+
     /// The state at an execution's end; null before, and when it did not end well.
     pub async fn output(&self, execution: &Execution) -> Result<Value, Refused> {
         if execution.status != ExecutionStatus::Completed {
             return Ok(Value::Null);
         }
-        let head = self.store.head(execution.id).await?;
-        let last = self.events(execution.id, head.sequence.saturating_sub(1), 1).await?;
-        let Some(done) = last.first().filter(|event| event.kind == EventKind::Done) else {
+        match self.ends(execution.id).await? {
+            Some((_, last)) => self.output_at(execution, &last).await,
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// The same, of an execution whose last event is known.
+    pub async fn output_at(&self, execution: &Execution, last: &Event) -> Result<Value, Refused> {
+        let is_output = execution.status == ExecutionStatus::Completed;
+        if !is_output || last.kind != EventKind::Done {
             return Ok(Value::Null);
-        };
-        match done.data.get(STAND_IN_STATE).and_then(Value::as_list) {
-            None => Ok(done.data.get("values").cloned().unwrap_or_default()),
-            Some(keys) => self.values_at(execution, done, keys).await,
+        }
+        match last.data.get(STAND_IN_STATE).and_then(Value::as_list) {
+            None => Ok(last.data.get("values").cloned().unwrap_or_default()),
+            Some(keys) => self.values_at(execution, last, keys).await,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, timeout_at};
 use weaver_core::{Event, EventKind};
 use weaver_runtime::Executions;
 use weaver_runtime::executions::View;
@@ -87,14 +88,18 @@ impl Tail {
         }
     }
 
-    /// Returns once nobody works on the execution: it has ended, or waits.
-    pub async fn settled(mut self) -> Result<(), Refusal> {
+    /// Gives the execution once nobody works on it: it has ended, or waits. As it is when
+    /// the time is over.
+    pub async fn settled(mut self, at_most: Duration) -> Result<View, Refusal> {
+        let over = Instant::now() + at_most;
         loop {
             let view = self.executions.get(self.id).await?;
-            if !is_under_way(&view) || self.app.drain.is_cancelled() {
-                return Ok(());
+            let is_over = Instant::now() >= over || self.app.drain.is_cancelled();
+            if is_over || !is_under_way(&view) {
+                return Ok(view);
             }
-            self.until_done().await;
+            // The time may end in between; then it is looked at once more.
+            let _ = timeout_at(over, self.until_done()).await;
         }
     }
 

@@ -5,7 +5,7 @@ use weaver_core::Timestamp;
 use super::World;
 use super::apply::WorldUndo;
 use super::queue::QueueTables;
-use crate::queue::{Ranks, Row, Rows, Slots, bit};
+use crate::queue::{Books, Ranks, Row, Rows, Slots, bit};
 use crate::{
     ClaimRequest, Clock, ExecutionId, Limit, Priority, Rate, Result, Scope, TenantId, WorkKey,
     WorkState,
@@ -85,7 +85,8 @@ impl Rows for MemoryRows<'_> {
         Ok(())
     }
 
-    async fn lease(&mut self, request: &ClaimRequest, now: Timestamp) -> Result<Vec<Row>> {
+    async fn lease(&mut self, request: &ClaimRequest) -> Result<Vec<Row>> {
+        let now = self.now().await?;
         let mut rows = self.world.queue.ready(&request.route, request.count);
         for row in &mut rows {
             row.lease_to(&request.owner, now.after(request.lease), 1);

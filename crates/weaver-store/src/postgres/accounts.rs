@@ -76,7 +76,7 @@ impl AccountRows for PgRows<'_> {
     }
 
     async fn put_metrics(&mut self, tenant: TenantId, metrics: &[Metric]) -> Read<()> {
-        self.see(tenant).await?;
+        self.see(tenant);
         self.execute(TENANT, &[&tenant.0]).await?;
         let days: Vec<i64> = metrics.iter().map(|metric| i64::from(metric.day)).collect();
         let models: Vec<&str> = metrics.iter().map(|metric| &*metric.model).collect();
@@ -97,7 +97,7 @@ impl AccountRows for PgRows<'_> {
     }
 
     async fn metrics(&mut self, tenant: TenantId, from: u32, to: u32) -> Read<Vec<Metric>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "SELECT day, model, kind, writer, value FROM usage_metrics
              WHERE tenant_id = $1 AND day BETWEEN $2 AND $3 ORDER BY day, model, kind, writer";
         let rows = self.query(sql, &[&tenant.0, &i64::from(from), &i64::from(to)]).await?;
@@ -119,7 +119,7 @@ impl AccountRows for PgRows<'_> {
         kind: &Arc<str>,
         value: Option<u64>,
     ) -> Read<()> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let Some(value) = value else {
             let sql = "DELETE FROM tenant_quotas WHERE tenant_id = $1 AND kind = $2";
             return self.execute(sql, &[&tenant.0, &&**kind]).await.map(drop);
@@ -135,7 +135,7 @@ impl AccountRows for PgRows<'_> {
     }
 
     async fn quotas(&mut self, tenant: TenantId) -> Read<Vec<Quota>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "SELECT kind, value FROM tenant_quotas WHERE tenant_id = $1 ORDER BY kind";
         let rows = self.query(sql, &[&tenant.0]).await?;
         rows.iter()

@@ -15,7 +15,7 @@ use super::load::{self, Guard, Known, Locked, Wanted};
 use super::pipeline::{Pipeline, both};
 use super::plan::{Plan, Stage};
 use super::pool::{Mode, begin, connect_patiently, set_tenant};
-use super::queue_tx::{LOCK_QUEUE, PgRows};
+use super::queue_tx::{self, LOCK_QUEUE, Needed, PgRows};
 use super::turns::Turns;
 use super::wakers::Wakers;
 use super::write::{self, Written};
@@ -144,9 +144,9 @@ impl Session {
             }
             false => None,
         };
-        let locked = match guards {
-            Some(_) => wanted.iter().map(|_| Locked::default()).collect(),
-            None => self.load(connection, batches, &wanted).await?,
+        let (locked, needed) = match guards {
+            Some(_) => (wanted.iter().map(|_| Locked::default()).collect(), Vec::new()),
+            None => self.load(connection, &changes, &wanted).await?,
         };
         let stages = self.plan(batches, locked)?;
         let all = || stages.iter().flat_map(|(_, stages)| stages);
@@ -154,11 +154,16 @@ impl Session {
         let rare: Vec<_> = all().flat_map(Stage::rare_statements).collect();
         connection.prepare(&rare).await?;
         let mut pipeline: Pipeline<'_, Written> = Pipeline::new();
+        let alone = guards.is_none() && batches.len() == 1 && changes.forgotten.is_empty();
+        let mut acting = batches.keys().next().copied().filter(|_| alone);
         for (i, (tenant, stages)) in stages.iter().enumerate() {
             // The transaction has begun already if something was loaded.
             let begins = i == 0 && guards.is_some();
             let start = if begins { begin(*tenant, Mode::Write) } else { set_tenant(*tenant) };
-            pipeline.push(async move { connection.batch(&start).await });
+            if begins || acting != Some(*tenant) {
+                pipeline.push(async move { connection.batch(&start).await });
+                acting = Some(*tenant);
+            }
             if let Some(guards) = &guards {
                 pipeline.push(guards[i].lock(connection, *tenant));
             }
@@ -168,59 +173,85 @@ impl Session {
         }
         // Asking for the commit at once saves a round trip: after a failed statement
         // it rolls back. A crash point wants to be between the two.
-        if crash::is_armed() || !changes.works.is_empty() || all().any(Stage::must_be_seen) {
+        let mut apart = crash::is_armed();
+        if apart || all().any(Stage::must_be_seen) {
             first_failure(pipeline.run_apart_if_armed().await)?;
-            let wake = changes.apply(connection, &self.options.clock, &self.turns).await?;
+            pipeline = Pipeline::new();
+            apart = true;
+        }
+        let mut wake = false;
+        if !changes.works.is_empty() {
+            let PostgresOptions { clock, .. } = &self.options;
+            let rows = PgRows::new(connection, clock, &self.turns, false);
+            let mut rows = rows.behind(pipeline, acting, changes.begun.clone());
+            changes.apply(&mut rows, needed).await?;
+            pipeline = rows.finish().await?;
+            wake = rows.wake;
+        }
+        if apart {
+            first_failure(pipeline.run().await)?;
+            pipeline = Pipeline::new();
             crash_point!("during_commit");
-            *committing = true;
-            connection.batch("COMMIT").await.map_err(commit_fault)?;
-            if wake {
-                self.wakeups.wake();
-            }
-            return Ok(());
         }
         *committing = true;
         pipeline.push(connection.batch("COMMIT"));
-        first_failure(pipeline.run().await).map_err(commit_fault)
+        first_failure(pipeline.run().await).map_err(commit_fault)?;
+        if wake {
+            self.wakeups.wake();
+        }
+        Ok(())
     }
 
-    /// Begins the transaction, locks and loads.
+    /// Begins the transaction, locks and loads, in one round trip unless somebody else
+    /// has had the executions.
     async fn load(
         &mut self,
         connection: &Connection,
-        batches: &Batches<'_>,
+        changes: &QueueChanges<'_>,
         wanted: &[(TenantId, Wanted<'_>)],
-    ) -> Result<Vec<Locked>, Fault> {
-        let mut pipeline = Pipeline::new();
+    ) -> Result<(Vec<Locked>, Vec<(TenantId, Needed)>), Fault> {
+        let (mut pipeline, mut asked) = (Pipeline::new(), HashSet::<uuid::Uuid>::new());
         for (tenant, wanted) in wanted {
-            let locks_queue = batches[tenant].iter().any(|batch| changes_queue(batch));
+            let known = self.known.entry(*tenant).or_default();
+            let ends = wanted.unknown(known);
+            asked.extend(&ends);
             pipeline.push(of_tenant(connection, *tenant, async move {
                 // Before executions: whoever has it may wait for them.
                 let queue = async {
-                    match locks_queue {
+                    match changes.locks(*tenant) {
                         true => connection.query(LOCK_QUEUE, &[&tenant.0]).await.map(drop),
                         false => Ok(()),
                     }
                 };
-                let (queue, locked) = both(queue, wanted.lock(connection, *tenant)).await;
-                queue.and(locked)
+                let executions = async {
+                    let locked = wanted.lock(connection, *tenant);
+                    both(locked, load::heads(connection, *tenant, &ends)).await
+                };
+                let needed = changes.needed(connection, *tenant);
+                let (queue, ((locked, heads), needed)) =
+                    both(queue, both(executions, needed)).await;
+                queue?;
+                Ok((locked?, heads?, needed?))
             }));
         }
-        let (begun, locked) = both(connection.batch("BEGIN"), pipeline.run()).await;
+        let (begun, loaded) = both(connection.batch("BEGIN"), pipeline.run()).await;
         begun?;
-        let mut found = Vec::with_capacity(wanted.len());
+        let (mut found, mut all_needed) = (Vec::with_capacity(wanted.len()), Vec::new());
         let mut unknown = Vec::new();
-        for ((tenant, wanted), locked) in wanted.iter().zip(locked) {
-            let mut locked = locked?;
+        for ((tenant, wanted), loaded) in wanted.iter().zip(loaded) {
+            let (mut locked, heads, needed) = loaded?;
             let known = self.known.entry(*tenant).or_default();
-            let ids = wanted.reconcile(&mut locked, known);
+            let mut ids = wanted.reconcile(&mut locked, known);
+            known.ends(&heads);
+            ids.retain(|id| !asked.contains(id));
             if !ids.is_empty() {
                 unknown.push((*tenant, ids));
             }
             found.push(locked);
+            all_needed.extend(needed.map(|needed| (*tenant, needed)));
         }
         self.load_heads(connection, unknown).await?;
-        Ok(found)
+        Ok((found, all_needed))
     }
 
     /// Looks at all batches, and gives what is to be written.
@@ -249,11 +280,7 @@ impl Session {
         }
         for ((tenant, _), heads) in unknown.iter().zip(pipeline.run().await) {
             let known = self.known.entry(*tenant).or_default();
-            for (id, sequence, hash) in heads? {
-                if let Some(state) = known.executions.get_mut(&id) {
-                    (state.sequence, state.hash) = (sequence, hash);
-                }
-            }
+            known.ends(&heads?);
         }
         Ok(())
     }
@@ -269,6 +296,7 @@ impl Session {
         connection.prepare(&write::ALL).await?;
         connection.prepare(&load::ALL).await?;
         connection.prepare(&[LOCK_QUEUE]).await?;
+        connection.prepare(&queue_tx::NEEDED).await?;
         let give_up = Instant::now() + self.options.patience;
         while let Some(mark) = self.unanswered.last() {
             if !is_marked(&connection, *mark).await? {
@@ -312,6 +340,33 @@ impl<'a> QueueChanges<'a> {
         self.works.is_empty() && self.forgotten.is_empty()
     }
 
+    /// Whether something of a tenant's queue changes.
+    fn locks(&self, of: TenantId) -> bool {
+        self.works.iter().any(|(tenant, _)| *tenant == of)
+            || self.forgotten.iter().any(|(tenant, _)| *tenant == of)
+    }
+
+    /// Reads what the changes of a tenant's queue need, behind its lock. Nothing where
+    /// threads leave the queue before them.
+    async fn needed(
+        &self,
+        connection: &Connection,
+        tenant: TenantId,
+    ) -> Result<Option<Needed>, Fault> {
+        if !self.locks(tenant) || !self.forgotten.is_empty() {
+            return Ok(None);
+        }
+        let works = self.works.iter().filter(|(of, _)| *of == tenant);
+        let mut executions: Vec<_> = works
+            .filter_map(|(_, work)| work.execution())
+            .filter(|execution| !self.begun.contains(&(tenant, *execution)))
+            .map(|execution| execution.0)
+            .collect();
+        executions.sort_unstable();
+        executions.dedup();
+        queue_tx::needed(connection, tenant, executions).await.map(Some)
+    }
+
     /// Takes threads out of the queue while their executions are still there.
     async fn forget(
         &self,
@@ -326,29 +381,20 @@ impl<'a> QueueChanges<'a> {
         for (tenant, thread) in &self.forgotten {
             queue::forget_thread(&mut rows, *tenant, thread).await?;
         }
-        rows.flush().await
+        first_failure(rows.finish().await?.run().await)
     }
 
-    /// Gives whether somebody should look at the queue after the commit.
     async fn apply(
         &self,
-        connection: &Connection,
-        clock: &Clock,
-        turns: &Turns,
-    ) -> Result<bool, Fault> {
-        let rows = PgRows::new(connection, clock, turns, false);
-        let mut rows = rows.with_begun(self.begun.clone());
+        rows: &mut PgRows<'_>,
+        needed: Vec<(TenantId, Needed)>,
+    ) -> Result<(), Fault> {
+        needed.into_iter().for_each(|(tenant, needed)| rows.know(tenant, needed));
         for (tenant, work) in &self.works {
-            queue::apply(&mut rows, *tenant, work).await?;
+            queue::apply(rows, *tenant, work).await?;
         }
-        rows.flush().await?;
-        Ok(rows.wake)
+        Ok(())
     }
-}
-
-fn changes_queue(batch: &Batch) -> bool {
-    let changes = |record: &Record| matches!(record, Record::Work(_) | Record::ForgetThread(_));
-    batch.records.iter().any(changes)
 }
 
 /// What to say of a key that is there already; exact when it is about one batch.

@@ -63,6 +63,20 @@ impl Known {
         (tip.id == id && tip.execution == execution).then_some(tip.hash)
     }
 
+    /// Where the logs of known executions end.
+    pub(super) fn ends(&mut self, heads: &[(ExecutionId, u64, Hash)]) {
+        for (id, sequence, hash) in heads {
+            if let Some(state) = self.executions.get_mut(id) {
+                (state.sequence, state.hash) = (*sequence, *hash);
+            }
+        }
+    }
+
+    fn forget_execution(&mut self, id: ExecutionId) {
+        self.executions.remove(&id);
+        self.tips.retain(|_, tip| tip.execution != id);
+    }
+
     pub(super) fn forget_thread(&mut self, thread: &str) {
         self.executions.retain(|_, state| *state.thread != *thread);
         self.tips.retain(|lane, _| *lane.thread != *thread);
@@ -118,7 +132,10 @@ pub(super) struct Wanted<'a> {
     parents: Vec<(&'a Lane, CheckpointId)>,
     /// Threads to forget if nothing goes on there.
     idle: Vec<(&'a str, Time)>,
-    begins: bool,
+    /// Those that begin, which have no log yet.
+    begun: BTreeSet<ExecutionId>,
+    /// Those of which something else is known than a batch says.
+    changed: BTreeSet<ExecutionId>,
 }
 
 impl<'a> Wanted<'a> {
@@ -128,7 +145,11 @@ impl<'a> Wanted<'a> {
         // already is for the table's key to say.
         let mut made: HashSet<(&Lane, CheckpointId)> = HashSet::new();
         for batch in batches {
-            wanted.executions.extend(batch.execution.filter(|_| batch.fence.is_some()));
+            if let (Some(id), Some(fence)) = (batch.execution, batch.fence) {
+                wanted.executions.insert(id);
+                let known = known.executions.get(&id);
+                wanted.changed.extend(known.filter(|known| known.fence != fence).map(|_| id));
+            }
             for record in &batch.records {
                 wanted.executions.extend(execution_of(record));
                 let checkpoint = match record {
@@ -137,8 +158,8 @@ impl<'a> Wanted<'a> {
                         wanted.idle.push((thread, Time(*before)));
                         continue;
                     }
-                    Record::Execution(_) => {
-                        wanted.begins = true;
+                    Record::Execution(execution) => {
+                        wanted.begun.insert(execution.id);
                         continue;
                     }
                     _ => continue,
@@ -159,7 +180,7 @@ impl<'a> Wanted<'a> {
     /// The lock on executions of which all is known, when nothing else has to be
     /// loaded either.
     pub(super) fn guard(&self, known: &Known) -> Option<Guard> {
-        if self.begins || !self.idle.is_empty() || !self.parents.is_empty() {
+        if !self.begun.is_empty() || !self.idle.is_empty() || !self.parents.is_empty() {
             return None;
         }
         let mut guard = Guard::default();
@@ -207,7 +228,7 @@ impl<'a> Wanted<'a> {
     ) -> Result<HashSet<Arc<str>>, Fault> {
         let values: [&(dyn ToSql + Sync); 1] = [&tenant.0];
         if self.idle.is_empty() {
-            if self.begins {
+            if !self.begun.is_empty() {
                 connection.query(BEGINS, &values).await?;
             }
             return Ok(HashSet::new());
@@ -221,19 +242,32 @@ impl<'a> Wanted<'a> {
         rows?.iter().map(|row| text_at(row, 0)).collect()
     }
 
-    /// Compares what is locked with what is known, which is all forgotten if it is
-    /// no longer true. Gives the executions whose ends must be loaded.
+    /// The executions whose ends are not known, as far as can be said before they are
+    /// locked.
+    pub(super) fn unknown(&self, known: &Known) -> Vec<Uuid> {
+        let unknown = |id: &&ExecutionId| {
+            self.changed.contains(*id)
+                || !known.executions.contains_key(*id) && !self.begun.contains(*id)
+        };
+        self.executions.iter().filter(unknown).map(|id| id.0).collect()
+    }
+
+    /// Compares what is locked with what is known; what is no longer true is forgotten.
+    /// Gives the executions whose ends must be loaded.
     pub(super) fn reconcile(&self, locked: &mut Locked, known: &mut Known) -> Vec<Uuid> {
         let executions = &mut locked.executions;
-        let is_same = |id: &ExecutionId| match (known.executions.get(id), executions.get(id)) {
-            (Some(known), Some(found)) => {
-                known.fence == found.fence && known.number.is_none_or(|n| Some(n) == found.number)
+        for id in &self.executions {
+            let is_same = match (known.executions.get(id), executions.get(id)) {
+                (Some(known), Some(found)) => {
+                    let number = known.number;
+                    known.fence == found.fence && number.is_none_or(|n| Some(n) == found.number)
+                }
+                (known, _) => known.is_none(),
+            };
+            // Somebody else has had it in between, or forgot it.
+            if !is_same {
+                known.forget_execution(*id);
             }
-            (known, _) => known.is_none(),
-        };
-        // Somebody else has had one of them in between, or forgot it.
-        if !self.executions.iter().all(is_same) {
-            *known = Known::default();
         }
         for (id, found) in executions.iter() {
             if let Some(known) = known.executions.get_mut(id) {
@@ -306,6 +340,9 @@ pub(super) async fn heads(
     tenant: TenantId,
     ids: &[Uuid],
 ) -> Result<Vec<(ExecutionId, u64, Hash)>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows = connection.query(HEADS, &[&tenant.0, &ids]).await?;
     let head = |row| Ok((ExecutionId(Row::try_get(row, 0)?), count_at(row, 1)?, hash_at(row, 2)?));
     rows.iter().map(head).collect()

@@ -327,6 +327,10 @@ impl Backend for Postgres {
         self.read(id, |tx, id| Box::pin(read::standing(tx, *id)))
     }
 
+    fn ends(&self, execution: ExecutionId) -> Pending<'_, Option<(Entry, Entry)>> {
+        self.read(execution, |tx, id| Box::pin(read::ends(tx, *id)))
+    }
+
     fn entries(&self, execution: ExecutionId, after: u64, limit: usize) -> Pending<'_, Vec<Entry>> {
         self.read((execution, after, limit), |tx, (id, after, limit)| {
             Box::pin(read::entries(tx, *id, *after, *limit))

@@ -11,6 +11,12 @@ use crate::{crash, crash_point};
 /// Statements whose answers come in this order.
 pub(super) struct Pipeline<'a, T>(Vec<Slot<'a, T>>);
 
+impl<T> Default for Pipeline<'_, T> {
+    fn default() -> Self {
+        Pipeline::new()
+    }
+}
+
 enum Slot<'a, T> {
     Waiting(Pin<Box<dyn Future<Output = T> + Send + 'a>>),
     Done(T),
@@ -19,6 +25,10 @@ enum Slot<'a, T> {
 impl<'a, T> Pipeline<'a, T> {
     pub(super) fn new() -> Self {
         Pipeline(Vec::new())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Adds a statement behind the others; it is not sent yet.

@@ -60,7 +60,7 @@ impl Books for PgRows<'_> {
     }
 
     async fn dead(&mut self, tenant: TenantId, count: usize) -> Read<Vec<DeadLetter>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "SELECT execution, task, route, reason, deliveries, time FROM dead_letters
              WHERE tenant_id = $1 ORDER BY time DESC, execution DESC, task DESC LIMIT $2";
         let rows = self.query(sql, &[&tenant.0, &limit(count)]).await?;
@@ -72,7 +72,7 @@ impl Books for PgRows<'_> {
         tenant: TenantId,
         execution: ExecutionId,
     ) -> Read<Option<ExecutionStatus>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "SELECT status FROM executions WHERE tenant_id = $1 AND id = $2";
         let row = self.first(sql, &[&tenant.0, &execution.0]).await?;
         row.map(|row| word_at(&row, 0, ExecutionStatus::parse)).transpose()
@@ -84,22 +84,21 @@ impl Books for PgRows<'_> {
         execution: ExecutionId,
         status: ExecutionStatus,
     ) -> Read<()> {
-        self.see(tenant).await?;
-        self.execute(
+        self.see(tenant);
+        self.later(
             "UPDATE executions SET status = $3, ended_at = NULL
              WHERE tenant_id = $1 AND id = $2
                 AND status NOT IN ('completed', 'failed', 'cancelled')",
-            &[&tenant.0, &execution.0, &status.as_str()],
-        )
-        .await
-        .map(drop)
+            vec![Box::new(tenant.0), Box::new(execution.0), Box::new(status.as_str())],
+        );
+        Ok(())
     }
 
     async fn fence(&mut self, tenant: TenantId, execution: ExecutionId) -> Read<u64> {
         if self.has_begun(tenant, execution) {
             return Ok(0);
         }
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "SELECT fence FROM executions WHERE tenant_id = $1 AND id = $2";
         match self.first(sql, &[&tenant.0, &execution.0]).await? {
             Some(row) => count_at(&row, 0),
@@ -112,7 +111,7 @@ impl Books for PgRows<'_> {
         tenant: TenantId,
         execution: ExecutionId,
     ) -> Read<Vec<ExecutionId>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let rows = self
             .query(
                 "WITH RECURSIVE tree (id) AS (
@@ -134,7 +133,7 @@ impl Books for PgRows<'_> {
         execution: ExecutionId,
         cancel: &Cancel,
     ) -> Read<()> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "UPDATE executions SET status = 'cancelled', ended_at = $3, fence = fence + 1,
                 error = NULL, error_blob = NULL, lease_owner = NULL, lease_until = NULL
              WHERE tenant_id = $1 AND id = $2";
@@ -186,7 +185,7 @@ impl Books for PgRows<'_> {
     }
 
     async fn schedules(&mut self, tenant: TenantId) -> Read<Vec<Schedule>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = select_schedules!("WHERE tenant_id = $1 ORDER BY name");
         self.query(sql, &[&tenant.0]).await?.iter().map(schedule_at).collect()
     }
@@ -199,7 +198,7 @@ impl Books for PgRows<'_> {
     }
 
     async fn budget(&mut self, key: BudgetKey) -> Read<Option<Budget>> {
-        self.see(key.tenant).await?;
+        self.see(key.tenant);
         let sql = match self.reads() {
             true => {
                 "SELECT limit_micros, settled_micros, reserved_micros, unconfirmed_micros
@@ -215,7 +214,7 @@ impl Books for PgRows<'_> {
     }
 
     async fn put_budget(&mut self, key: BudgetKey, budget: &Budget) -> Read<()> {
-        self.see(key.tenant).await?;
+        self.see(key.tenant);
         self.execute(
             "INSERT INTO budgets VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (tenant_id, root) DO UPDATE SET limit_micros = EXCLUDED.limit_micros,
@@ -237,7 +236,7 @@ impl Books for PgRows<'_> {
 
     async fn reservation(&mut self, wanted: &Reservation) -> Read<Option<StoredReservation>> {
         let budget = wanted.budget;
-        self.see(budget.tenant).await?;
+        self.see(budget.tenant);
         let sql = "SELECT id, execution, fence, amount_micros, closed FROM reservations
              WHERE tenant_id = $1 AND root = $2 AND id = $3";
         let row = self.first(sql, &[&budget.tenant.0, &budget.root.0, &wanted.id]).await?;
@@ -248,7 +247,7 @@ impl Books for PgRows<'_> {
 
     async fn put_reservation(&mut self, stored: &StoredReservation) -> Read<()> {
         let StoredReservation { reservation, closed } = stored;
-        self.see(reservation.budget.tenant).await?;
+        self.see(reservation.budget.tenant);
         self.execute(
             "INSERT INTO reservations VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (tenant_id, root, id) DO UPDATE SET closed = EXCLUDED.closed",
@@ -267,7 +266,7 @@ impl Books for PgRows<'_> {
     }
 
     async fn budgets(&mut self, tenant: TenantId) -> Read<Vec<(BudgetKey, Budget)>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "SELECT limit_micros, settled_micros, reserved_micros, unconfirmed_micros, root
              FROM budgets WHERE tenant_id = $1 ORDER BY root";
         let rows = self.query(sql, &[&tenant.0]).await?;
@@ -276,7 +275,7 @@ impl Books for PgRows<'_> {
     }
 
     async fn reservations(&mut self, tenant: TenantId) -> Read<Vec<StoredReservation>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "SELECT id, execution, fence, amount_micros, root FROM reservations
              WHERE tenant_id = $1 AND NOT closed ORDER BY root, id";
         let rows = self.query(sql, &[&tenant.0]).await?;
@@ -288,7 +287,7 @@ impl Books for PgRows<'_> {
     }
 
     async fn forget_money(&mut self, tenant: TenantId) -> Read<u64> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let closed = "DELETE FROM reservations r WHERE tenant_id = $1 AND (closed
                 OR substr(r.root::text, 15, 1) <> '8' AND NOT EXISTS
                 (SELECT 1 FROM executions e WHERE e.tenant_id = $1 AND e.id = r.root))";
@@ -300,7 +299,7 @@ impl Books for PgRows<'_> {
     }
 
     async fn requests(&mut self, tenant: TenantId) -> Read<Vec<Idempotency>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "SELECT caller, route, key, body, answer, time FROM idempotency_keys
              WHERE tenant_id = $1 ORDER BY caller, route, key";
         let read = |row: &tokio_postgres::Row| {
@@ -313,7 +312,7 @@ impl Books for PgRows<'_> {
     }
 
     async fn forget_requests(&mut self, tenant: TenantId, before: Timestamp) -> Read<u64> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "DELETE FROM idempotency_keys WHERE tenant_id = $1 AND time < $2";
         self.execute(sql, &[&tenant.0, &Time(before)]).await
     }
@@ -324,7 +323,7 @@ impl Books for PgRows<'_> {
         execution: ExecutionId,
         before_fence: u64,
     ) -> Read<Vec<Reservation>> {
-        self.see(key.tenant).await?;
+        self.see(key.tenant);
         let sql = "SELECT id, execution, fence, amount_micros FROM reservations
              WHERE tenant_id = $1 AND root = $2 AND execution = $3 AND NOT closed AND fence < $4
              ORDER BY id";

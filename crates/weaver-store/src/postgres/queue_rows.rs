@@ -1,6 +1,6 @@
 //! [`Rows`] on PostgreSQL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 use weaver_core::Timestamp;
@@ -9,17 +9,40 @@ use super::fault::Fault;
 use super::queue_columns::{row_at, select_rows};
 use super::queue_tx::{PgRows, SLOTS_OF, limit, slots_at};
 use super::value::{Time, some_time_at};
-use crate::queue::{Ranks, Row, Rows, Slots, bit};
+use crate::queue::{Books, Ranks, Row, Rows, Slots, bit};
 use crate::{
     ClaimRequest, ExecutionId, Limit, Priority, Rate, Scope, TenantId, WorkKey, WorkState,
 };
 
 type Read<T> = Result<T, Fault>;
 
+/// Leases rows that this transaction has locked, and raises the fences of their
+/// executions; without those of executions that somebody else is at, as a claim waits for
+/// nobody.
+const LEASE: &str = "WITH asked AS (
+        SELECT q.execution, q.task, q.fence + $6 AS fence FROM work_queue q
+        JOIN unnest($2::uuid[], $3::text[]) k (execution, task)
+            ON q.execution = k.execution AND q.task = k.task
+        WHERE q.tenant_id = $1),
+     free AS (
+        SELECT id FROM executions
+        WHERE tenant_id = $1 AND id IN (SELECT execution FROM asked WHERE task = '')
+        ORDER BY id FOR UPDATE SKIP LOCKED),
+     raised AS (
+        UPDATE executions e SET fence = a.fence, lease_owner = NULL, lease_until = NULL
+        FROM asked a JOIN free ON free.id = a.execution
+        WHERE e.tenant_id = $1 AND e.id = a.execution AND a.task = '' RETURNING e.id)
+     UPDATE work_queue q SET state = 'leased', lease_owner = $4, lease_until = $5,
+        fence = a.fence, deliveries = deliveries + 1, woken = FALSE
+     FROM asked a
+     WHERE q.tenant_id = $1 AND q.execution = a.execution AND q.task = a.task
+        AND (a.task <> '' OR a.execution IN (SELECT id FROM raised))
+     RETURNING q.execution, q.task";
+
 impl Rows for PgRows<'_> {
     async fn row(&mut self, key: &WorkKey) -> Read<Option<Row>> {
-        if self.has_begun(key.tenant, key.execution) {
-            return Ok(None);
+        if let Some(rows) = self.held(key.tenant, key.execution) {
+            return Ok(rows.get(&key.task).cloned());
         }
         self.act(key.tenant).await?;
         let sql = match self.reads() {
@@ -38,7 +61,7 @@ impl Rows for PgRows<'_> {
         after: Option<&WorkKey>,
         count: usize,
     ) -> Read<Vec<Row>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         // No id is all zeros, so all rows come after it.
         let (execution, task) =
             after.map_or((Uuid::nil(), ""), |key| (key.execution.0, &*key.task));
@@ -51,6 +74,9 @@ impl Rows for PgRows<'_> {
     }
 
     async fn rows_of(&mut self, tenant: TenantId, execution: ExecutionId) -> Read<Vec<Row>> {
+        if let Some(rows) = self.held(tenant, execution) {
+            return Ok(rows.values().cloned().collect());
+        }
         self.act(tenant).await?;
         let sql =
             select_rows!("WHERE q.tenant_id = $1 AND q.execution = $2 ORDER BY q.task FOR UPDATE");
@@ -60,13 +86,14 @@ impl Rows for PgRows<'_> {
 
     async fn put(&mut self, row: &Row) -> Read<()> {
         self.act(row.key.tenant).await?;
-        self.write(row).await
+        self.write(row);
+        Ok(())
     }
 
     async fn remove(&mut self, key: &WorkKey) -> Read<()> {
         self.act(key.tenant).await?;
-        let sql = "DELETE FROM work_queue WHERE tenant_id = $1 AND execution = $2 AND task = $3";
-        self.execute(sql, &[&key.tenant.0, &key.execution.0, &&*key.task]).await.map(drop)
+        self.erase(key);
+        Ok(())
     }
 
     async fn queued_of(&mut self, tenant: TenantId, thread: &str) -> Read<Vec<ExecutionId>> {
@@ -82,41 +109,41 @@ impl Rows for PgRows<'_> {
         rows.iter().map(|row| Ok(ExecutionId(row.try_get(0)?))).collect()
     }
 
-    async fn lease(&mut self, request: &ClaimRequest, now: Timestamp) -> Read<Vec<Row>> {
+    async fn lease(&mut self, request: &ClaimRequest) -> Read<Vec<Row>> {
         let sql = select_rows!(
             "WHERE q.state = 'ready' AND q.route = $1
              ORDER BY q.priority, q.rank, q.execution, q.task LIMIT $2 FOR UPDATE SKIP LOCKED"
         );
         let found = self.query_all(sql, &[&&*request.route, &limit(request.count)]).await?;
-        let found: Vec<Row> = found.iter().map(row_at).collect::<Read<_>>()?;
-        let mut by_tenant: BTreeMap<TenantId, Vec<&Row>> = BTreeMap::new();
+        let mut by_tenant: BTreeMap<TenantId, Vec<Row>> = BTreeMap::new();
         for row in &found {
+            let row = row_at(row)?;
             by_tenant.entry(row.key.tenant).or_default().push(row);
         }
+        let until = self.now().await?.after(request.lease);
         let raise = fence_raise();
         let mut leased = Vec::with_capacity(found.len());
-        for (tenant, rows) in by_tenant {
-            let (drives, tasks): (Vec<_>, Vec<_>) =
-                rows.into_iter().partition(|row| row.key.is_execution());
-            let raised = match drives.is_empty() {
-                true => Vec::new(),
-                false => self.raise_fences(tenant, &drives, raise).await?,
-            };
-            let free = drives.into_iter().filter(|row| raised.contains(&row.key.execution.0));
-            let mut rows: Vec<Row> = free.chain(tasks).cloned().collect();
-            let until = now.after(request.lease);
-            rows.iter_mut().for_each(|row| row.lease_to(&request.owner, until, raise));
+        for (tenant, mut rows) in by_tenant {
             let executions: Vec<Uuid> = rows.iter().map(|row| row.key.execution.0).collect();
             let names: Vec<&str> = rows.iter().map(|row| &*row.key.task).collect();
-            self.see(tenant).await?;
-            self.execute(
-                "UPDATE work_queue q SET state = 'leased', lease_owner = $4, lease_until = $5,
-                    fence = fence + $6, deliveries = deliveries + 1, woken = FALSE
-                 FROM unnest($2::uuid[], $3::text[]) k (execution, task)
-                 WHERE q.tenant_id = $1 AND q.execution = k.execution AND q.task = k.task",
-                &[&tenant.0, &executions, &names, &&*request.owner, &Time(until), &(raise as i64)],
-            )
-            .await?;
+            self.see(tenant);
+            let free = self
+                .query(
+                    LEASE,
+                    &[
+                        &tenant.0,
+                        &executions,
+                        &names,
+                        &&*request.owner,
+                        &Time(until),
+                        &(raise as i64),
+                    ],
+                )
+                .await?;
+            let place = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+            let free: HashSet<(Uuid, String)> = free.iter().map(place).collect::<Read<_>>()?;
+            rows.retain(|row| free.contains(&(row.key.execution.0, row.key.task.to_string())));
+            rows.iter_mut().for_each(|row| row.lease_to(&request.owner, until, raise));
             leased.append(&mut rows);
         }
         leased.sort_by(|a, b| place(a).cmp(&place(b)));
@@ -224,8 +251,8 @@ impl Rows for PgRows<'_> {
     }
 
     async fn limits(&mut self, tenant: TenantId) -> Read<Vec<Limit>> {
-        self.see(tenant).await?;
-        let sql = "SELECT scope, slots, used, fixed FROM concurrency WHERE tenant_id = $1";
+        self.see(tenant);
+        let sql = "SELECT 'slots', scope, slots, used, fixed FROM concurrency WHERE tenant_id = $1";
         let rows = self.query(sql, &[&tenant.0]).await?;
         let limit = |row| {
             let (scope, Slots { limit, used, .. }) = slots_at(row)?;
@@ -238,6 +265,7 @@ impl Rows for PgRows<'_> {
 
     async fn mark_holders(&mut self, tenant: TenantId, scope: &Scope) -> Read<u32> {
         self.act(tenant).await?;
+        self.forget_held();
         let bit = i64::from(bit(scope));
         // What waits for a scope holds those before it: workflows come before the
         // tenant, keys before both.

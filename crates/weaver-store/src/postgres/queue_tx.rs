@@ -2,9 +2,12 @@
 //!
 //! A transaction changes a tenant's queue only while it holds that tenant's lock,
 //! and takes the locks of several in the order of their ids. With the lock it loads
-//! what nearly all changes need (ranks, rates, slots of workflows and the tenant)
-//! and writes that back at its end. Claims take no such lock: they touch rows that
-//! are ready, and skip what somebody else is at.
+//! what nearly all changes need ([`Needed`]). Claims take no such lock: they touch
+//! rows that are ready, and skip what somebody else is at.
+//!
+//! What is written waits until something is asked, or for the end ([`PgRows::later`]),
+//! and goes with that in one round trip. So a usual batch is two: one that locks and
+//! reads, and one that writes and commits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,11 +23,14 @@ use super::pipeline::{Pipeline, both};
 use super::queue_columns::{PUT, put, row_at, select_rows, small_at};
 use super::turns::Turns;
 use super::value::{some_time_at, text_at, word_at};
+use super::write::Written;
 use crate::queue::{Row, Slots};
 use crate::{Clock, ExecutionId, Priority, Rate, Scope, TenantId, WorkKey};
 
 type Read<T> = Result<T, Fault>;
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+/// Values that a statement keeps until it is sent.
+pub(super) type Parameters = Vec<Box<dyn ToSql + Sync + Send>>;
 
 /// The queue as a transaction sees and changes it.
 pub(super) struct PgRows<'a> {
@@ -43,11 +49,13 @@ pub(super) struct PgRows<'a> {
     pub(super) claimed: Vec<(Arc<str>, Priority, i64)>,
     /// The database's time when it was first asked for: one for all that happens at once.
     pub(super) now: Option<Timestamp>,
-    /// Executions that began in this transaction and have no row yet.
+    /// Executions that began in this transaction.
     begun: HashSet<(TenantId, ExecutionId)>,
-    /// Rows of the tenant as whom the session acts that are not written yet: many go in
-    /// one round trip, before anything else is asked.
-    unwritten: Vec<Row>,
+    /// All rows of these executions, as they are after what is still to be written.
+    held: HashMap<(TenantId, ExecutionId), BTreeMap<Arc<str>, Row>>,
+    /// What is still to be written, with the statements that it takes.
+    unwritten: Pipeline<'a, Written>,
+    statements: Vec<&'static str>,
     /// Whether somebody should look at the queue after the commit.
     pub(super) wake: bool,
 }
@@ -63,21 +71,45 @@ pub(super) struct Loaded {
     pub(super) slots_changed: BTreeSet<Scope>,
 }
 
+/// What nearly every change of a tenant's queue needs, as it was read behind the lock.
+pub(super) struct Needed {
+    loaded: Loaded,
+    clocks: HashMap<(Arc<str>, Priority), i64>,
+    now: Timestamp,
+    rows: Vec<Row>,
+    /// The executions whose rows these are.
+    executions: Vec<Uuid>,
+}
+
 /// Held until the end of the transaction by whoever changes a tenant's queue.
 pub(super) const LOCK_QUEUE: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended('queue ' || $1::uuid::text, 0))";
 pub(super) const DATABASE_TIME: &str = "SELECT clock_timestamp()";
-const SET_TENANT: &str = "SELECT set_config('app.tenant_id', $1, true)";
-const SEE_ALL: &str = "SELECT set_config('app.queue', 'all', true)";
+const REMOVE: &str = "DELETE FROM work_queue WHERE tenant_id = $1 AND execution = $2 AND task = $3";
+pub(super) const SET_TENANT: &str = "SELECT set_config('app.tenant_id', $1, true)";
+/// Gives the time, too.
+const SEE_ALL: &str = "SELECT clock_timestamp(), set_config('app.queue', 'all', true)";
 const SEE_OWN: &str = "SELECT set_config('app.queue', '', true)";
-const RANKS: &str = "SELECT route, priority, rank FROM queue_ranks WHERE tenant_id = $1";
-const CLOCKS: &str = "SELECT route, priority, rank FROM queue_clocks";
-const WEIGHT: &str = "SELECT weight FROM queue_weights WHERE tenant_id = $1";
-const RATES: &str = "SELECT scope, interval_micros, burst, next_at FROM rates WHERE tenant_id = $1";
-/// Those of workflows and of the tenant: they come after keys.
-const SLOTS: &str = "SELECT scope, slots, used, fixed FROM concurrency
-     WHERE tenant_id = $1 AND scope >= 't'";
-pub(super) const SLOTS_OF: &str = "SELECT scope, slots, used, fixed FROM concurrency
+/// What nearly every change of a tenant's queue needs, in one answer: what it is, whose,
+/// two numbers, a mark and a time. The slots are those of workflows and of the tenant,
+/// which come after keys.
+const BOOKS: &str = "SELECT 'rank', route, priority, rank, NULL::boolean, NULL::timestamptz
+        FROM queue_ranks WHERE tenant_id = $1
+     UNION ALL SELECT 'clock', route, priority, rank, NULL, NULL FROM queue_clocks
+     UNION ALL SELECT 'weight', NULL, weight, NULL, NULL, NULL
+        FROM queue_weights WHERE tenant_id = $1
+     UNION ALL SELECT 'rate', scope, interval_micros, burst, NULL, next_at
+        FROM rates WHERE tenant_id = $1
+     UNION ALL SELECT 'slots', scope, slots, used, fixed, NULL
+        FROM concurrency WHERE tenant_id = $1 AND scope >= 't'
+     UNION ALL SELECT 'now', NULL, NULL, NULL, NULL, clock_timestamp()";
+/// All rows of some executions. Locked in this order by whoever locks several.
+const ROWS_OF: &str = select_rows!(
+    "WHERE q.tenant_id = $1 AND q.execution = ANY($2) ORDER BY q.execution, q.task FOR UPDATE"
+);
+/// The statements of [`Needed`], to be prepared when a writer's connection is new.
+pub(super) const NEEDED: [&str; 2] = [BOOKS, ROWS_OF];
+pub(super) const SLOTS_OF: &str = "SELECT 'slots', scope, slots, used, fixed FROM concurrency
      WHERE tenant_id = $1 AND scope = $2";
 
 impl<'a> PgRows<'a> {
@@ -98,44 +130,109 @@ impl<'a> PgRows<'a> {
             claimed: Vec::new(),
             now: None,
             begun: HashSet::new(),
-            unwritten: Vec::new(),
+            held: HashMap::new(),
+            unwritten: Pipeline::new(),
+            statements: Vec::new(),
             wake: false,
         }
     }
 
-    /// The same in a transaction in which executions have begun: nothing is known of them
-    /// in the queue.
-    pub(super) fn with_begun(mut self, begun: HashSet<(TenantId, ExecutionId)>) -> Self {
+    /// The same behind statements that are still to be sent, the last of them as `acting`,
+    /// in a transaction in which executions have begun: nothing is known of them in the
+    /// queue.
+    pub(super) fn behind(
+        mut self,
+        unwritten: Pipeline<'a, Written>,
+        acting: Option<TenantId>,
+        begun: HashSet<(TenantId, ExecutionId)>,
+    ) -> Self {
+        self.unwritten = unwritten;
+        self.acting = acting;
+        self.held.extend(begun.iter().map(|key| (*key, BTreeMap::new())));
         self.begun = begun;
         self
     }
 
+    /// Takes over what was read while the lock of the tenant's queue is held.
+    pub(super) fn know(&mut self, tenant: TenantId, needed: Needed) {
+        self.now.get_or_insert(self.clock.shifted(needed.now));
+        self.clocks.extend(needed.clocks);
+        for execution in needed.executions {
+            self.held.entry((tenant, ExecutionId(execution))).or_default();
+        }
+        for row in needed.rows {
+            let rows = self.held.entry((tenant, row.key.execution)).or_default();
+            rows.insert(row.key.task.clone(), row);
+        }
+        self.tenants.insert(tenant, needed.loaded);
+    }
+
+    /// Whether an execution began in this transaction.
     pub(super) fn has_begun(&self, tenant: TenantId, execution: ExecutionId) -> bool {
         self.begun.contains(&(tenant, execution))
     }
 
-    /// Writes a row, now or with others.
-    pub(super) async fn write(&mut self, row: &Row) -> Read<()> {
-        if self.begun.remove(&(row.key.tenant, row.key.execution)) {
-            self.unwritten.push(row.clone());
-            return Ok(());
-        }
-        self.settle().await?;
-        put(self.connection, row).await
+    /// All rows of an execution, if they are known.
+    pub(super) fn held(
+        &self,
+        tenant: TenantId,
+        execution: ExecutionId,
+    ) -> Option<&BTreeMap<Arc<str>, Row>> {
+        self.held.get(&(tenant, execution))
     }
 
-    async fn settle(&mut self) -> Read<()> {
-        let rows = std::mem::take(&mut self.unwritten);
-        if rows.is_empty() {
-            return Ok(());
+    /// Known rows may not be as they were: they are read again.
+    pub(super) fn forget_held(&mut self) {
+        self.held.clear();
+    }
+
+    /// Writes a row.
+    pub(super) fn write(&mut self, row: &Row) {
+        let (connection, row) = (self.connection, row.clone());
+        if let Some(rows) = self.held.get_mut(&(row.key.tenant, row.key.execution)) {
+            rows.insert(row.key.task.clone(), row.clone());
         }
+        self.statements.push(PUT);
+        self.unwritten.push(async move { put(connection, &row).await });
+    }
+
+    /// Forgets a row.
+    pub(super) fn erase(&mut self, key: &WorkKey) {
+        if let Some(rows) = self.held.get_mut(&(key.tenant, key.execution)) {
+            rows.remove(&key.task);
+        }
+        let values: Parameters =
+            vec![Box::new(key.tenant.0), Box::new(key.execution.0), Box::new(key.task.to_string())];
+        self.later(REMOVE, values);
+    }
+
+    /// Has a statement run whose outcome nobody looks at, before anything else is asked.
+    pub(super) fn later(&mut self, sql: &'static str, values: Parameters) {
+        let connection = self.connection;
+        self.statements.push(sql);
+        self.unwritten.push(async move {
+            let values: Vec<&(dyn ToSql + Sync)> =
+                values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+            connection.execute(sql, &values).await.map(drop)
+        });
+    }
+
+    /// What is still to be written, ready to be sent.
+    pub(super) async fn unwritten(&mut self) -> Read<Pipeline<'a, Written>> {
         // A statement that had to be prepared on the way would come after the last.
-        self.connection.prepare(&[PUT]).await?;
-        let mut pipeline = Pipeline::new();
-        for row in &rows {
-            pipeline.push(put(self.connection, row));
+        self.connection.prepare(&std::mem::take(&mut self.statements)).await?;
+        Ok(std::mem::take(&mut self.unwritten))
+    }
+
+    /// Sends what is still to be written, and something else behind it.
+    async fn with_unwritten<T>(&mut self, ask: impl Future<Output = Read<T>>) -> Read<T> {
+        let unwritten = self.unwritten().await?;
+        if unwritten.is_empty() {
+            return ask.await;
         }
-        pipeline.run().await.into_iter().collect()
+        let (written, answer) = both(unwritten.run(), ask).await;
+        written.into_iter().collect::<Written>()?;
+        answer
     }
 
     pub(super) fn reads(&self) -> bool {
@@ -147,8 +244,9 @@ impl<'a> PgRows<'a> {
         sql: &'static str,
         values: Values<'_>,
     ) -> Read<Vec<tokio_postgres::Row>> {
-        self.settle().await?;
-        self.connection.query(sql, values).await
+        let connection = self.connection;
+        connection.prepare(&[sql]).await?;
+        self.with_unwritten(connection.query(sql, values)).await
     }
 
     pub(super) async fn first(
@@ -160,92 +258,31 @@ impl<'a> PgRows<'a> {
     }
 
     pub(super) async fn execute(&mut self, sql: &'static str, values: Values<'_>) -> Read<u64> {
-        self.settle().await?;
-        self.connection.execute(sql, values).await
+        let connection = self.connection;
+        connection.prepare(&[sql]).await?;
+        self.with_unwritten(connection.execute(sql, values)).await
     }
 
     /// Acts as a tenant from here on, without the lock of its queue.
-    pub(super) async fn see(&mut self, tenant: TenantId) -> Read<()> {
+    pub(super) fn see(&mut self, tenant: TenantId) {
         if self.acting != Some(tenant) {
-            self.query(SET_TENANT, &[&tenant.to_string()]).await?;
+            self.later(SET_TENANT, vec![Box::new(tenant.to_string())]);
             self.acting = Some(tenant);
         }
-        Ok(())
-    }
-
-    /// Acts as a tenant from here on, and asks in the same round trip.
-    pub(super) async fn query_as(
-        &mut self,
-        tenant: TenantId,
-        sql: &'static str,
-        values: Values<'_>,
-    ) -> Read<Vec<tokio_postgres::Row>> {
-        if self.acting == Some(tenant) {
-            return self.query(sql, values).await;
-        }
-        self.settle().await?;
-        // A statement that had to be prepared on the way would come after the last.
-        self.connection.prepare(&[SET_TENANT, sql]).await?;
-        let name = tenant.to_string();
-        let name: Values<'_> = &[&name];
-        let connection = self.connection;
-        let acts = connection.query(SET_TENANT, name);
-        let (acts, rows) = both(acts, connection.query(sql, values)).await;
-        acts?;
-        self.acting = Some(tenant);
-        rows
     }
 
     /// Acts as a tenant from here on; with the lock of its queue, unless this only
     /// reads.
     pub(super) async fn act(&mut self, tenant: TenantId) -> Read<()> {
+        self.see(tenant);
         if self.reads || self.tenants.contains_key(&tenant) {
-            return self.see(tenant).await;
+            return Ok(());
         }
-        self.settle().await?;
-        let asked = [SET_TENANT, LOCK_QUEUE, RANKS, CLOCKS, WEIGHT, RATES, SLOTS, DATABASE_TIME];
-        // A statement that had to be prepared on the way would come after the last.
-        self.connection.prepare(&asked).await?;
-        let (name, none): (_, Values<'_>) = (tenant.to_string(), &[]);
-        let (name, id): (Values<'_>, Values<'_>) = (&[&name], &[&tenant.0]);
-        let mut pipeline = Pipeline::new();
-        for sql in asked {
-            let values = match sql {
-                SET_TENANT => name,
-                CLOCKS | DATABASE_TIME => none,
-                _ => id,
-            };
-            pipeline.push(self.connection.query(sql, values));
-        }
-        // Each statement sees what is committed when it begins: those behind the lock, all
-        // that was written under it before.
-        let answers: Vec<_> = pipeline.run().await.into_iter().collect::<Read<_>>()?;
-        let [_, _, ranks, clocks, weight, rates, slots, now] = &answers[..] else {
-            return Err(Fault::unreadable("an answer is missing"));
-        };
-        self.acting = Some(tenant);
-        if let (None, Some(now)) = (self.now, now.first()) {
-            self.now = Some(self.clock.shifted(some_time_at(now, 0)?));
-        }
-        let mut loaded = Loaded::default();
-        for row in ranks {
-            loaded.ranks.insert(rank_key_at(row)?, row.try_get(2)?);
-        }
-        for row in clocks {
-            self.clocks.insert(rank_key_at(row)?, row.try_get(2)?);
-        }
-        loaded.weight = weight.first().map(|row| small_at(row, 0)).transpose()?;
-        for row in rates {
-            let interval = Duration::from_micros(small_at(row, 1)?);
-            let rate = Rate { interval, burst: small_at(row, 2)? };
-            let scope = word_at(row, 0, Scope::parse)?;
-            loaded.rates.insert(scope, (rate, some_time_at(row, 3)?));
-        }
-        for row in slots {
-            let (scope, slots) = slots_at(row)?;
-            loaded.slots.insert(scope, Some(slots));
-        }
-        self.tenants.insert(tenant, loaded);
+        self.later(LOCK_QUEUE, vec![Box::new(tenant.0)]);
+        let connection = self.connection;
+        connection.prepare(&NEEDED).await?;
+        let needed = self.with_unwritten(needed(connection, tenant, Vec::new())).await?;
+        self.know(tenant, needed);
         Ok(())
     }
 
@@ -259,63 +296,65 @@ impl<'a> PgRows<'a> {
     }
 
     /// Writes back what was loaded and has changed. The last thing to do before the
-    /// commit.
-    pub(super) async fn flush(&mut self) -> Read<()> {
-        self.settle().await?;
+    /// commit, which the caller sends behind it.
+    pub(super) async fn finish(&mut self) -> Read<Pipeline<'a, Written>> {
         for (tenant, mut loaded) in std::mem::take(&mut self.tenants) {
-            self.see(tenant).await?;
             for key in std::mem::take(&mut loaded.ranks_changed) {
                 let rank = loaded.ranks[&key];
-                let values: Values<'_> = &[&tenant.0, &&*key.0, &i64::from(key.1.level()), &rank];
-                self.execute(
+                self.see(tenant);
+                self.later(
                     "INSERT INTO queue_ranks VALUES ($1, $2, $3, $4)
                      ON CONFLICT (tenant_id, route, priority) DO UPDATE SET rank = EXCLUDED.rank",
-                    values,
-                )
-                .await?;
+                    vec![
+                        Box::new(tenant.0),
+                        Box::new(key.0.to_string()),
+                        Box::new(i64::from(key.1.level())),
+                        Box::new(rank),
+                    ],
+                );
             }
             for scope in std::mem::take(&mut loaded.slots_changed) {
-                self.write_slots(tenant, &scope, loaded.slots[&scope]).await?;
+                self.see(tenant);
+                self.write_slots(tenant, &scope, loaded.slots[&scope]);
             }
         }
-        Ok(())
+        self.unwritten().await
     }
 
-    async fn write_slots(
-        &mut self,
-        tenant: TenantId,
-        scope: &Scope,
-        slots: Option<Slots>,
-    ) -> Read<()> {
-        let text = scope.text();
+    fn write_slots(&mut self, tenant: TenantId, scope: &Scope, slots: Option<Slots>) {
+        let mut values: Parameters = vec![Box::new(tenant.0), Box::new(scope.text())];
         let Some(Slots { limit, used, fixed }) = slots else {
             let sql = "DELETE FROM concurrency WHERE tenant_id = $1 AND scope = $2";
-            return self.execute(sql, &[&tenant.0, &text]).await.map(drop);
+            return self.later(sql, values);
         };
-        self.execute(
+        values.push(Box::new(i64::from(limit)));
+        values.push(Box::new(i64::from(used)));
+        values.push(Box::new(fixed));
+        self.later(
             "INSERT INTO concurrency VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (tenant_id, scope) DO UPDATE SET slots = EXCLUDED.slots,
                 used = EXCLUDED.used, fixed = EXCLUDED.fixed",
-            &[&tenant.0, &text, &i64::from(limit), &i64::from(used), &fixed],
-        )
-        .await
-        .map(drop)
+            values,
+        );
     }
 
-    /// Runs a query over the queues of all tenants.
+    /// Runs a query over the queues of all tenants, and asks for the time with it.
     pub(super) async fn query_all(
         &mut self,
         sql: &'static str,
         values: Values<'_>,
     ) -> Read<Vec<tokio_postgres::Row>> {
-        self.settle().await?;
-        // A statement that had to be prepared on the way would come after the last.
-        self.connection.prepare(&[SEE_ALL, sql, SEE_OWN]).await?;
-        let mut pipeline = Pipeline::new();
-        pipeline.push(self.connection.query(SEE_ALL, &[]));
-        pipeline.push(self.connection.query(sql, values));
-        pipeline.push(self.connection.query(SEE_OWN, &[]));
-        let mut answers: Vec<_> = pipeline.run().await.into_iter().collect::<Read<_>>()?;
+        let connection = self.connection;
+        connection.prepare(&[SEE_ALL, sql, SEE_OWN]).await?;
+        let mut asked = Pipeline::new();
+        asked.push(connection.query(SEE_ALL, &[]));
+        asked.push(connection.query(sql, values));
+        asked.push(connection.query(SEE_OWN, &[]));
+        let answers = async { asked.run().await.into_iter().collect::<Read<Vec<_>>>() };
+        let mut answers = self.with_unwritten(answers).await?;
+        if let Some(now) = answers[0].first() {
+            self.now.get_or_insert(self.clock.shifted(some_time_at(now, 0)?));
+        }
         Ok(answers.swap_remove(1))
     }
 
@@ -347,40 +386,55 @@ impl<'a> PgRows<'a> {
         }
         Ok(rows)
     }
+}
 
-    /// Raises the fences of executions, and says of which: somebody else is at the
-    /// others, and a claim waits for nobody.
-    pub(super) async fn raise_fences(
-        &mut self,
-        tenant: TenantId,
-        rows: &[&Row],
-        raise: u64,
-    ) -> Read<Vec<Uuid>> {
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.key.execution.0).collect();
-        let fences: Vec<i64> = rows.iter().map(|row| (row.fence + raise) as i64).collect();
-        let raised = self
-            .query_as(
-                tenant,
-                "UPDATE executions e SET fence = u.fence, lease_owner = NULL, lease_until = NULL
-                 FROM (SELECT id, u.fence FROM executions
-                        JOIN unnest($2::uuid[], $3::bigint[]) u (execution, fence)
-                            ON id = u.execution
-                       WHERE tenant_id = $1 FOR UPDATE OF executions SKIP LOCKED) u
-                 WHERE e.tenant_id = $1 AND e.id = u.id RETURNING e.id",
-                &[&tenant.0, &ids, &fences],
-            )
-            .await?;
-        raised.iter().map(|row| Ok(row.try_get(0)?)).collect()
+/// Reads what nearly every change of a tenant's queue needs, and the rows of some
+/// executions, in one round trip. Each statement sees what is committed when it begins:
+/// behind the lock, all that was written under it before.
+pub(super) async fn needed(
+    connection: &Connection,
+    tenant: TenantId,
+    executions: Vec<Uuid>,
+) -> Read<Needed> {
+    let rows = async {
+        match executions.is_empty() {
+            true => Ok(Vec::new()),
+            false => connection.query(ROWS_OF, &[&tenant.0, &executions]).await,
+        }
+    };
+    let (books, rows) = both(connection.query(BOOKS, &[&tenant.0]), rows).await;
+    let rows = rows?.iter().map(row_at).collect::<Read<_>>()?;
+    let (mut loaded, mut clocks, mut now) = (Loaded::default(), HashMap::new(), None);
+    for row in &books? {
+        match row.try_get(0)? {
+            "rank" => drop(loaded.ranks.insert(rank_key_at(row)?, row.try_get(3)?)),
+            "clock" => drop(clocks.insert(rank_key_at(row)?, row.try_get(3)?)),
+            "weight" => loaded.weight = Some(small_at(row, 2)?),
+            "rate" => {
+                let interval = Duration::from_micros(small_at(row, 2)?);
+                let rate = (Rate { interval, burst: small_at(row, 3)? }, some_time_at(row, 5)?);
+                loaded.rates.insert(word_at(row, 1, Scope::parse)?, rate);
+            }
+            "slots" => {
+                let (scope, slots) = slots_at(row)?;
+                loaded.slots.insert(scope, Some(slots));
+            }
+            _ => now = Some(some_time_at(row, 5)?),
+        }
     }
+    let now = now.ok_or_else(|| Fault::unreadable("the server gives no time"))?;
+    Ok(Needed { loaded, clocks, now, rows, executions })
 }
 
+/// A route and a priority, from the second column on.
 fn rank_key_at(row: &tokio_postgres::Row) -> Read<(Arc<str>, Priority)> {
-    Ok((text_at(row, 0)?, Priority::new(small_at(row, 1)?)?))
+    Ok((text_at(row, 1)?, Priority::new(small_at(row, 2)?)?))
 }
 
+/// A scope with its slots, from the second column on.
 pub(super) fn slots_at(row: &tokio_postgres::Row) -> Read<(Scope, Slots)> {
-    let slots = Slots { limit: small_at(row, 1)?, used: small_at(row, 2)?, fixed: row.try_get(3)? };
-    Ok((word_at(row, 0, Scope::parse)?, slots))
+    let slots = Slots { limit: small_at(row, 2)?, used: small_at(row, 3)?, fixed: row.try_get(4)? };
+    Ok((word_at(row, 1, Scope::parse)?, slots))
 }
 
 /// Not all drivers of the queue ask for a sensible number.

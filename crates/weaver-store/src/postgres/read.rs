@@ -265,6 +265,25 @@ pub(super) async fn standing(tx: &Tx, id: ExecutionId) -> Read<Option<Standing>>
     Ok(Some(Standing { execution, head, latest }))
 }
 
+/// Both on their way at once.
+pub(super) async fn ends(tx: &Tx, execution: ExecutionId) -> Read<Option<(Entry, Entry)>> {
+    let first = "SELECT first_sequence, packed FROM entries
+         WHERE tenant_id = $1 AND execution_id = $2 ORDER BY first_sequence LIMIT 1";
+    let last = "SELECT first_sequence, packed FROM entries
+         WHERE tenant_id = $1 AND execution_id = $2 ORDER BY first_sequence DESC LIMIT 1";
+    let values: [&(dyn ToSql + Sync); 2] = [&tx.tenant.0, &execution.0];
+    let (first, last) = both(tx.first(first, &values), tx.first(last, &values)).await;
+    let (Some(first), Some(last)) = (first?, last?) else { return Ok(None) };
+    let entries = |row: &Row| -> Read<_> {
+        Ok(pack::unpack(execution, count_at(row, 0)?, &payload_at(row, 1)?)?)
+    };
+    let first = entries(&first)?.into_iter().next();
+    let last = entries(&last)?.pop();
+    let mut ends = with_blobs(tx, first.into_iter().chain(last).collect()).await?;
+    let last = ends.pop();
+    Ok(ends.pop().zip(last))
+}
+
 pub(super) async fn entries(
     tx: &Tx,
     execution: ExecutionId,

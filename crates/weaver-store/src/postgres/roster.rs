@@ -28,7 +28,7 @@ macro_rules! select_workers {
 
 impl WorkerRows for PgRows<'_> {
     async fn worker(&mut self, tenant: TenantId, id: Uuid) -> Read<Option<Worker>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         // Of two who change it, the second sees what the first has done.
         let sql = match self.reads() {
             true => select_workers!("WHERE tenant_id = $1 AND id = $2"),
@@ -39,7 +39,7 @@ impl WorkerRows for PgRows<'_> {
     }
 
     async fn put_worker(&mut self, worker: &Worker) -> Read<()> {
-        self.see(worker.tenant).await?;
+        self.see(worker.tenant);
         self.execute(TENANT, &[&worker.tenant.0]).await?;
         self.execute(
             "INSERT INTO workers VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -63,19 +63,19 @@ impl WorkerRows for PgRows<'_> {
     }
 
     async fn remove_worker(&mut self, tenant: TenantId, id: Uuid) -> Read<()> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "DELETE FROM workers WHERE tenant_id = $1 AND id = $2";
         self.execute(sql, &[&tenant.0, &id]).await.map(drop)
     }
 
     async fn forget_workers(&mut self, tenant: TenantId, before: Timestamp) -> Read<()> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = "DELETE FROM workers WHERE tenant_id = $1 AND seen_at < $2";
         self.execute(sql, &[&tenant.0, &Time(before)]).await.map(drop)
     }
 
     async fn workers(&mut self, tenant: TenantId, count: usize) -> Read<Vec<Worker>> {
-        self.see(tenant).await?;
+        self.see(tenant);
         let sql = select_workers!("WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2");
         let rows = self.query(sql, &[&tenant.0, &limit(count)]).await?;
         rows.iter().map(|row| worker_at(row, tenant)).collect()

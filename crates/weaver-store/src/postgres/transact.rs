@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::pool::Mode;
 use super::queue_tx::PgRows;
 use super::turns::{self, Turns};
+use super::write::Written;
 use super::{Database, Postgres};
 use crate::backend::Pending;
 use crate::queue::{Operation, Transact};
@@ -58,7 +59,8 @@ impl Postgres {
             Box::pin(async move {
                 let mut rows = PgRows::new(&tx.connection, clock, turns, O::READS);
                 let output = operation.run(&mut rows).await?;
-                rows.flush().await?;
+                let unwritten = rows.finish().await?;
+                unwritten.run().await.into_iter().collect::<Written>()?;
                 Ok((output, rows.wake, std::mem::take(&mut rows.claimed)))
             })
         })

@@ -281,8 +281,7 @@ fn check_rate(scope: &Scope, rate: Option<Rate>) -> Result<()> {
 }
 
 async fn claim<R: Rows>(rows: &mut R, request: &ClaimRequest) -> Answer<Vec<Claim>, R::Error> {
-    let now = rows.now().await?;
-    let leased = rows.lease(request, now).await?;
+    let leased = rows.lease(request).await?;
     for same_priority in leased.chunk_by(|one, next| one.priority == next.priority) {
         if let Some(last) = same_priority.last() {
             rows.advance_clock(&request.route, last.priority, last.rank).await?;

@@ -170,10 +170,10 @@ rows_trait! {
     fn put(row: &Row) -> ();
     /// Forgets a row.
     fn remove(key: &WorkKey) -> ();
-    /// Leases ready rows, in order, raises the fences of executions, and gives the
+    /// Leases ready rows from now on, in order, raises the fences of executions, and gives the
     /// rows as they are now. A store that may lose a claim that it has answered never
     /// gives its fence again.
-    fn lease(request: &ClaimRequest, now: Timestamp) -> Vec<Row>;
+    fn lease(request: &ClaimRequest) -> Vec<Row>;
     /// Delayed rows whose time has come, the earliest first.
     fn due(now: Timestamp, limit: usize) -> Vec<Row>;
     /// The earliest time of a delayed row.

@@ -192,6 +192,27 @@ pub enum Work {
 }
 
 impl Work {
+    /// The one execution whose rows the change is about.
+    pub(crate) fn execution(&self) -> Option<ExecutionId> {
+        match self {
+            Work::Enqueue(Enqueue { execution, .. })
+            | Work::Park { execution, .. }
+            | Work::Done(execution)
+            | Work::TaskDone { execution, .. }
+            | Work::TaskHeld { execution, .. }
+            | Work::Idle { execution, .. }
+            | Work::GotOn { execution, .. }
+            | Work::Wake(execution)
+            | Work::Pause(execution)
+            | Work::Unpause(execution) => Some(*execution),
+            Work::Cancel(_)
+            | Work::Budget { .. }
+            | Work::Restore(_)
+            | Work::AddWorkflow(_)
+            | Work::Fired { .. } => None,
+        }
+    }
+
     /// What the change names.
     pub(crate) fn names(&self) -> Vec<&str> {
         match self {

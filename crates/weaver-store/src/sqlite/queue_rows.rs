@@ -10,7 +10,7 @@ use super::apply::Applier;
 use super::fault::Fault;
 use super::queue_columns::{ROW_COLUMNS, row_at};
 use super::rows::{Db, execute, uuid_bytes, word};
-use crate::queue::{self, Ranks, Row, Rows, Slots, bit, now_or_never};
+use crate::queue::{self, Books, Ranks, Row, Rows, Slots, bit, now_or_never};
 use crate::{
     Batch, ClaimRequest, Clock, ExecutionId, Limit, Priority, Rate, Record, Scope, TenantId,
     WorkKey, crash_point,
@@ -200,7 +200,8 @@ impl Rows for SqliteRows<'_> {
         )
     }
 
-    async fn lease(&mut self, request: &ClaimRequest, now: Timestamp) -> Read<Vec<Row>> {
+    async fn lease(&mut self, request: &ClaimRequest) -> Read<Vec<Row>> {
+        let now = self.now().await?;
         let mut rows = self.rows_where(
             "q.state = 'ready' AND q.route = ?1
              ORDER BY q.priority, q.rank, q.execution, q.task LIMIT ?2",

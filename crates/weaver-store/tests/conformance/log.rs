@@ -29,6 +29,21 @@ pub fn an_execution_stands_where_its_log_and_its_thread_end(store: &Store) {
     }
 }
 
+pub fn a_log_is_known_by_its_ends(store: &Store) {
+    let id = execution_id(1);
+    write(store, execution(id, "t")).unwrap();
+    assert_eq!(get(store.ends(id)), None);
+    // Of one batch, of several, and one that is kept beside the log.
+    let mut entries = vec![entry(id, 1, b"a")];
+    write(store, entries[0].clone()).unwrap();
+    assert_eq!(get(store.ends(id)), Some((entries[0].clone(), entries[0].clone())));
+    entries.extend([entry(id, 2, b"b"), entry(id, 3, b"c"), entry(id, 4, &noise(4, 100_000))]);
+    let batch = entries[1..].iter().fold(Batch::of(id), |batch, entry| batch.with(entry.clone()));
+    store.append(batch).wait().unwrap();
+    assert_eq!(get(store.ends(id)), Some((entries[0].clone(), entries[3].clone())));
+    assert_eq!(get(store.ends(execution_id(2))), None);
+}
+
 pub fn executions_are_kept_and_listed_newest_first(store: &Store) {
     for n in 1..=4 {
         let mut begun = execution(execution_id(n), if n == 4 { "other" } else { "t" });

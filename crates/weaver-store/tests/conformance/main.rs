@@ -48,6 +48,7 @@ macro_rules! conformance {
 conformance! {
     log::executions_are_kept_and_listed_newest_first,
     log::an_execution_stands_where_its_log_and_its_thread_end,
+    log::a_log_is_known_by_its_ends,
     log::entries_come_back_in_order_and_chained,
     log::entries_of_one_batch_are_read_from_any_place,
     log::an_entry_out_of_order_is_refused_with_all_later_batches,

@@ -128,22 +128,20 @@ pub async fn accept(
     match request.wait {
         _ if request.stream => Ok(stream(Tail::new(app.clone(), caller, execution.id, 0))),
         None => Ok(accepted(&execution).into_response()),
-        Some(seconds) => {
-            settled(app, caller, execution.id, Duration::from_secs(seconds.into())).await?;
-            Ok(shown(&executions, execution.id).await?.into_response())
-        }
+        Some(seconds) => Ok(settled(app, caller, execution.id, seconds).await?.into_response()),
     }
 }
 
-/// Waits until nobody works on an execution any more, so long at most.
+/// The execution when nobody works on it any more, after so many seconds at most.
 pub async fn settled(
     app: &Arc<App>,
     caller: Caller,
     id: ExecutionId,
-    at_most: Duration,
-) -> Result<(), Refusal> {
+    seconds: u32,
+) -> Result<Json<Execution>, Refusal> {
     let tail = Tail::new(app.clone(), caller, id, 0);
-    tokio::time::timeout(at_most, tail.settled()).await.unwrap_or(Ok(()))
+    let view = tail.settled(Duration::from_secs(seconds.into())).await?;
+    Ok(Json(wire::whole_of(&executions(app, caller), view).await?))
 }
 
 /// The longest that an answer may be waited for, in seconds.

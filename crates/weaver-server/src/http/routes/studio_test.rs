@@ -1,7 +1,6 @@
 //! The Studio: what the editor shows, run as it stands, whole or by one superstep.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -11,7 +10,7 @@ use weaver_api::execution::Execution;
 use weaver_api::studio::{TestRun, TestStep};
 use weaver_runtime::Breakpoints;
 
-use super::executions::{accept, check_wait, executions, once, settled, shown};
+use super::executions::{accept, check_wait, executions, once, settled};
 use crate::http::body::Body;
 use crate::http::guard::Caller;
 use crate::http::{App, Refusal};
@@ -49,6 +48,5 @@ pub async fn step(
     let id = executions.find(&request.execution_id).await?;
     let everywhere = Breakpoints { before: vec!["*".into()], after: Vec::new() };
     executions.under(once).go_on(id, Some(everywhere)).await?;
-    settled(&app, caller, id, Duration::from_secs(request.wait.into())).await?;
-    shown(&executions, id).await
+    settled(&app, caller, id, request.wait).await
 }
