@@ -153,24 +153,9 @@ impl Session {
         changes.forget(connection, &self.options.clock, &self.turns).await?;
         let rare: Vec<_> = all().flat_map(Stage::rare_statements).collect();
         connection.prepare(&rare).await?;
-        let mut pipeline: Pipeline<'_, Written> = Pipeline::new();
         let alone = guards.is_none() && batches.len() == 1 && changes.forgotten.is_empty();
         let mut acting = batches.keys().next().copied().filter(|_| alone);
-        for (i, (tenant, stages)) in stages.iter().enumerate() {
-            // The transaction has begun already if something was loaded.
-            let begins = i == 0 && guards.is_some();
-            let start = if begins { begin(*tenant, Mode::Write) } else { set_tenant(*tenant) };
-            if begins || acting != Some(*tenant) {
-                pipeline.push(async move { connection.batch(&start).await });
-                acting = Some(*tenant);
-            }
-            if let Some(guards) = &guards {
-                pipeline.push(guards[i].lock(connection, *tenant));
-            }
-            for stage in stages {
-                write::stage(connection, *tenant, stage, &mut pipeline);
-            }
-        }
+        let mut pipeline = written(connection, &stages, guards.as_deref(), &mut acting);
         // Asking for the commit at once saves a round trip: after a failed statement
         // it rolls back. A crash point wants to be between the two.
         let mut apart = crash::is_armed();
@@ -310,6 +295,33 @@ impl Session {
         }
         Ok(connection)
     }
+}
+
+/// The statements of all stages; behind the beginning of the transaction and locks on what
+/// is known, where nothing was loaded in it. `acting` is as whom the session acts, if that is
+/// certain.
+fn written<'a>(
+    connection: &'a Connection,
+    stages: &'a Stages<'a>,
+    guards: Option<&'a [Guard]>,
+    acting: &mut Option<TenantId>,
+) -> Pipeline<'a, Written> {
+    let mut pipeline = Pipeline::new();
+    for (i, (tenant, stages)) in stages.iter().enumerate() {
+        let begins = i == 0 && guards.is_some();
+        if begins || *acting != Some(*tenant) {
+            let start = if begins { begin(*tenant, Mode::Write) } else { set_tenant(*tenant) };
+            pipeline.push(async move { connection.batch(&start).await });
+            *acting = Some(*tenant);
+        }
+        if let Some(guards) = guards {
+            pipeline.push(guards[i].lock(connection, *tenant));
+        }
+        for stage in stages {
+            write::stage(connection, *tenant, stage, &mut pipeline);
+        }
+    }
+    pipeline
 }
 
 /// What the batches of a group change in the queue, by tenant. It is done behind
