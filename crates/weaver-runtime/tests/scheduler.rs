@@ -206,7 +206,11 @@ async fn what_kills_its_driver_each_time_is_given_up_and_can_be_tried_again() {
     let is_dead =
         |view: &View| view.work.as_ref().is_some_and(|work| work.state == WorkState::Dead);
     house.until(id, is_dead).await;
-    house.executions().retry(id, None).await.unwrap();
+    let key = IdempotencyKey { caller: "c".into(), route: "r".into(), key: "again".into() };
+    let once = Some(Once { key, body: Hash::of(b"") });
+    for _ in 0..2 {
+        house.executions().under(once.clone()).retry(id, None).await.unwrap();
+    }
     house.until(id, |view| !is_dead(view)).await;
     scheduler.drain().await;
 }
