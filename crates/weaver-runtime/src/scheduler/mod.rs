@@ -92,6 +92,37 @@ pub trait Watcher: Send + Sync {
 
     /// Is shown an event.
     fn see(&self, watched: &Watched, event: &Event);
+
+    /// Is told what no event tells.
+    fn note(&self, note: Note) {
+        let _ = note;
+    }
+}
+
+/// What a scheduler does that no event tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// It took up an execution.
+    Claimed {
+        /// For how long that had waited for its turn.
+        waited: Duration,
+    },
+    /// It lost the lease of an execution that it worked on: that was cancelled, or
+    /// somebody else has it.
+    LeaseLost,
+    /// It found leases, anybody's, that were over.
+    Expired {
+        /// So much of the work is ready again.
+        requeued: usize,
+        /// So much was delivered too often.
+        dead: usize,
+    },
+    /// An execution got on by a superstep.
+    Stepped {
+        /// How long that took.
+        took: Duration,
+    },
 }
 
 /// Which execution an event is of.
@@ -152,6 +183,14 @@ struct Shared {
     recent: Arc<Recent>,
     unsettled: Unsettled,
     versions: Versions,
+}
+
+impl Shared {
+    fn note(&self, note: Note) {
+        if let Some(watcher) = &self.options.watcher {
+            watcher.note(note);
+        }
+    }
 }
 
 impl Scheduler {
@@ -244,6 +283,8 @@ impl Floor {
             // What the database said then. Ahead of it by the way of the question at
             // most, so that no timer that counts from it is early.
             let time = Timestamp(claim.until.0 - self.shared.options.lease.as_micros() as i64);
+            let waited = u64::try_from(time.0 - claim.since.0).unwrap_or_default();
+            self.shared.note(Note::Claimed { waited: Duration::from_micros(waited) });
             let clock = Clock::Running { time, at: asked };
             let job = job::drive_claim(self.shared.clone(), claim, clock, hold);
             let handle = self.running.spawn(job);
@@ -267,7 +308,7 @@ impl Floor {
     /// Timers, schedules, lost leases of others, our own leases.
     async fn look_around(&mut self) {
         self.renew().await;
-        let looked = clockwork::turn(&self.shared.store).await;
+        let looked = clockwork::turn(&self.shared).await;
         self.next_due = None;
         if let Some(next) = self.noted(looked).flatten() {
             self.next_due = Some(Instant::now() + next);
