@@ -44,6 +44,13 @@ pub(super) async fn drive_claim(shared: Arc<Shared>, claim: Claim, clock: Clock,
             shared.unsettled.note(&claim.key);
             shared.note(Note::LeaseLost);
             tracing::info!(%execution, fence, "the lease is lost");
+            // It could not be renewed in time, and perhaps nobody has it yet: the store was
+            // away, or this process had no turn. The execution is not to blame for either.
+            tokio::select! {
+                biased;
+                () = hold.lost.cancelled() => {}
+                () = hand_back(&shared, &claim) => {}
+            }
             return;
         }
     };

@@ -216,7 +216,8 @@ impl Scheduler {
             reachable: true,
         };
         let mut wakeups = self.shared.store.queue().wakeups();
-        let mut tick = tokio::time::interval(self.shared.options.poll);
+        let options = &self.shared.options;
+        let mut tick = tokio::time::interval(options.poll.min(options.lease / 3));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !drain.is_cancelled() {
             let due = floor.next_due;
@@ -307,9 +308,12 @@ impl Floor {
 
     /// Timers, schedules, lost leases of others, our own leases.
     async fn look_around(&mut self) {
-        self.renew().await;
-        let looked = clockwork::turn(&self.shared).await;
         self.next_due = None;
+        if !self.renew().await {
+            // A store that comes back just now would have what is held here taken for lost.
+            return;
+        }
+        let looked = clockwork::turn(&self.shared).await;
         if let Some(next) = self.noted(looked).flatten() {
             self.next_due = Some(Instant::now() + next);
         }
@@ -327,31 +331,35 @@ impl Floor {
         }
     }
 
-    async fn renew(&mut self) {
+    /// Says whether what is held was renewed.
+    async fn renew(&mut self) -> bool {
         self.renewed_at = Instant::now();
         let options = &self.shared.options;
         let held = self.leases.held();
         if held.is_empty() {
-            return;
+            return true;
         }
         let asked = Instant::now();
         let lease = options.lease;
         let renewed = self.shared.store.queue().renew(options.owner.clone(), held, lease).await;
-        if let Some(renewed) = self.noted(renewed) {
-            self.leases.renewed(&renewed, asked + lease);
+        let renewed = self.noted(renewed);
+        if let Some(renewed) = &renewed {
+            self.leases.renewed(renewed, asked + lease);
         }
+        renewed.is_some()
     }
 
     /// Stops claiming, lets every run end its superstep, hands the rest back.
     async fn drain(mut self) {
         self.leases.drain();
         let deadline = Instant::now() + self.shared.options.grace;
-        let mut tick = tokio::time::interval(self.shared.options.poll);
+        let options = &self.shared.options;
+        let mut tick = tokio::time::interval(options.poll.min(options.lease / 3));
         while !self.running.is_empty() {
             tokio::select! {
                 biased;
                 Some(ended) = self.running.join_next_with_id() => self.ended(ended),
-                _ = tick.tick() => self.renew().await,
+                _ = tick.tick() => drop(self.renew().await),
                 () = tokio::time::sleep_until(deadline) => break,
             }
         }
