@@ -11,9 +11,14 @@ const home = createRoute({
   component: lazyRouteComponent(() => import("./pages/HomePage")),
 });
 
-const workflows = createRoute({
+export interface WorkflowsSearch {
+  q?: string;
+}
+
+export const workflows = createRoute({
   getParentRoute: () => root,
   path: "/workflows",
+  validateSearch: (search: Record<string, unknown>): WorkflowsSearch => ({ q: text(search.q) }),
   component: lazyRouteComponent(() => import("./pages/WorkflowsPage")),
 });
 

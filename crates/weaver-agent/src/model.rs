@@ -49,9 +49,14 @@ async fn fire_call(
         budget_micros: spending.as_ref().map(Spending::amount_micros),
         ..weaver_llm::Call::default()
     };
+    let mut first = None;
     let answered = async {
         let stream = gateway.chat(request, call).await?;
-        stream.collect(|event| show(context, event)).await
+        let seen = |event: &ChatEvent| {
+            first.get_or_insert_with(|| began.elapsed());
+            show(context, event);
+        };
+        stream.collect(seen).await
     };
     let response = answered.await.map_err(Failure::from);
     cost::settle(spending, &response).await?;
@@ -60,11 +65,14 @@ async fn fire_call(
     event.duration_us = Some(began.elapsed().as_micros() as u64);
     event.usage = (response.usage.tokens != Usage::default()).then_some(response.usage.tokens);
     event.cost_micros = response.cost_micros;
-    event.data = Value::map([
+    let mut data = vec![
         ("model", Value::str(name)),
         ("message", weaver_llm::convert::to_message(&response).to_value()),
         ("stop", response.stop.as_str().into()),
-    ]);
+    ];
+    let first = first.map(|first| ("first_token_us", Value::Int(first.as_micros() as i64)));
+    data.extend(first);
+    event.data = Value::map(data);
     context.emit_event(event);
     let json = serde_json::to_value(&response).expect("a response has a JSON form");
     Ok(Value::from(&json))

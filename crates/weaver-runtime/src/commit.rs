@@ -62,6 +62,8 @@ struct LaneState {
     meter: SnapshotMeter,
     /// Durability `exit`: the last commit, on the parent that is on disk.
     held: Option<Commit<Value>>,
+    /// When it came to that state.
+    since: Instant,
 }
 
 impl Committer {
@@ -97,7 +99,7 @@ impl Committer {
         if records.any(tells) {
             self.telling.insert(state.id);
         }
-        let lane = LaneState { state: state.clone(), meter, held: None };
+        let lane = LaneState { state: state.clone(), meter, held: None, since: Instant::now() };
         self.lanes.insert(state.namespace.clone(), lane);
     }
 
@@ -115,6 +117,7 @@ impl Committer {
         self.show(&commit);
         let Some(store) = self.store.clone() else { return Ok(()) };
         let lane = advance(&mut self.lanes, &commit);
+        let took = std::mem::replace(&mut lane.since, Instant::now()).elapsed();
         if self.durability == Durability::Exit {
             let parent = lane.held.as_ref().map_or(commit.parent, |held| held.parent);
             lane.held = Some(Commit { parent, ..commit });
@@ -134,7 +137,7 @@ impl Committer {
             settling(codec::checkpoint_row(&self.thread, self.execution, &commit, state), told);
         self.journal.record(Record::Checkpoint(row));
         if commit.source == Source::Loop {
-            self.journal.got_on();
+            self.journal.got_on(took);
         }
         // All later ids, and so the keys of calls to the outside, go back to what was
         // asked of the thread: it is on disk before the first of those calls.
@@ -384,6 +387,7 @@ fn advance<'a>(
         state: CheckpointState::from_first(commit),
         meter: SnapshotMeter::default(),
         held: None,
+        since: Instant::now(),
     });
     if lane.state.id != commit.id {
         match commit.parent {

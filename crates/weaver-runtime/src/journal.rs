@@ -2,7 +2,7 @@
 //! and those who watch.
 
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -25,6 +25,11 @@ pub trait Follower: Send + Sync {
 
     /// Is shown an event, whether anybody looks or not.
     fn see(&self, event: &Event);
+
+    /// Is told how long a superstep took, whether anybody looks or not.
+    fn stepped(&self, took: Duration) {
+        let _ = took;
+    }
 }
 
 /// Event data above this size is not repeated in the log: values stand in
@@ -113,8 +118,11 @@ impl Journal {
     }
 
     /// A superstep is done: what the process died of before, if it did, is behind.
-    pub(crate) fn got_on(&self) {
+    pub(crate) fn got_on(&self, took: Duration) {
         let inner = &mut *self.lock();
+        if let Some(follower) = &inner.follower {
+            follower.stepped(took);
+        }
         if let Some(fence) = inner.fence.filter(|_| inner.redelivered) {
             inner.redelivered = false;
             let execution = inner.execution;

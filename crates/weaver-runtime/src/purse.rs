@@ -111,7 +111,7 @@ impl Spending {
 }
 
 /// The execution at the root of an execution's tree.
-async fn root(store: &Store, execution: &Execution) -> Result<ExecutionId> {
+pub(crate) async fn root(store: &Store, execution: &Execution) -> Result<ExecutionId> {
     let (mut id, mut parent) = (execution.id, execution.parent);
     while let Some(above) = parent {
         id = above;
@@ -124,12 +124,6 @@ async fn root(store: &Store, execution: &Execution) -> Result<ExecutionId> {
 pub(crate) async fn budget_of(store: &Store, execution: &Execution) -> Result<Option<Budget>> {
     let root = root(store, execution).await?;
     store.queue().budget(BudgetKey { tenant: store.tenant(), root }).await
-}
-
-/// Sets the budget of an execution's tree.
-pub(crate) async fn set(store: &Store, execution: &Execution, limit_micros: u64) -> Result<()> {
-    let root = root(store, execution).await?;
-    store.queue().set_budget(BudgetKey { tenant: store.tenant(), root }, limit_micros).await
 }
 
 fn exceeded(what: &str, amount_micros: u64, left_micros: u64) -> Failure {

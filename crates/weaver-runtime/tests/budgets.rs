@@ -5,9 +5,10 @@ mod support;
 use std::time::Duration;
 
 use support::*;
-use weaver_core::Failure;
-use weaver_runtime::executions::{Refused, Submission, View};
-use weaver_store::{Budget, ExecutionId, ExecutionStatus};
+use weaver_core::{Failure, Hash};
+use weaver_runtime::Executions;
+use weaver_runtime::executions::{Once, Refused, Submission, View};
+use weaver_store::{Budget, ExecutionId, ExecutionStatus, Faults, IdempotencyKey};
 
 async fn submit(house: &House, node: &str, budget_micros: u64) -> ExecutionId {
     let submission = Submission { budget_micros: Some(budget_micros), ..submission(node) };
@@ -45,6 +46,39 @@ async fn a_call_that_may_go_over_the_budget_is_not_made() {
     let refused = house.executions().retry(without, Some(200)).await;
     assert!(matches!(refused, Err(Refused::Conflict(_))), "{refused:?}");
     scheduler.drain().await;
+}
+
+#[tokio::test]
+async fn a_retry_is_made_whole_or_not_at_all_and_once() {
+    let house = House::new();
+    let scheduler = house.start("a");
+    let id = submit(&house, "spend", 100).await;
+    house.ended(id).await;
+    scheduler.drain().await;
+    let key = IdempotencyKey { caller: "c".into(), route: "r".into(), key: "again".into() };
+    let once = |body: &[u8]| Some(Once { key: key.clone(), body: Hash::of(body) });
+    let mut refusals = 0;
+    for seed in 0.. {
+        let faults = Faults { seed, refuse_per_mille: 700, ..Faults::default() };
+        let executions = Executions::new(faults.wrap(house.store.clone()));
+        let tried = executions.under(once(b"200")).retry(id, Some(200)).await;
+        let view = house.executions().get(id).await.unwrap();
+        let limit = budget(&house, &view).await.limit_micros;
+        let stands = (view.execution.status, limit);
+        match tried {
+            Ok(_) => {
+                assert_eq!(stands, (ExecutionStatus::Queued, 200));
+                break;
+            }
+            Err(_) => assert_eq!(stands, (ExecutionStatus::Failed, 100)),
+        }
+        refusals += 1;
+    }
+    assert!(refusals > 0, "the store never failed");
+    let repeat = house.executions().under(once(b"200")).retry(id, Some(200)).await;
+    assert!(repeat.is_ok(), "{repeat:?}");
+    let other = house.executions().under(once(b"300")).retry(id, Some(300)).await;
+    assert!(matches!(other, Err(Refused::KeyReused)), "{other:?}");
 }
 
 #[tokio::test]

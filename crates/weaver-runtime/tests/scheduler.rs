@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::*;
 use weaver_core::{Event, Hash};
 use weaver_runtime::executions::{Once, Refused, Submission, View};
-use weaver_runtime::scheduler::{Watched, Watcher};
+use weaver_runtime::scheduler::{Note, Watched, Watcher};
 use weaver_store::{ExecutionId, ExecutionStatus, IdempotencyKey, Store, WorkState, block_on};
 
 #[tokio::test]
@@ -81,6 +81,47 @@ async fn who_watches_sees_what_the_log_has_once_it_has_it() {
     let told: Vec<_> = durable.iter().map(|(_, event, _)| event.sequence).collect();
     assert_eq!(told, log.iter().map(|event| event.sequence).collect::<Vec<_>>());
     assert!(durable.len() < seen.len(), "what happens meanwhile is told too");
+}
+
+/// What a scheduler does that no event tells.
+#[derive(Default)]
+struct Notes(Mutex<Vec<Note>>);
+
+impl Watcher for Notes {
+    fn is_there(&self, _: &Watched) -> bool {
+        false
+    }
+
+    fn see(&self, _: &Watched, _: &Event) {}
+
+    fn note(&self, note: Note) {
+        self.0.lock().unwrap().push(note);
+    }
+}
+
+#[tokio::test]
+async fn claims_steps_and_leases_are_told() {
+    let house = House::new();
+    let first = house.start("first");
+    let id = house.submit("hold").await;
+    house.world.0.held.notified().await;
+    first.kill();
+    house.clock.advance(LEASE + Duration::from_secs(1));
+    let notes = Arc::new(Notes::default());
+    let watcher = notes.clone();
+    let second =
+        house.start_with(house.store.clone(), "second", |options| options.watcher = Some(watcher));
+    house.world.0.held.notified().await;
+    house.executions().cancel(id, None).await.unwrap();
+    house.world.0.dropped.notified().await;
+    house.ended(house.submit("work").await).await;
+    second.drain().await;
+    let notes = notes.0.lock().unwrap();
+    let count = |is_one: fn(&Note) -> bool| notes.iter().filter(|note| is_one(note)).count();
+    assert_eq!(count(|note| *note == Note::Expired { requeued: 1, dead: 0 }), 1, "{notes:?}");
+    assert_eq!(count(|note| matches!(note, Note::Claimed { .. })), 2, "{notes:?}");
+    assert_eq!(count(|note| *note == Note::LeaseLost), 1, "{notes:?}");
+    assert!(count(|note| matches!(note, Note::Stepped { .. })) > 0, "{notes:?}");
 }
 
 #[tokio::test]
@@ -206,7 +247,11 @@ async fn what_kills_its_driver_each_time_is_given_up_and_can_be_tried_again() {
     let is_dead =
         |view: &View| view.work.as_ref().is_some_and(|work| work.state == WorkState::Dead);
     house.until(id, is_dead).await;
-    house.executions().retry(id, None).await.unwrap();
+    let key = IdempotencyKey { caller: "c".into(), route: "r".into(), key: "again".into() };
+    let once = Some(Once { key, body: Hash::of(b"") });
+    for _ in 0..2 {
+        house.executions().under(once.clone()).retry(id, None).await.unwrap();
+    }
     house.until(id, |view| !is_dead(view)).await;
     scheduler.drain().await;
 }

@@ -64,25 +64,45 @@ impl Catalog {
     }
 
     /// Workflows: on the first page those of the folder by path, then the others, the
-    /// newest first, from the one before an id on.
+    /// newest first, from the one before an id on. With a text, those that have it in their
+    /// name, file or id, in large or small letters.
     pub async fn list(
         &self,
-        before: Option<WorkflowId>,
+        mut before: Option<WorkflowId>,
         limit: usize,
+        text: Option<&str>,
     ) -> Result<Page<Workflow>, Refusal> {
-        let library = self.store.library();
-        let found = library.workflows(self.store.tenant(), before, limit + 1).await;
-        let mut found = found.map_err(Refused::from)?;
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next_cursor = found.last().filter(|_| more).map(|last| last.key.id.to_string());
+        let text = text.unwrap_or_default().to_lowercase();
         let mut items = Vec::new();
         if before.is_none() {
             let files = self.in_folder(Folder::list).await.unwrap_or_default();
-            items.extend(files.into_iter().map(without_text));
+            items.extend(files.into_iter().map(without_text).filter(|file| mentions(file, &text)));
         }
-        items.extend(found.iter().map(|kept| shown(kept, None)));
-        Ok(Page { items, next_cursor })
+        let (library, tenant) = (self.store.library(), self.store.tenant());
+        let page = if text.is_empty() { limit + 1 } else { LOOKED_AT_PAGE };
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        let next = 'looking: loop {
+            let rows = library.workflows(tenant, before, page).await.map_err(Refused::from)?;
+            let is_last = rows.len() < page;
+            for kept in rows {
+                let workflow = shown(&kept, None);
+                if mentions(&workflow, &text) {
+                    if found.len() == limit {
+                        break 'looking before;
+                    }
+                    found.push(workflow);
+                }
+                before = Some(kept.key.id);
+                looked_at += 1;
+            }
+            match looked_at {
+                _ if is_last => break None,
+                LOOKED_AT_MAX.. => break before,
+                _ => {}
+            }
+        };
+        items.append(&mut found);
+        Ok(Page { items, next_cursor: next.map(|next| next.to_string()) })
     }
 
     /// One workflow with its newest text.
@@ -322,6 +342,17 @@ fn stale(now: u64, expected: u64, is_header: bool) -> Refusal {
 fn unwritable(error: &io::Error) -> Refusal {
     let detail = format!("the folder cannot be written to: {error}");
     Refusal::new(StatusCode::CONFLICT, "state_conflict", detail)
+}
+
+/// So many workflows are read for one answer, and so many at once.
+const LOOKED_AT_MAX: usize = 2000;
+const LOOKED_AT_PAGE: usize = 200;
+
+/// Whether a text in small letters stands in what a workflow is known by.
+fn mentions(workflow: &Workflow, text: &str) -> bool {
+    let has = |part: &str| part.to_lowercase().contains(text);
+    let path = workflow.path.as_deref().unwrap_or(&workflow.file);
+    has(&workflow.name) || has(path) || has(&workflow.id)
 }
 
 fn without_text(file: Workflow) -> Workflow {

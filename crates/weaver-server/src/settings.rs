@@ -11,6 +11,7 @@ use weaver_store::Place;
 use self::models::{Price, Provider};
 use crate::cli::Global;
 use crate::error::CliError;
+use crate::http::meters::Labels;
 use crate::render::term;
 use crate::vault::MasterOptions;
 
@@ -46,6 +47,8 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// How `serve` writes its log.
     pub log_format: LogFormat,
+    /// Which labels metrics have.
+    pub metrics: Labels,
 }
 
 /// How a log is written.
@@ -84,6 +87,8 @@ struct File {
     environment: BTreeMap<String, String>,
     /// `json` or `text`: how `serve` writes its log.
     log_format: LogFormat,
+    /// `[metrics]`.
+    metrics: Labels,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -149,6 +154,7 @@ impl Settings {
             searxng: variable("AGENTWEAVER_SEARXNG").or(file.search.searxng),
             database_write: file.database.write,
             environment: file.environment,
+            metrics: file.metrics,
             log_format: match variable("AGENTWEAVER_LOG_FORMAT").as_deref() {
                 None => file.log_format,
                 Some("json") => LogFormat::Json,

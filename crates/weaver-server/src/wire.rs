@@ -34,7 +34,7 @@ pub use models::provider;
 pub use monitoring::summary;
 pub use nodes::node_types;
 pub use usage::{days, quotas, set_quotas, usage};
-pub use workers::{about, lease, task, waiting_task, worker};
+pub use workers::{WORKER_STATUSES, about, lease, task, waiting_task, worker, worker_status};
 
 /// The version of a workflow that was sent.
 pub fn version(workflow: &WorkflowSource) -> WorkflowVersion {

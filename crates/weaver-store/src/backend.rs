@@ -14,7 +14,7 @@ use crate::query::{
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
     Accounts, CheckpointId, ExecutionId, Idempotency, IdempotencyKey, Lane, Library, Queue, Result,
-    Roster, TenantId, Ticket, WorkInfo, WorkKey,
+    Roster, Stats, TenantId, Ticket, WorkInfo, WorkKey,
 };
 
 /// An answer that may have to be waited for. Needs no particular runtime.
@@ -48,6 +48,9 @@ pub trait Backend: Send + Sync {
     /// Waits until the queue of unwritten batches is below its bound, so that a
     /// fast producer cannot fill the memory. At once, mostly.
     fn room(&self) -> Pending<'_, ()>;
+
+    /// What the store has been doing. Of all tenants: for who runs the house.
+    fn stats(&self) -> Stats;
 
     /// Takes batches of an execution again after one of them failed. Call it when
     /// no batch of the execution is on its way, and read the log's end again

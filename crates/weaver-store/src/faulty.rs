@@ -17,8 +17,8 @@ use crate::query::{
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
-    Batch, CheckpointId, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue, Store,
-    TenantId, Ticket,
+    Batch, CheckpointId, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue, Stats,
+    Store, TenantId, Ticket,
 };
 
 /// How often what goes wrong, in thousandths of the calls. The same seed and the
@@ -145,6 +145,10 @@ impl Backend for Faulty {
 
     fn room(&self) -> Pending<'_, ()> {
         self.store.room()
+    }
+
+    fn stats(&self) -> Stats {
+        self.store.stats()
     }
 
     fn recover(&self, execution: ExecutionId) -> Pending<'_, ()> {

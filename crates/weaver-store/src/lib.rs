@@ -43,6 +43,7 @@ mod record;
 mod retention;
 mod roster;
 mod sqlite;
+mod stats;
 mod store;
 mod ticket;
 
@@ -79,6 +80,7 @@ pub use record::{
 };
 pub use retention::{Retained, Retention};
 pub use roster::{Roster, Worker};
+pub use stats::{Connections, Stats};
 pub use store::{OpenOptions, Store};
 pub use ticket::{Ticket, block_on};
 

@@ -28,7 +28,7 @@ use crate::queue::{Operation, Transact};
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
     Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Queue,
-    Result, Store, TenantId, Ticket, Wakeups,
+    Result, Stats, Store, TenantId, Ticket, Wakeups,
 };
 
 /// A store that is gone when dropped, as one tenant sees it.
@@ -186,6 +186,10 @@ impl Backend for Memory {
 
     fn room(&self) -> Pending<'_, ()> {
         ready(Ok(()))
+    }
+
+    fn stats(&self) -> Stats {
+        Stats::default()
     }
 
     fn recover(&self, execution: ExecutionId) -> Pending<'_, ()> {

@@ -43,6 +43,12 @@ pub enum ExecutionStatus {
 }
 
 impl ExecutionStatus {
+    /// All of them.
+    pub const ALL: [Self; 7] = {
+        use ExecutionStatus::*;
+        [Queued, Running, Waiting, Paused, Completed, Failed, Cancelled]
+    };
+
     /// The stored word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,10 +64,7 @@ impl ExecutionStatus {
 
     /// Reads the stored word.
     pub fn parse(word: &str) -> Option<Self> {
-        use ExecutionStatus::*;
-        [Queued, Running, Waiting, Paused, Completed, Failed, Cancelled]
-            .into_iter()
-            .find(|s| s.as_str() == word)
+        Self::ALL.into_iter().find(|s| s.as_str() == word)
     }
 
     /// Whether it is over.

@@ -421,3 +421,38 @@ fn partitions_of_coming_months_are_made_again_when_they_are_missing() {
     get(store.prepare_ahead());
     assert_eq!(count(), all);
 }
+
+#[test]
+fn a_list_of_a_workflow_in_a_status_that_none_has_reads_no_execution() {
+    let url = own_schema("lists");
+    let store = open(&url).unwrap();
+    let ids: Vec<_> = (0..300).map(|_| ExecutionId::generate()).collect();
+    let begun = ids
+        .iter()
+        .map(|id| Execution { workflow: Some("w".into()), ..execution(*id, &id.to_string()) });
+    let records = begun.map(Record::from).collect();
+    store.append(Batch { records, ..Batch::standalone() }).wait().unwrap();
+    psql(&shared_url(), "ANALYZE lists.executions");
+    // What a session has counted is known for certain once it has ended.
+    drop(store);
+    let scans = "SELECT idx_scan FROM pg_stat_all_indexes
+        WHERE schemaname = 'lists' AND indexrelname = 'executions_by_workflow'";
+    let reads = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_all_tables
+        WHERE schemaname = 'lists' AND relname = 'executions'";
+    let number = |sql: &str| psql(&shared_url(), sql).parse::<i64>().unwrap();
+    let listed = |status, limit| {
+        let (scanned, read) = (number(scans), number(reads));
+        let store = open(&url).unwrap();
+        let workflow = Some("w".into());
+        let query = ExecutionQuery { workflow, status, limit, ..ExecutionQuery::default() };
+        let found = get(store.executions(query)).len();
+        drop(store);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while number(scans) == scanned {
+            assert!(std::time::Instant::now() < deadline, "the index was not used");
+        }
+        (found, number(reads) - read)
+    };
+    assert_eq!(listed(Some(ExecutionStatus::Failed), 50), (0, 0));
+    assert_eq!(listed(None, 20), (20, 20), "no more than are shown");
+}

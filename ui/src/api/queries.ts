@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { call, Refused } from "./client";
 import type { RunEvent } from "./events";
 import type {
@@ -78,6 +78,18 @@ export const workflowsQuery = () =>
   queryOptions({
     queryKey: ["workflows"],
     queryFn: ({ signal }) => call<Page<Workflow>>("/workflows", { query: { limit: 200 }, signal }),
+  });
+
+/** Those with a text in their name, file or id, as pages. */
+export const workflowPages = (q: string | undefined) =>
+  infiniteQueryOptions({
+    queryKey: ["workflows", "pages", q],
+    queryFn: ({ signal, pageParam }) =>
+      call<Page<Workflow>>("/workflows", { query: { q, cursor: pageParam }, signal }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    // What was found before stays until the next is there.
+    placeholderData: keepPreviousData,
   });
 
 export const workflowQuery = (id: string) =>

@@ -278,6 +278,8 @@ const en = {
   "workflows.lead": "Python files with their canvas. Each change that you save is kept as a version.",
   "workflows.file": "File",
   "workflows.changed": "Changed",
+  "workflows.search": "Search workflows",
+  "workflows.noneSuch": "No workflow matches",
   "workflows.none": "No workflows yet",
   "workflows.noneHint": "Save a template under your own name, or write one from nothing.",
   "workflows.delete": "Delete this workflow?",

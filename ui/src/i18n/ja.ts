@@ -280,6 +280,8 @@ const catalog: Catalog = {
   "workflows.lead": "Python ファイルとその図です。保存するたびに版が残ります。",
   "workflows.file": "ファイル",
   "workflows.changed": "更新",
+  "workflows.search": "ワークフローを検索",
+  "workflows.noneSuch": "条件に合うワークフローはありません",
   "workflows.none": "ワークフローはまだありません",
   "workflows.noneHint": "テンプレートを保存するか、最初から書いてみましょう。",
   "workflows.delete": "このワークフローを削除しますか？",

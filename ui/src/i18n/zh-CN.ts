@@ -280,6 +280,8 @@ const catalog: Catalog = {
   "workflows.lead": "Python 文件及其画布。每次保存都会保留一个版本。",
   "workflows.file": "文件",
   "workflows.changed": "修改时间",
+  "workflows.search": "搜索工作流",
+  "workflows.noneSuch": "没有符合条件的工作流",
   "workflows.none": "还没有工作流",
   "workflows.noneHint": "将模板另存为自己的工作流，或从零开始编写。",
   "workflows.delete": "删除此工作流？",

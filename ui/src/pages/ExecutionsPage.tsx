@@ -1,9 +1,7 @@
-import { Button, Group, Pill, Select, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { IconPlayerPlay, IconSearch } from "@tabler/icons-react";
+import { Button, Group, Pill, Select } from "@mantine/core";
+import { IconPlayerPlay } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
 import { executionPages } from "@/api/queries";
 import { type Status, STATUSES } from "@/api/types";
 import { LinkButton } from "@/components/LinkButton";
@@ -14,6 +12,7 @@ import { useT } from "@/i18n";
 import { executions } from "@/routes";
 import { Empty } from "@/ui/Empty";
 import { PageFrame } from "@/ui/PageFrame";
+import { SearchBox } from "@/ui/SearchBox";
 
 export default function ExecutionsPage() {
   const t = useT();
@@ -61,17 +60,6 @@ function Filters() {
   const filter = executions.useSearch();
   const change = (part: Partial<typeof filter>, replace = false) =>
     void navigate({ to: "/executions", search: (old) => ({ ...old, ...part }), replace });
-  const [typed, setTyped] = useState(filter.q ?? "");
-  const sent = useRef(filter.q);
-  const search = useDebouncedCallback((text: string) => {
-    sent.current = text.trim() || undefined;
-    change({ q: sent.current }, true);
-  }, 250);
-  // The address may change by itself (back, a link); what was typed here is never taken back.
-  useEffect(() => {
-    if (filter.q !== sent.current) setTyped(filter.q ?? "");
-    sent.current = filter.q;
-  }, [filter.q]);
   return (
     <Group gap="sm">
       {filter.workflow && (
@@ -79,17 +67,7 @@ function Filters() {
           {t("runs.onlyOf", { workflow: filter.workflow.replace(/\.py$/, "") })}
         </Pill>
       )}
-      <TextInput
-        w={220}
-        leftSection={<IconSearch size={15} />}
-        aria-label={t("runs.search")}
-        placeholder={t("runs.search")}
-        value={typed}
-        onChange={(event) => {
-          setTyped(event.currentTarget.value);
-          search(event.currentTarget.value);
-        }}
-      />
+      <SearchBox label={t("runs.search")} value={filter.q} onSearch={(q) => change({ q }, true)} />
       <Select
         w={190}
         aria-label={t("runs.status")}

@@ -1,25 +1,31 @@
 import { ActionIcon, Button, Group, Menu, Modal, Text } from "@mantine/core";
 import { IconDots, IconPlus, IconRoute, IconTrash } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api } from "@/api/actions";
 import { Refused } from "@/api/client";
-import { workflowsQuery } from "@/api/queries";
+import { workflowPages } from "@/api/queries";
 import type { Workflow } from "@/api/types";
 import { LinkButton } from "@/components/LinkButton";
 import { Loading } from "@/components/Loading";
 import { say } from "@/components/say";
 import { Trouble } from "@/components/Trouble";
 import { useT } from "@/i18n";
+import { workflows } from "@/routes";
 import { Empty } from "@/ui/Empty";
 import { type Column, List } from "@/ui/List";
 import { PageFrame } from "@/ui/PageFrame";
+import { SearchBox } from "@/ui/SearchBox";
 import { TimeAgo } from "@/ui/TimeAgo";
 import { path } from "@/util/path";
 
 export default function WorkflowsPage() {
   const t = useT();
-  const { data, error, isPending, refetch } = useQuery(workflowsQuery());
+  const navigate = useNavigate();
+  const { q } = workflows.useSearch();
+  const { data, error, isPending, refetch, fetchNextPage, hasNextPage, isFetchingNextPage } = useInfiniteQuery(workflowPages(q));
+  const items = data?.pages.flatMap((page) => page.items) ?? [];
   const [leaving, setLeaving] = useState<Workflow>();
   const columns: Column<Workflow>[] = [
     { label: t("common.name"), cell: (workflow) => workflow.name },
@@ -47,6 +53,12 @@ export default function WorkflowsPage() {
       lead={t("workflows.lead")}
       actions={
         <>
+          <SearchBox
+            label={t("workflows.search")}
+            value={q}
+            beside="buttons"
+            onSearch={(q) => void navigate({ to: "/workflows", search: { q }, replace: true })}
+          />
           <LinkButton to="/templates" variant="default">
             {t("home.fromTemplate")}
           </LinkButton>
@@ -58,22 +70,27 @@ export default function WorkflowsPage() {
     >
       {isPending && <Loading />}
       {error && <Trouble error={error} retry={() => void refetch()} />}
-      {data?.items.length === 0 && (
+      {data && items.length === 0 && (
         <Empty
           icon={IconRoute}
-          title={t("workflows.none")}
-          text={t("workflows.noneHint")}
-          action={<LinkButton to="/templates">{t("home.fromTemplate")}</LinkButton>}
+          title={t(q ? "workflows.noneSuch" : "workflows.none")}
+          text={q ? undefined : t("workflows.noneHint")}
+          action={!q && <LinkButton to="/templates">{t("home.fromTemplate")}</LinkButton>}
         />
       )}
-      {data && data.items.length > 0 && (
+      {items.length > 0 && (
         <List
           label={t("nav.workflows")}
-          items={data.items}
+          items={items}
           columns={columns}
           keyOf={(workflow) => workflow.id}
           linkOf={(workflow) => path.workflow(workflow.id)}
         />
+      )}
+      {hasNextPage && (
+        <Button mt="md" variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+          {t("common.more")}
+        </Button>
       )}
       <Modal opened={leaving !== undefined} onClose={() => setLeaving(undefined)} title={t("workflows.delete")}>
         <Text size="sm">{t("workflows.deleteText", { name: leaving?.name ?? "" })}</Text>

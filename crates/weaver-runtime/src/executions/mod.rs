@@ -5,6 +5,7 @@ mod again;
 mod attention;
 mod moving;
 mod once;
+mod retry;
 mod search;
 mod stepping;
 mod submission;
@@ -15,16 +16,15 @@ use std::sync::Arc;
 use weaver_core::{Event, EventKind, Timestamp, Value};
 use weaver_engine::checkpoint::Stored;
 use weaver_store::{
-    Accepted, Batch, Budget, Cancel, Cancelled, Decision, Enqueue, Execution, ExecutionChange,
-    ExecutionId, ExecutionQuery, ExecutionStatus, Interrupt, Store, TenantId, Work, WorkInfo,
-    WorkKey, WorkState,
+    Accepted, Budget, Cancel, Cancelled, Decision, Execution, ExecutionId, ExecutionQuery,
+    ExecutionStatus, Interrupt, Store, TenantId, WorkInfo, WorkKey, WorkState,
 };
 
 use crate::error::Error;
 use crate::journal::{self, STAND_IN_STATE, now};
 use crate::order::Order;
 use crate::questions::deadline_of;
-use crate::tasks::{self, TaskState, Tasks};
+use crate::tasks::{self, Tasks};
 use crate::{children, codec, purse, thread};
 pub use again::Rerun;
 pub use attention::{OpenCall, Verdict};
@@ -399,61 +399,6 @@ impl Executions {
     /// How the budget of an execution's tree stands; nothing without one.
     pub async fn budget(&self, execution: &Execution) -> Result<Option<Budget>, Refused> {
         Ok(purse::budget_of(&self.store, execution).await?)
-    }
-
-    /// Queues an execution again that failed or was given up: it goes on from its
-    /// last checkpoint, with another budget of its tree if one is given.
-    pub async fn retry(
-        &self,
-        id: ExecutionId,
-        budget_micros: Option<u64>,
-    ) -> Result<View, Refused> {
-        let view = self.get(id).await?;
-        if self.was_done().await? {
-            return Ok(view);
-        }
-        if budget_micros.is_some() && !view.order.has_budget {
-            let message =
-                "the execution was submitted without a budget, so there is none to change";
-            return Err(Refused::Conflict(message.into()));
-        }
-        let set_budget = async || match budget_micros {
-            Some(limit) => purse::set(&self.store, &view.execution, limit).await,
-            None => Ok(()),
-        };
-        let tasks = self.tasks(&view.execution).await?;
-        if tasks.iter().any(|task| task.state == TaskState::GivenUp) {
-            set_budget().await?;
-            Tasks::new(self.store.clone()).requeue(&view.execution).await?;
-            return self.get(id).await;
-        }
-        let is_dead = view.work.as_ref().is_some_and(|work| work.state == WorkState::Dead);
-        if is_dead {
-            set_budget().await?;
-            self.store.queue().requeue(self.key(id)).await?;
-            self.change(Batch::standalone()).await?;
-            return self.get(id).await;
-        }
-        if view.execution.status != ExecutionStatus::Failed {
-            let message = format!(
-                "only a failed execution can be tried again; this one is {}",
-                view.execution.status.as_str()
-            );
-            return Err(Refused::Conflict(message));
-        }
-        set_budget().await?;
-        let workflow: Arc<str> = view.file.as_str().into();
-        let batch = Batch::standalone()
-            .with(ExecutionChange {
-                id,
-                status: ExecutionStatus::Queued,
-                ended: None,
-                error: None,
-                totals: view.execution.totals,
-            })
-            .with(Work::Enqueue(Enqueue { workflow: Some(workflow), ..Enqueue::execution(id) }));
-        self.change(batch).await?;
-        self.get(id).await
     }
 
     /// The execution that a text names: its id, or the beginning or end of exactly one.

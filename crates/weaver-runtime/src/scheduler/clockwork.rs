@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use weaver_store::{Error, Result, Retention, Schedule, ScheduleKey, Store};
 
+use super::{Note, Shared};
 use crate::schedules;
 
 /// Rows that one transaction moves: it stays short, and the next follows at once.
 const ROWS_MAX: usize = 500;
 
 /// Moves on all that is due. Gives how long it is until the next timer.
-pub async fn turn(store: &Store) -> Result<Option<Duration>> {
+pub(super) async fn turn(shared: &Shared) -> Result<Option<Duration>> {
+    let store = &shared.store;
     loop {
         let reaped = store.queue().reap_expired(ROWS_MAX).await?;
         if reaped.requeued + reaped.dead > 0 {
             tracing::warn!(reaped.requeued, reaped.dead, "leases ran out");
+            shared.note(Note::Expired { requeued: reaped.requeued, dead: reaped.dead });
         }
         if reaped.requeued + reaped.dead < ROWS_MAX {
             break;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use futures::FutureExt;
 use weaver_core::{Event, EventKind, Failure, Hash, Value};
@@ -12,7 +13,7 @@ use weaver_store::{
 };
 
 use super::lease::Hold;
-use super::{Job, Prepared, Shared, Watched, Watcher, again};
+use super::{Job, Note, Prepared, Shared, Watched, Watcher, again};
 use crate::children::Children;
 use crate::error::Error;
 use crate::journal::{Follower, Journal};
@@ -41,13 +42,22 @@ pub(super) async fn drive_claim(shared: Arc<Shared>, claim: Claim, clock: Clock,
         Some(Err(error)) => error,
         None => {
             shared.unsettled.note(&claim.key);
+            shared.note(Note::LeaseLost);
             tracing::info!(%execution, fence, "the lease is lost");
+            // It could not be renewed in time, and perhaps nobody has it yet: the store was
+            // away, or this process had no turn. The execution is not to blame for either.
+            tokio::select! {
+                biased;
+                () = hold.lost.cancelled() => {}
+                () = hand_back(&shared, &claim) => {}
+            }
             return;
         }
     };
     shared.unsettled.note(&claim.key);
     match error {
         Error::Store(error) if is_fenced(&error) => {
+            shared.note(Note::LeaseLost);
             tracing::info!(%execution, fence, "the execution is somebody else's");
         }
         Error::Store(error) if is_passing(&error) => {
@@ -190,6 +200,10 @@ impl Follower for Seat {
 
     fn see(&self, event: &Event) {
         self.watcher.see(&self.watched, event);
+    }
+
+    fn stepped(&self, took: Duration) {
+        self.watcher.note(Note::Stepped { took });
     }
 }
 

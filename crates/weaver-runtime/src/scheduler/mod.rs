@@ -92,6 +92,37 @@ pub trait Watcher: Send + Sync {
 
     /// Is shown an event.
     fn see(&self, watched: &Watched, event: &Event);
+
+    /// Is told what no event tells.
+    fn note(&self, note: Note) {
+        let _ = note;
+    }
+}
+
+/// What a scheduler does that no event tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// It took up an execution.
+    Claimed {
+        /// For how long that had waited for its turn.
+        waited: Duration,
+    },
+    /// It lost the lease of an execution that it worked on: that was cancelled, or
+    /// somebody else has it.
+    LeaseLost,
+    /// It found leases, anybody's, that were over.
+    Expired {
+        /// So much of the work is ready again.
+        requeued: usize,
+        /// So much was delivered too often.
+        dead: usize,
+    },
+    /// An execution got on by a superstep.
+    Stepped {
+        /// How long that took.
+        took: Duration,
+    },
 }
 
 /// Which execution an event is of.
@@ -154,6 +185,14 @@ struct Shared {
     versions: Versions,
 }
 
+impl Shared {
+    fn note(&self, note: Note) {
+        if let Some(watcher) = &self.options.watcher {
+            watcher.note(note);
+        }
+    }
+}
+
 impl Scheduler {
     /// A scheduler of all tenants of a store.
     pub fn new(store: Store, workshop: Arc<dyn Workshop>, options: Options) -> Self {
@@ -177,7 +216,8 @@ impl Scheduler {
             reachable: true,
         };
         let mut wakeups = self.shared.store.queue().wakeups();
-        let mut tick = tokio::time::interval(self.shared.options.poll);
+        let options = &self.shared.options;
+        let mut tick = tokio::time::interval(options.poll.min(options.lease / 3));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !drain.is_cancelled() {
             let due = floor.next_due;
@@ -244,6 +284,8 @@ impl Floor {
             // What the database said then. Ahead of it by the way of the question at
             // most, so that no timer that counts from it is early.
             let time = Timestamp(claim.until.0 - self.shared.options.lease.as_micros() as i64);
+            let waited = u64::try_from(time.0 - claim.since.0).unwrap_or_default();
+            self.shared.note(Note::Claimed { waited: Duration::from_micros(waited) });
             let clock = Clock::Running { time, at: asked };
             let job = job::drive_claim(self.shared.clone(), claim, clock, hold);
             let handle = self.running.spawn(job);
@@ -266,9 +308,12 @@ impl Floor {
 
     /// Timers, schedules, lost leases of others, our own leases.
     async fn look_around(&mut self) {
-        self.renew().await;
-        let looked = clockwork::turn(&self.shared.store).await;
         self.next_due = None;
+        if !self.renew().await {
+            // A store that comes back just now would have what is held here taken for lost.
+            return;
+        }
+        let looked = clockwork::turn(&self.shared).await;
         if let Some(next) = self.noted(looked).flatten() {
             self.next_due = Some(Instant::now() + next);
         }
@@ -286,31 +331,35 @@ impl Floor {
         }
     }
 
-    async fn renew(&mut self) {
+    /// Says whether what is held was renewed.
+    async fn renew(&mut self) -> bool {
         self.renewed_at = Instant::now();
         let options = &self.shared.options;
         let held = self.leases.held();
         if held.is_empty() {
-            return;
+            return true;
         }
         let asked = Instant::now();
         let lease = options.lease;
         let renewed = self.shared.store.queue().renew(options.owner.clone(), held, lease).await;
-        if let Some(renewed) = self.noted(renewed) {
-            self.leases.renewed(&renewed, asked + lease);
+        let renewed = self.noted(renewed);
+        if let Some(renewed) = &renewed {
+            self.leases.renewed(renewed, asked + lease);
         }
+        renewed.is_some()
     }
 
     /// Stops claiming, lets every run end its superstep, hands the rest back.
     async fn drain(mut self) {
         self.leases.drain();
         let deadline = Instant::now() + self.shared.options.grace;
-        let mut tick = tokio::time::interval(self.shared.options.poll);
+        let options = &self.shared.options;
+        let mut tick = tokio::time::interval(options.poll.min(options.lease / 3));
         while !self.running.is_empty() {
             tokio::select! {
                 biased;
                 Some(ended) = self.running.join_next_with_id() => self.ended(ended),
-                _ = tick.tick() => self.renew().await,
+                _ = tick.tick() => drop(self.renew().await),
                 () = tokio::time::sleep_until(deadline) => break,
             }
         }

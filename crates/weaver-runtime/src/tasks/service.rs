@@ -57,6 +57,8 @@ pub enum Called {
 /// A task that an execution waits for.
 #[derive(Clone, Debug)]
 pub struct Waiting {
+    /// Its row in the queue.
+    pub row: Arc<str>,
     /// The node.
     pub node: String,
     /// The function.
@@ -245,6 +247,7 @@ impl Tasks {
             // Without its row nobody can have it: its superstep was left behind.
             let Some(work) = self.store.queue().work(key).await? else { continue };
             waiting.push(Waiting {
+                row: work.key.task.clone(),
                 node: assignment.node,
                 function: assignment.function,
                 text: assignment.text,
@@ -254,20 +257,6 @@ impl Tasks {
             });
         }
         Ok(waiting)
-    }
-
-    /// Gives tasks of an execution that were given up another round. Says how many.
-    pub async fn requeue(&self, execution: &Execution) -> Result<usize, Error> {
-        let mut count = 0;
-        for row in self.store.interrupts(execution.thread.clone(), true).await? {
-            let Some(assignment) = task_of(&row)?.filter(|_| row.execution == execution.id) else {
-                continue;
-            };
-            let key = assignment.row.as_deref().unwrap_or(&row.id);
-            let key = WorkKey::task(self.store.tenant(), execution.id, key);
-            count += usize::from(self.store.queue().requeue(key).await?);
-        }
-        Ok(count)
     }
 
     /// The newest question of a lease's row. The open ones are few; the answered ones of

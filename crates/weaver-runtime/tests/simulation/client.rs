@@ -146,7 +146,10 @@ impl Client {
         };
         match work.state {
             WorkState::Dead => {
-                self.get(self.store.queue().requeue(work.key.clone())).expect("it can be written");
+                let id = accepted.id;
+                let tried = self.insist(async |executions| executions.retry(id, None).await);
+                // One that took effect though its call failed is not given up any more.
+                assert!(matches!(tried, Ok(_) | Err(Refused::Conflict(_))), "{tried:?}");
             }
             WorkState::Paused => self.pause(accepted.id, false),
             WorkState::Delayed if work.run_at.is_none() => {

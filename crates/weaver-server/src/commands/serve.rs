@@ -21,7 +21,7 @@ use crate::error::CliError;
 use crate::folder::Folder;
 use crate::house::{named, open_store, snapshot_key};
 use crate::http::gateway::Models;
-use crate::http::{self, Access, App, Calls, Front, Limits, Live, Sources, Waiting, Watch};
+use crate::http::{self, Access, App, Front, Limits, Live, Meters, Sources, Waiting, Watch};
 use crate::ledger::Ledger;
 use crate::render::term;
 use crate::settings::Settings;
@@ -73,6 +73,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
     let (store_kind, place) = (settings.store_kind(), settings.place());
     let ledger = Ledger::new(store.clone(), &holder(&settings));
     let named = named(&settings);
+    let labels = settings.metrics;
     let data = settings.data.clone();
     let bench = Arc::new(Bench::new(settings, vault.clone(), key)?.counting(ledger.clone()));
     let changes = broadcast::channel(CHANGES_KEPT).0;
@@ -106,8 +107,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
         vault,
         folder,
         changes,
-        meters: Arc::default(),
-        calls: Calls::default(),
+        meters: Arc::new(Meters::new(labels)),
         task_lease: Duration::from_secs(args.lease),
         role: args.role.word(),
         began: Instant::now(),

@@ -1,8 +1,6 @@
-//! [`Calls`]: counts requests, and gives each its place in a distributed trace.
+//! Counts requests, and gives each its place in a distributed trace.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -14,34 +12,7 @@ use uuid::Uuid;
 
 use super::App;
 
-/// How often each route was asked since the start. Routes are templates, so that
-/// their number is bounded.
-#[derive(Default)]
-pub struct Calls(Mutex<BTreeMap<(String, String, u16), u64>>);
-
-const NAME: &str = "agentweaver_api_calls_total";
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-
-impl Calls {
-    fn count(&self, endpoint: String, method: String, status: u16) {
-        let mut counts = self.0.lock().expect("nothing panics while it is held");
-        *counts.entry((endpoint, method, status)).or_default() += 1;
-    }
-
-    /// The counts as Prometheus reads them.
-    pub fn text(&self) -> String {
-        let mut text = format!("# HELP {NAME} Requests.\n# TYPE {NAME} counter\n");
-        for ((endpoint, method, status), n) in
-            &*self.0.lock().expect("nothing panics while it is held")
-        {
-            let _ = writeln!(
-                text,
-                "{NAME}{{endpoint=\"{endpoint}\",method=\"{method}\",status_code=\"{status}\"}} {n}"
-            );
-        }
-        text
-    }
-}
 
 /// Counts a request and logs it under its trace. The log holds templates of routes
 /// only: addresses may hold secrets.
@@ -61,7 +32,7 @@ pub async fn count(State(app): State<Arc<App>>, request: Request<Body>, next: Ne
     let status = response.status().as_u16();
     let took_us = began.elapsed().as_micros() as u64;
     tracing::info!(endpoint, method, status, took_us, trace_id = %trace, "answered");
-    app.calls.count(endpoint, method, status);
+    app.meters.called(endpoint, method, status);
     if let Ok(value) = HeaderValue::from_str(&format!("00-{trace}-{parent}-01")) {
         response.headers_mut().insert(TRACEPARENT, value);
     }

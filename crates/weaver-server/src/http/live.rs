@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::broadcast;
 use weaver_core::Event;
-use weaver_runtime::scheduler::{Watched, Watcher};
+use weaver_runtime::scheduler::{Note, Watched, Watcher};
 use weaver_store::{ExecutionId, TenantId};
 
 use super::Meters;
@@ -72,5 +72,9 @@ impl Watcher for Watch {
     fn see(&self, watched: &Watched, event: &Event) {
         self.meters.see(&watched.workflow, event);
         self.live.show((watched.tenant, watched.execution), event);
+    }
+
+    fn note(&self, note: Note) {
+        self.meters.note(note);
     }
 }

@@ -34,7 +34,6 @@ use crate::ledger::Ledger;
 use crate::vault::Vault;
 use crate::workshop::Bench;
 
-pub use calls::Calls;
 pub use guard::Access;
 pub use live::{Live, Watch};
 pub use meters::Meters;
@@ -67,10 +66,8 @@ pub struct App {
     pub folder: Option<Arc<Folder>>,
     /// Tells which workflows have changed.
     pub changes: Changes,
-    /// What executions of this process do.
+    /// What this process does.
     pub meters: Arc<Meters>,
-    /// How often each route was asked.
-    pub calls: Calls,
     /// For how long a task is a worker's own unless it extends the lease.
     pub task_lease: Duration,
     /// What this process does: `all`, `api`, `scheduler`.

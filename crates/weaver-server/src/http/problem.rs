@@ -98,7 +98,11 @@ impl IntoResponse for Refusal {
         let status = StatusCode::from_u16(self.0.status).expect("refusals have valid statuses");
         let kind = HeaderValue::from_static(PROBLEM_TYPE);
         let mut response = (status, [(header::CONTENT_TYPE, kind)], Json(&*self.0)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         response.extensions_mut().insert(self);
         response
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
-use weaver_core::{Event, EventKind};
-use weaver_runtime::Executions;
+use weaver_core::{Event, EventKind, Timestamp};
 use weaver_runtime::executions::View;
+use weaver_runtime::{Executions, now};
 use weaver_store::{ExecutionId, ExecutionStatus, WorkInfo, WorkState};
 
 use super::guard::Caller;
@@ -21,6 +21,8 @@ pub struct Tail {
     id: ExecutionId,
     /// The last durable event that the reader has.
     after: u64,
+    /// When it began: what happened before does not come late.
+    since: Timestamp,
     live: Receiver<Arc<Event>>,
     /// Read and not yet sent, the next one last.
     ready: Vec<Event>,
@@ -50,6 +52,7 @@ impl Tail {
             executions,
             id,
             after,
+            since: now(),
             live,
             ready,
             behind: true,
@@ -68,10 +71,19 @@ impl Tail {
         self.complete && self.ready.is_empty()
     }
 
+    /// The next event, which the reader is about to get: see [`Tail::find`].
+    pub async fn next(&mut self) -> Option<Arc<Event>> {
+        let event = self.find().await?;
+        if event.time >= self.since {
+            self.app.meters.told(&event, now());
+        }
+        Some(event)
+    }
+
     /// The next event; nothing when the execution has ended, and when the server drains or
     /// the log cannot be read: the reader comes back with the last number that it has.
     /// May be dropped and called again.
-    pub async fn next(&mut self) -> Option<Arc<Event>> {
+    async fn find(&mut self) -> Option<Arc<Event>> {
         loop {
             if let Some(event) = self.ready.pop() {
                 self.after = self.after.max(event.sequence);

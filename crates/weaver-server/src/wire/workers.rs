@@ -10,17 +10,28 @@ use crate::http::Refusal;
 /// A worker that was not heard of for so long is shown as offline, in microseconds.
 const OFFLINE_AFTER_US: i64 = 120_000_000;
 
-/// A worker as it is shown.
-pub fn worker(kept: &weaver_store::Worker, now: Timestamp) -> Worker {
-    let status = match kept {
+/// How workers may stand, in words.
+pub const WORKER_STATUSES: [(WorkerStatus, &str); 3] = [
+    (WorkerStatus::Online, "online"),
+    (WorkerStatus::Draining, "draining"),
+    (WorkerStatus::Offline, "offline"),
+];
+
+/// How a worker stands.
+pub fn worker_status(kept: &weaver_store::Worker, now: Timestamp) -> WorkerStatus {
+    match kept {
         kept if now.0 - kept.seen.0 > OFFLINE_AFTER_US => WorkerStatus::Offline,
         kept if kept.draining => WorkerStatus::Draining,
         _ => WorkerStatus::Online,
-    };
+    }
+}
+
+/// A worker as it is shown.
+pub fn worker(kept: &weaver_store::Worker, now: Timestamp) -> Worker {
     Worker {
         id: kept.id.to_string(),
         name: kept.name.to_string(),
-        status,
+        status: worker_status(kept, now),
         running: kept.running,
         registered_at: kept.registered.into(),
         last_heartbeat: kept.seen.into(),

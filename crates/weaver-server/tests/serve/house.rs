@@ -164,19 +164,22 @@ impl House {
 
     pub fn submit(&self, name: usize) -> String {
         let input = format!(r#"{{"name":{name},"left":{ROUNDS},"receipts":[]}}"#);
-        let file = self.dir.path().join("pay.py");
+        let file = self.dir.path().join("pay.py").display().to_string();
         let key = format!("payment-{name}");
-        let mut command = self.command(&["submit", "--input", &input, "--idempotency-key", &key]);
         // A server that is being killed answers nobody: the same request is sent again.
+        self.insist(&["submit", "--input", &input, "--idempotency-key", &key, &file])
+    }
+
+    /// What a command says once it succeeds.
+    fn insist(&self, args: &[&str]) -> String {
         let deadline = Instant::now() + Duration::from_secs(60);
-        command.arg(file);
         loop {
-            let output = command.output().unwrap();
+            let output = self.command(args).output().unwrap();
             if output.status.success() {
                 return String::from_utf8(output.stdout).unwrap().trim().to_string();
             }
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(Instant::now() < deadline, "it is never accepted: {said}");
+            assert!(Instant::now() < deadline, "`{}` never succeeds: {said}", args[0]);
         }
     }
 
@@ -184,8 +187,9 @@ impl House {
     /// once; there is no other; and the books agree.
     pub fn check(&self, ids: &[String]) {
         ids.iter().enumerate().for_each(|(name, id)| self.ends(name, id));
-        let listed = self.command(&["ps", "--limit", "200", "--json"]).output().unwrap();
-        let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+        // A question that falls into the last blow is asked again.
+        let listed = self.insist(&["ps", "--limit", "200", "--json"]);
+        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
         let items = listed["items"].as_array().unwrap().iter();
         // What these have started themselves is for who has them start it.
         let count = items.filter(|item| item.get("parent").is_none()).count();
@@ -193,8 +197,9 @@ impl House {
         self.books.check(ids.len(), ROUNDS);
     }
 
+    /// As long as something comes of it, it may take as long as the machine needs.
     fn ends(&self, name: usize, id: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let (mut seen, mut news) = (0, Instant::now());
         loop {
             self.books.wait(0, Duration::from_millis(50));
             let output = self.command(&["logs", id, "--json"]).output().unwrap();
@@ -208,7 +213,10 @@ impl House {
                 assert_eq!(receipts, expected, "execution {name}");
                 return;
             }
-            if Instant::now() > deadline {
+            if text.len() > seen {
+                (seen, news) = (text.len(), Instant::now());
+            }
+            if news.elapsed() > Duration::from_secs(60) {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
                 let servers = std::fs::read_to_string(self.said()).unwrap_or_default();
                 panic!("execution {name} does not end: {last} {said}; servers said:\n{servers}");

@@ -7,6 +7,7 @@ mod books;
 mod cutter;
 mod features;
 mod house;
+mod metrics;
 mod outages;
 mod place;
 #[path = "../../../weaver-store/tests/support/postgres.rs"]

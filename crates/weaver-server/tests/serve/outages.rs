@@ -88,6 +88,7 @@ fn a_database_that_is_away_when_a_server_starts_is_waited_for() {
     assert!(not_ready == 503 && why.contains("starting") && why.contains("cannot reach"), "{why}");
     let (refused, why) = ask(&address, "/api/v1/executions");
     assert!(refused == 503 && why.contains("store_unreachable"), "{why}");
+    assert!(why.contains("retry-after: 1\r\n"), "{why}");
     ground.server.start_again();
     house.wait_for(1);
     assert_eq!(status("/api/v1/health/ready"), 200);

@@ -149,6 +149,18 @@ impl Place {
     }
 
     fn try_http(&self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+        let (status, body) = self.try_ask(method, &format!("/api/v1{path}"), body)?;
+        Some((status, serde_json::from_str(&body).unwrap_or_default()))
+    }
+
+    /// What stands under a path of the server.
+    pub fn text(&self, path: &str) -> String {
+        let (status, text) = self.try_ask("GET", path, None).expect("the server answers");
+        assert_eq!(status, 200, "{text}");
+        text
+    }
+
+    fn try_ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, String)> {
         let file = self.server_file()?;
         let address = file["address"].as_str()?.strip_prefix("http://")?.to_string();
         let token = file["token"].as_str()?;
@@ -156,7 +168,7 @@ impl Place {
         let mut stream = TcpStream::connect(&address).ok()?;
         write!(
             stream,
-            "{method} /api/v1{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
             body.len()
         )
@@ -165,7 +177,7 @@ impl Place {
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, serde_json::from_str(body).unwrap_or_default()))
+        Some((status, body.to_string()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Over HTTP, on PostgreSQL: a run that stops, is changed, is forked and done again.
+//! Over HTTP, on each kind of store: a run that stops, is changed, is forked and done again.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -27,13 +27,21 @@ app = graph.compile()
 "#;
 
 #[test]
+fn a_run_on_sqlite_is_changed_forked_and_done_again() {
+    is_changed_forked_and_done_again(&House::new(None));
+}
+
+#[test]
 fn a_run_on_postgresql_is_changed_forked_and_done_again() {
-    let database = postgres::Server::start();
-    database.psql("postgres", "CREATE DATABASE travel");
-    let house = House::new(Some(database.url("postgres", "travel")));
+    let schema = uuid::Uuid::now_v7().simple();
+    let url = format!("{}?schema=t{schema}", postgres::shared_url());
+    is_changed_forked_and_done_again(&House::new(Some(url)));
+}
+
+fn is_changed_forked_and_done_again(house: &House) {
     let _server = house.serve();
     house.wait_for(1);
-    let server = Api::of(&house);
+    let server = Api::of(house);
 
     let submitted = server.post(
         "/executions",
@@ -64,6 +72,17 @@ fn a_run_on_postgresql_is_changed_forked_and_done_again() {
     assert_eq!(again["output"]["text"], "Hello Ada!", "the edit is not part of what it does again");
     assert_eq!(again["rerun_of"], submitted["id"]);
     assert_eq!(again["savings"]["reused"], 1, "what came before the edit: {again}");
+
+    // Another text: the node that it changes is run, the one before it is not.
+    let louder = GREET.replace("{{ text }}!", "{{ text }}!!");
+    let changed = json!({ "workflow": { "file": "greet.py", "source": louder } });
+    let again = again["id"].as_str().unwrap();
+    let changed = server.post(&format!("/executions/{again}/rerun"), changed);
+    let changed = format!("/executions/{}", changed["execution_id"].as_str().unwrap());
+    let changed = server.ended(&changed);
+    assert_eq!(changed["output"]["text"], "Hello Ada!!", "{changed}");
+    assert_eq!((&changed["savings"]["reused"], &changed["rerun_of"]), (&json!(1), &json!(again)));
+
     let replayed = server.post(&format!("{forked}/replay"), json!({}));
     assert_eq!(replayed["equal"], true, "{replayed}");
 }

@@ -68,7 +68,6 @@ faulty! {
     act set_weight(tenant: TenantId, weight: u32) -> ();
     read work(key: WorkKey) -> Option<WorkInfo>;
     read dead_letters(tenant: TenantId, limit: usize) -> Vec<DeadLetter>;
-    act requeue(key: WorkKey) -> bool;
     act put_schedule(schedule: Schedule) -> ();
     act add_schedule(schedule: Schedule) -> bool;
     act enable_schedule(key: ScheduleKey, enabled: bool) -> Option<Schedule>;

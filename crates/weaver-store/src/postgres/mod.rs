@@ -53,7 +53,7 @@ use crate::query::{
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
     Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, Result,
-    Schema, TenantId, Ticket, WorkInfo, block_on,
+    Schema, Stats, TenantId, Ticket, WorkInfo, block_on,
 };
 
 /// How to work with a PostgreSQL database.
@@ -274,6 +274,11 @@ impl Backend for Postgres {
             self.queue()?.room().await;
             Ok(())
         })
+    }
+
+    fn stats(&self) -> Stats {
+        let (commits, queued_bytes) = self.queue().map(Queue::stats).unwrap_or_default();
+        Stats { commits, queued_bytes, connections: self.database.pool.in_use() }
     }
 
     fn recover(&self, execution: ExecutionId) -> Pending<'_, ()> {

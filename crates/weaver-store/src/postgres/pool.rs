@@ -16,7 +16,7 @@ use super::dsn::Dsn;
 use super::fault::{Fault, commit_fault};
 use super::pipeline::both;
 use super::schema;
-use crate::{Error, Result, TenantId};
+use crate::{Connections, Error, Result, TenantId};
 
 /// What a transaction's work gives, when it gives it.
 pub(super) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
@@ -207,6 +207,14 @@ impl Pool {
                 None => return Ok(Arc::new(self.connect().await?)),
             }
         }
+    }
+
+    /// How much of it is in use.
+    pub(super) fn in_use(&self) -> Connections {
+        let max = self.options.connections.max(1);
+        let used = max - self.permits.available_permits().min(max);
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).len();
+        Connections { used, idle, max: Some(max) }
     }
 
     fn put_back(&self, connection: Arc<Connection>) {

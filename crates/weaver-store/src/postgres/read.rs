@@ -64,36 +64,54 @@ pub(super) async fn version(tx: &Tx, hash: Hash) -> Read<Option<WorkflowVersion>
     }))
 }
 
-/// The select and what follows the tenant in its condition.
+/// The select and what follows the tenant in its condition; `from`, and all that follows
+/// that.
 macro_rules! execution_sql {
-    ($condition:expr) => {
+    (from $rest:expr) => {
         concat!(
             "SELECT e.id, e.parent, e.thread, e.workflow, e.version, e.status, ",
             payload_sql!("e", "input"),
             ", e.started_at, e.ended_at, ",
             payload_sql!("e", "error"),
             ", e.tokens_input, e.tokens_cached_read, e.tokens_cached_write, e.tokens_output,
-               e.tokens_reasoning, e.cost_micros
-             FROM executions e WHERE e.tenant_id = $1",
-            $condition
+               e.tokens_reasoning, e.cost_micros FROM ",
+            $rest
         )
+    };
+    ($condition:expr) => {
+        execution_sql!(from concat!("executions e WHERE e.tenant_id = $1", $condition))
     };
 }
 
 pub(super) use execution_sql;
 
-/// A page of a list. The place of its first row is one number, whether a page came before
-/// or not: so it bounds the index, also in a plan that is made for all values.
-macro_rules! execution_page {
-    ($filter:literal) => {
-        execution_sql!(concat!(
-            $filter,
-            " AND e.number < (SELECT CASE WHEN $4::uuid IS NULL THEN 9223372036854775807
-                ELSE (SELECT number FROM executions WHERE tenant_id = $1 AND id = $4) END)
-              ORDER BY e.number DESC LIMIT $5"
-        ))
+/// The place of a page's first row is one number, whether a page came before or not: so it
+/// bounds the index, also in a plan that is made for all values.
+macro_rules! below {
+    () => {
+        " AND e.number < (SELECT CASE WHEN $4::uuid IS NULL THEN 9223372036854775807
+            ELSE (SELECT number FROM executions WHERE tenant_id = $1 AND id = $4) END)
+          ORDER BY e.number DESC LIMIT $5"
     };
 }
+
+/// A page of a list.
+macro_rules! execution_page {
+    ($filter:literal) => {
+        execution_sql!(concat!($filter, below!()))
+    };
+}
+
+/// A page of a workflow's executions: the newest of the newest in each status that is asked
+/// for. The index is by status, so that one that none of them has costs nothing.
+const WORKFLOW_PAGE: &str = execution_sql!(from concat!(
+    "unnest(CASE WHEN $3::text IS NOT NULL THEN ARRAY[$3]
+        ELSE '{queued,running,waiting,paused,completed,failed,cancelled}' END) AS s (status)
+     CROSS JOIN LATERAL (SELECT * FROM executions e WHERE e.tenant_id = $1
+        AND $2::text IS NULL AND e.workflow = $6 AND e.status = s.status",
+    below!(),
+    ") e ORDER BY e.number DESC LIMIT $5"
+));
 
 pub(super) fn execution_row(row: &Row) -> Read<Execution> {
     let version: Option<&[u8]> = row.try_get(4)?;
@@ -173,9 +191,7 @@ pub(super) async fn executions(tx: &Tx, query: &ExecutionQuery) -> Read<Vec<Exec
             " AND e.thread = $2 AND ($6::text IS NULL OR e.workflow = $6)
               AND ($3::text IS NULL OR e.status = $3)"
         ),
-        (None, Some(_), _) => execution_page!(
-            " AND $2::text IS NULL AND e.workflow = $6 AND ($3::text IS NULL OR e.status = $3)"
-        ),
+        (None, Some(_), _) => WORKFLOW_PAGE,
         (None, None, Some(_)) => {
             execution_page!(" AND $2::text IS NULL AND $6::text IS NULL AND e.status = $3")
         }

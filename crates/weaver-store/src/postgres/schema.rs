@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("workflows", include_str!("../../migrations/postgres/0004_workflows.sql")),
     ("accounts", include_str!("../../migrations/postgres/0005_accounts.sql")),
     ("workers", include_str!("../../migrations/postgres/0006_workers.sql")),
+    ("lists", include_str!("../../migrations/postgres/0007_lists.sql")),
 ];
 
 /// The newest version that this program knows.

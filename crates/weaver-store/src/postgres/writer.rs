@@ -8,17 +8,20 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use weaver_core::Histogram;
 
 use super::PostgresOptions;
 use super::dsn::Dsn;
 use super::group::Session;
 use super::turns::Turns;
 use super::wakers::Wakers;
+use crate::stats::Commits;
 use crate::{Batch, Error, ExecutionId, Result, TenantId, Ticket, crash_point};
 
 /// How many batches one transaction takes at most.
@@ -38,6 +41,7 @@ struct Load {
     bytes: AtomicUsize,
     bytes_max: usize,
     taken: Notify,
+    commits: Commits,
 }
 
 enum Job {
@@ -60,6 +64,7 @@ enum Job {
 pub(super) struct Append {
     pub(super) tenant: TenantId,
     pub(super) batch: Batch,
+    asked: Instant,
     done: oneshot::Sender<Result<()>>,
 }
 
@@ -80,7 +85,12 @@ impl Queue {
         turns: &Turns,
     ) -> (Self, Vec<JoinHandle<()>>) {
         let bytes_max = options.queue_bytes_max;
-        let load = Arc::new(Load { bytes: AtomicUsize::new(0), bytes_max, taken: Notify::new() });
+        let load = Arc::new(Load {
+            bytes: AtomicUsize::new(0),
+            bytes_max,
+            taken: Notify::new(),
+            commits: Commits::default(),
+        });
         let (mut writers, mut tasks) = (Vec::new(), Vec::new());
         for _ in 0..options.writers.max(1) {
             let (sender, receiver) = unbounded_channel();
@@ -110,10 +120,16 @@ impl Queue {
         let (done, answer) = oneshot::channel();
         let writer = self.writer(tenant, batch.execution);
         self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
-        match writer.send(Job::Append { append: Append { tenant, batch, done }, bytes }) {
+        let append = Append { tenant, batch, asked: Instant::now(), done };
+        match writer.send(Job::Append { append, bytes }) {
             Ok(()) => Ticket::waiting(answer),
             Err(_) => Ticket::ready(Err(Error::Closed)),
         }
+    }
+
+    /// How long commits took, and the bytes that wait.
+    pub(super) fn stats(&self) -> (Histogram, usize) {
+        (self.load.commits.so_far(), self.load.bytes.load(Ordering::Relaxed))
     }
 
     fn barrier(&self) -> Ticket {
@@ -222,6 +238,7 @@ impl Writer {
             match self.session.write(&group).await {
                 Ok(()) => {
                     crash_point!("after_commit");
+                    self.load.commits.add(group.iter().map(|append| append.asked));
                     group.into_iter().for_each(|append| answer(append, Ok(())));
                 }
                 Err(error) if may_be_of_one(&error) && group.len() > 1 => {

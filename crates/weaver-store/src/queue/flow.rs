@@ -34,6 +34,9 @@ pub(crate) async fn apply<R: Rows>(
         Work::Cancel(cancel) => self::cancel(rows, tenant, cancel).await,
         Work::Pause(execution) => pause(rows, tenant, *execution).await,
         Work::Unpause(execution) => unpause(rows, tenant, *execution).await,
+        Work::Requeue { execution, task } => {
+            unbury(rows, &WorkKey::task(tenant, *execution, task.clone())).await
+        }
         Work::Budget { root, limit_micros } => {
             super::budget::set(rows, &BudgetKey { tenant, root: *root }, limit_micros).await
         }
@@ -358,15 +361,15 @@ pub(super) async fn bury<R: Rows>(rows: &mut R, mut row: Row) -> Answer<(), R::E
 }
 
 /// Gives a buried row another chance.
-pub(super) async fn unbury<R: Rows>(rows: &mut R, key: &WorkKey) -> Answer<bool, R::Error> {
+async fn unbury<R: Rows>(rows: &mut R, key: &WorkKey) -> Answer<(), R::Error> {
     let Some(mut row) = rows.row(key).await?.filter(|row| row.state == WorkState::Dead) else {
-        return Ok(false);
+        let message = format!("nothing of execution {} was given up", key.execution);
+        return Err(Error::Conflict(message).into());
     };
     rows.remove_dead(key).await?;
     row.deliveries = 0;
     let now = rows.now().await?;
-    enter_again(rows, row, now).await?;
-    Ok(true)
+    enter_again(rows, row, now).await
 }
 
 /// A delayed row's time has come.

@@ -109,9 +109,6 @@ pub trait Queue: Send + Sync {
     /// Work of a tenant that was given up, the latest first; limit 0 means 100.
     fn dead_letters(&self, tenant: TenantId, limit: usize) -> Pending<'_, Vec<DeadLetter>>;
 
-    /// Gives a dead letter another round of deliveries. Says whether it was one.
-    fn requeue(&self, key: WorkKey) -> Pending<'_, bool>;
-
     /// Keeps a schedule, in place of an earlier one with its key.
     fn put_schedule(&self, schedule: Schedule) -> Pending<'_, ()>;
 

@@ -97,7 +97,6 @@ operations! {
     SetWeight false (tenant: TenantId, weight: u32) -> () = set_weight;
     WorkOf true (key: WorkKey) -> Option<WorkInfo> = work;
     DeadLetters true (tenant: TenantId, limit: usize) -> Vec<DeadLetter> = dead_letters;
-    Requeue false (key: WorkKey) -> bool = flow::unbury;
     PutSchedule false (schedule: Schedule) -> () = super::schedule::put;
     AddSchedule false (schedule: Schedule) -> bool = super::schedule::add;
     EnableSchedule false (key: ScheduleKey, enabled: bool) -> Option<Schedule>
@@ -193,10 +192,6 @@ impl<S: Transact> Queue for S {
 
     fn dead_letters(&self, tenant: TenantId, limit: usize) -> Pending<'_, Vec<DeadLetter>> {
         self.transact(DeadLetters { tenant, limit: if limit == 0 { 100 } else { limit } })
-    }
-
-    fn requeue(&self, key: WorkKey) -> Pending<'_, bool> {
-        self.transact(Requeue { key })
     }
 
     fn put_schedule(&self, schedule: Schedule) -> Pending<'_, ()> {

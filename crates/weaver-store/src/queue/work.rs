@@ -167,6 +167,13 @@ pub enum Work {
     Pause(ExecutionId),
     /// It goes on.
     Unpause(ExecutionId),
+    /// A dead letter gets another round of deliveries. A conflict when it is none.
+    Requeue {
+        /// The execution.
+        execution: ExecutionId,
+        /// Which of its tasks; empty for the execution itself.
+        task: Arc<str>,
+    },
     /// What an execution and all that it starts may cost; what is settled and reserved
     /// stays.
     Budget {
@@ -220,7 +227,9 @@ impl Work {
                 let key = key.as_ref().map(|key| &*key.name);
                 [&**task, &**route].into_iter().chain(workflow.as_deref()).chain(key).collect()
             }
-            Work::TaskDone { task, .. } | Work::TaskHeld { task, .. } => vec![&**task],
+            Work::TaskDone { task, .. }
+            | Work::TaskHeld { task, .. }
+            | Work::Requeue { task, .. } => vec![&**task],
             Work::Cancel(cancel) => vec![&*cancel.kind],
             Work::Fired { schedule, .. } => vec![&*schedule.name],
             Work::Park { .. }

@@ -44,7 +44,7 @@ use crate::queue::{Operation, Transact, now_or_never};
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
     Batch, CheckpointId, Clock, Error, ExecutionId, Idempotency, IdempotencyKey, Lane, OpenOptions,
-    Result, TenantId, Ticket, Wakeups,
+    Result, Stats, TenantId, Ticket, Wakeups,
 };
 
 /// How many records are read before somebody takes them.
@@ -170,6 +170,11 @@ impl Backend for Sqlite {
             self.queue()?.room().await;
             Ok(())
         })
+    }
+
+    fn stats(&self) -> Stats {
+        let (commits, queued_bytes) = self.queue().map(Queue::stats).unwrap_or_default();
+        Stats { commits, queued_bytes, connections: self.file.readers.in_use() }
     }
 
     fn recover(&self, execution: ExecutionId) -> Pending<'_, ()> {

@@ -121,11 +121,11 @@ pub(super) fn execution(db: Db<'_>, id: ExecutionId) -> Read<Option<Execution>> 
 }
 
 pub(super) fn executions(db: Db<'_>, query: &ExecutionQuery) -> Read<Vec<Execution>> {
-    let mut sql = EXECUTION.to_string();
+    let mut conditions = String::new();
     let mut values: Vec<&dyn ToSql> = vec![&db.tenant];
     let mut only = |condition: &str, value| {
         values.push(value);
-        sql.push_str(&format!(" AND {condition} ?{}", values.len()));
+        conditions.push_str(&format!(" AND {condition} ?{}", values.len()));
     };
     let status = query.status.map(ExecutionStatus::as_str);
     if let Some(thread) = &query.thread {
@@ -140,12 +140,29 @@ pub(super) fn executions(db: Db<'_>, query: &ExecutionQuery) -> Read<Vec<Executi
     let before = query.before.map(|id| id.0.into_bytes());
     if let Some(before) = &before {
         only("e.number < (SELECT number FROM executions WHERE tenant_id = ?1 AND id =", before);
-        sql.push(')');
+        conditions.push(')');
     }
-    sql.push_str(&format!(" ORDER BY e.number DESC LIMIT {}", limit_or(query.limit, 100)));
+    let page = format!("ORDER BY e.number DESC LIMIT {}", limit_or(query.limit, 100));
+    let sql = match (&query.thread, &query.workflow, query.status) {
+        (None, Some(_), None) => each_status(&conditions, &page),
+        _ => format!("{EXECUTION}{conditions} {page}"),
+    };
     let executions =
         db.prepare_cached(&sql)?.query_map(&*values, execution_row)?.collect::<Result<_, _>>()?;
     Ok(executions)
+}
+
+/// The newest of the newest in each status: the index of a workflow is by status.
+fn each_status(conditions: &str, page: &str) -> String {
+    let newest = |status: ExecutionStatus| {
+        let status = status.as_str();
+        format!(
+            "SELECT * FROM (SELECT e.number FROM executions e
+                WHERE e.tenant_id = ?1{conditions} AND e.status = '{status}' {page})"
+        )
+    };
+    let numbers = ExecutionStatus::ALL.map(newest).join(" UNION ALL ");
+    format!("{EXECUTION} AND e.number IN ({numbers}) {page}")
 }
 
 pub(super) fn idempotency(db: Db<'_>, key: IdempotencyKey) -> Read<Option<Idempotency>> {

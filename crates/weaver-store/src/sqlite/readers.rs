@@ -1,6 +1,7 @@
 //! Read-only connections, opened when needed and used again.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
@@ -10,7 +11,7 @@ use super::fault::Fault;
 use super::open::BUSY_TIMEOUT;
 use super::rows::Db;
 use crate::backend::Pending;
-use crate::{Error, Result, TenantId};
+use crate::{Connections, Error, Result, TenantId};
 
 /// How many idle connections are kept.
 const IDLE_MAX: usize = 8;
@@ -19,11 +20,12 @@ pub(super) struct Readers {
     path: PathBuf,
     /// Nothing once the store is closed.
     idle: Mutex<Option<Vec<Connection>>>,
+    used: AtomicUsize,
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Readers { path, idle: Mutex::new(Some(Vec::new())) }
+        Readers { path, idle: Mutex::new(Some(Vec::new())), used: AtomicUsize::new(0) }
     }
 
     /// Runs a tenant's query in one read transaction; see [`Readers::query`].
@@ -69,11 +71,20 @@ impl Readers {
         query: impl FnOnce(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T> {
         let mut connection = self.take()?;
+        self.used.fetch_add(1, Ordering::Relaxed);
         let result = in_transaction(&mut connection, query);
+        self.used.fetch_sub(1, Ordering::Relaxed);
         if connection.is_autocommit() {
             self.put_back(connection);
         }
         result.map_err(|fault| fault.into_error(&self.path))
+    }
+
+    /// How many connections there are.
+    pub(super) fn in_use(&self) -> Connections {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = idle.as_ref().map_or(0, Vec::len);
+        Connections { used: self.used.load(Ordering::Relaxed), idle, max: None }
     }
 
     /// Closes the idle connections and keeps none from now on.

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("workflows", include_str!("../../migrations/sqlite/0004_workflows.sql")),
     ("accounts", include_str!("../../migrations/sqlite/0005_accounts.sql")),
     ("workers", include_str!("../../migrations/sqlite/0006_workers.sql")),
+    ("lists", include_str!("../../migrations/sqlite/0007_lists.sql")),
 ];
 
 /// The newest version that this program knows.

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot, watch};
-use weaver_core::Timestamp;
+use weaver_core::{Histogram, Timestamp};
 
 use super::apply::Applier;
 use super::fault::{Fault, commit_error};
@@ -18,6 +19,7 @@ use super::queue_rows::SqliteRows;
 use super::rows::Db;
 use crate::query::Garbage;
 use crate::queue::{Operation, now_or_never};
+use crate::stats::Commits;
 use crate::{Batch, Clock, Error, ExecutionId, Result, TenantId, Ticket, Wakeups, crash_point};
 
 /// How many batches one transaction takes at most: at some 10 µs each, well
@@ -47,6 +49,7 @@ struct Load {
     bytes: AtomicUsize,
     bytes_max: usize,
     taken: Notify,
+    commits: Commits,
 }
 
 enum Job {
@@ -65,7 +68,12 @@ impl Queue {
         clock: Clock,
     ) -> (Self, impl FnOnce() + Send) {
         let (sender, receiver) = std::sync::mpsc::channel();
-        let load = Arc::new(Load { bytes: AtomicUsize::new(0), bytes_max, taken: Notify::new() });
+        let load = Arc::new(Load {
+            bytes: AtomicUsize::new(0),
+            bytes_max,
+            taken: Notify::new(),
+            commits: Commits::default(),
+        });
         let wakeups = Arc::new(watch::Sender::new(0));
         let writer = Writer {
             connection,
@@ -83,7 +91,8 @@ impl Queue {
     pub(super) fn append(&self, tenant: TenantId, batch: Batch) -> Ticket {
         let bytes = batch.size();
         let (done, answer) = oneshot::channel();
-        match self.send(Item::Append { tenant, batch, done }, bytes) {
+        let asked = Instant::now();
+        match self.send(Item::Append { tenant, batch, asked, done }, bytes) {
             Ok(()) => Ticket::waiting(answer),
             Err(error) => Ticket::ready(Err(error)),
         }
@@ -105,6 +114,11 @@ impl Queue {
 
     pub(super) fn wakeups(&self) -> Wakeups {
         Wakeups::new(self.wakeups.subscribe())
+    }
+
+    /// How long commits took, and the bytes that wait.
+    pub(super) fn stats(&self) -> (Histogram, usize) {
+        (self.load.commits.so_far(), self.load.bytes.load(Ordering::Relaxed))
     }
 
     pub(super) async fn room(&self) {
@@ -132,7 +146,7 @@ impl Queue {
 
 /// What a transaction is made of.
 enum Item {
-    Append { tenant: TenantId, batch: Batch, done: oneshot::Sender<Result<()>> },
+    Append { tenant: TenantId, batch: Batch, asked: Instant, done: oneshot::Sender<Result<()>> },
     Operate(Box<dyn Operate>),
 }
 
@@ -165,6 +179,14 @@ impl Item {
     fn execution(&self) -> Option<(TenantId, ExecutionId)> {
         match self {
             Item::Append { tenant, batch, .. } => Some((*tenant, batch.execution?)),
+            Item::Operate(_) => None,
+        }
+    }
+
+    /// When it was handed over, if it is a batch.
+    fn asked(&self) -> Option<Instant> {
+        match self {
+            Item::Append { asked, .. } => Some(*asked),
             Item::Operate(_) => None,
         }
     }
@@ -264,6 +286,7 @@ impl Writer {
         match self.write_together(&mut group) {
             Ok(()) => {
                 crash_point!("after_commit");
+                self.load.commits.add(group.iter().filter_map(Item::asked));
                 group.into_iter().for_each(|item| item.answer(Ok(())));
             }
             // One of them is refused: find out which, and write the others.
@@ -321,6 +344,8 @@ impl Writer {
             Ok(()) => {
                 crash_point!("after_commit");
                 self.failed = failed;
+                let written = group.iter().zip(&results).filter(|(_, result)| result.is_ok());
+                self.load.commits.add(written.filter_map(|(item, _)| item.asked()));
                 group.into_iter().zip(results).for_each(|(item, result)| item.answer(result));
             }
             Err(error) => self.refuse(group, error),

@@ -178,8 +178,9 @@ pub fn work_that_is_never_finished_is_given_up(place: &Place) {
     assert_eq!((&letters[0].key, letters[0].deliveries), (&key(id), 2));
     assert_eq!(get(place.queue().dead_letters(tenant(1), 0)), []);
 
-    assert!(get(place.queue().requeue(key(id))));
-    assert!(!get(place.queue().requeue(key(id))));
+    let requeue = || place.work(Work::Requeue { execution: id, task: "".into() });
+    requeue().unwrap();
+    assert!(matches!(requeue(), Err(Error::Conflict(_))));
     assert_eq!(get(place.queue().dead_letters(TenantId::LOCAL, 0)), []);
     assert_eq!(place.status(id), ExecutionStatus::Queued);
     assert_eq!(place.claim(1)[0].deliveries, 1);
@@ -213,6 +214,9 @@ pub fn executions_are_listed_by_status_and_workflow(place: &Place) {
     let even = || ExecutionQuery { workflow: Some("even".into()), ..Default::default() };
     let queued = Some(ExecutionStatus::Queued);
     assert_eq!(list(even()), [6, 4, 2]);
+    assert_eq!(list(ExecutionQuery { limit: 2, ..even() }), [6, 4], "whatever their statuses");
+    let before = Some(execution_id(6));
+    assert_eq!(list(ExecutionQuery { before, limit: 1, ..even() }), [4]);
     assert_eq!(list(ExecutionQuery { status: queued, ..even() }), [6, 2]);
     assert_eq!(list(ExecutionQuery { status: queued, limit: 2, ..Default::default() }), [6, 5]);
     let before = Some(execution_id(5));

@@ -174,8 +174,7 @@ impl House {
                 format!("{promoted} due, {:?}", get(queue.reap_expired(99)))
             }
             Action::Requeue { n } => {
-                let key = WorkKey::execution(tenant_of(*n), execution_id(*n));
-                word(block_on(queue.requeue(key)))
+                self.append(*n, Work::Requeue { execution: execution_id(*n), task: "".into() })
             }
         }
     }

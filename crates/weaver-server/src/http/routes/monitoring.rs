@@ -1,7 +1,7 @@
 //! How the work stands, for people and for Prometheus; models that can be asked.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -15,7 +15,8 @@ use weaver_store::{Execution, ExecutionQuery, ExecutionStatus, Store};
 
 use crate::http::gateway::Lists;
 use crate::http::guard::Caller;
-use crate::http::{App, Refusal, meters};
+use crate::http::meters::Gauges;
+use crate::http::{App, Refusal};
 use crate::wire;
 
 /// So many executions of a status are counted, and so many of the newest are looked at.
@@ -60,32 +61,29 @@ pub async fn metrics(
 ) -> Result<impl IntoResponse, Refusal> {
     let store = app.store.for_tenant(caller.tenant);
     let open = open(&store).await?;
+    let workers = store.roster().workers(caller.tenant, COUNTED).await.map_err(Refused::from)?;
     let asked = Instant::now();
     let now = store.queue().now().await.map_err(Refused::from)?;
-    let latency = asked.elapsed().as_secs_f64();
-    let mut text = app.calls.text();
-    text += &app.meters.text();
-    meters::head(&mut text, "executions", "gauge", "Executions that have not ended.");
-    for status in OPEN {
-        let n = open.iter().filter(|it| it.status == status).count();
-        let labels = format!("status=\"{}\"", status.as_str());
-        meters::line(&mut text, "executions", &labels, n);
-    }
-    let active = open.iter().filter(|it| it.status == ExecutionStatus::Running).count();
-    let queued: Vec<_> = open.iter().filter(|it| it.status == ExecutionStatus::Queued).collect();
-    let age = queued.iter().map(|it| (now.0 - it.started.0).max(0)).max().unwrap_or_default();
-    for (name, about, value) in [
-        ("active_executions", "Executions under way.", active as f64),
-        ("queue_depth", "Executions that nobody has taken up.", queued.len() as f64),
-        ("queue_age_seconds", "Age of the oldest of them.", age as f64 / 1e6),
-        ("open_streams", "Readers of events of executions.", app.live.readers() as f64),
-        ("database_latency_seconds", "How long the store took to tell the time.", latency),
-        ("uptime_seconds", "Since the start.", app.began.elapsed().as_secs_f64()),
-    ] {
-        meters::head(&mut text, name, "gauge", about);
-        meters::line(&mut text, name, "", value);
-    }
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+    let latency = asked.elapsed();
+    let queued = open.iter().filter(|it| it.status == ExecutionStatus::Queued);
+    let oldest = queued.map(|it| it.started).min().unwrap_or(now);
+    let age = u64::try_from(now.0 - oldest.0).unwrap_or_default();
+    let gauges = Gauges {
+        open: OPEN.map(|it| (it.as_str(), count(&open, |one| one.status == it))).into(),
+        queue_age: Duration::from_micros(age),
+        workers: wire::WORKER_STATUSES
+            .map(|(it, word)| (word, count(&workers, |one| wire::worker_status(one, now) == it)))
+            .into(),
+        streams: app.live.readers(),
+        latency,
+        uptime: app.began.elapsed(),
+        store: app.store.stats(),
+    };
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.meters.text(&gauges)))
+}
+
+fn count<T>(all: &[T], is_one: impl Fn(&T) -> bool) -> usize {
+    all.iter().filter(|one| is_one(one)).count()
 }
 
 /// Lists the providers of models, with their models and prices.

@@ -42,17 +42,32 @@ pub struct PageQuery {
     cursor: Option<String>,
 }
 
+/// `?q=&limit=&cursor=`.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// Only those with this text in their name, file or id, in large or small letters. Each
+    /// page looks through some 2000 workflows, so that one may be empty and have a next one.
+    q: Option<String>,
+    /// At most so many: 50 if absent, 200 at most.
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
 /// Lists the workflows, newest first, without their texts.
 #[utoipa::path(get, path = "/workflows", tag = "workflows",
-    params(PageQuery), responses((status = 200, body = Page<Workflow>)))]
+    params(ListQuery), responses((status = 200, body = Page<Workflow>)))]
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<Workflow>>, Refusal> {
     let before = query.cursor.as_deref().map(str::parse).transpose();
     let before = before.map_err(|_| not_a_cursor())?;
-    Ok(Json(catalog(&app, caller).list(before, page_size(query.limit)).await?))
+    let limit = page_size(query.limit);
+    Ok(Json(catalog(&app, caller).list(before, limit, query.q.as_deref()).await?))
 }
 
 /// Keeps a new workflow. Its text may have problems.

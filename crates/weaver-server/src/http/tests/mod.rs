@@ -23,7 +23,7 @@ use weaver_runtime::{Scheduler, scheduler};
 use weaver_store::Store;
 
 use super::gateway::Models;
-use super::{Access, App, Calls, Live, Sources, Watch, router};
+use super::{Access, App, Live, Sources, Watch, router};
 use crate::folder::Folder;
 use crate::ledger::Ledger;
 use crate::settings::Settings;
@@ -82,7 +82,6 @@ impl TestApp {
             folder: folder.map(|at| Arc::new(Folder::open(at, changes.clone()).unwrap())),
             changes,
             meters: Arc::default(),
-            calls: Calls::default(),
             task_lease: Duration::from_secs(30),
             role: "api",
             began: std::time::Instant::now(),

@@ -70,6 +70,30 @@ async fn a_workflow_is_kept_changed_and_forgotten() {
 }
 
 #[tokio::test]
+async fn workflows_are_found_by_a_text_page_by_page() {
+    let app = TestApp::new();
+    for n in 0..5 {
+        let name = if n % 2 == 0 { format!("Daily report {n}") } else { format!("Chat {n}") };
+        app.post("/workflows", json!({ "name": name, "source": GREET })).await;
+    }
+    let page = async |query: &str| {
+        let page = app.get(&format!("/workflows?{query}")).await.body;
+        let items = page["items"].as_array().unwrap().iter();
+        let names: Vec<String> =
+            items.map(|item| item["name"].as_str().unwrap().to_string()).collect();
+        (names, page["next_cursor"].as_str().map(String::from))
+    };
+    let (first, next) = page("q=dAILY&limit=2").await;
+    assert_eq!(first, ["Daily report 4", "Daily report 2"]);
+    let (second, end) = page(&format!("q=daily&limit=2&cursor={}", next.unwrap())).await;
+    assert_eq!((second, end), (vec!["Daily report 0".to_string()], None));
+    assert_eq!(page("q=chat_3.py").await.0, ["Chat 3"], "the file");
+    assert_eq!(page("q=weekly").await, (Vec::new(), None));
+    let (all, next) = page("limit=4").await;
+    assert_eq!((all.len(), next.is_some()), (4, true));
+}
+
+#[tokio::test]
 async fn a_workflow_is_made_once_for_a_key() {
     let app = TestApp::new();
     let make = async |name: &str, key: &str| {

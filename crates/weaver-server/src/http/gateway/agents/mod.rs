@@ -198,7 +198,7 @@ async fn workflows(app: &App, caller: Caller) -> Result<Vec<Workflow>, Refused> 
     let catalog = catalog(app, caller);
     let (mut found, mut before) = (Vec::new(), None);
     while found.len() < LISTED_MAX {
-        let page = catalog.list(before, PAGE).await?;
+        let page = catalog.list(before, PAGE, None).await?;
         found.extend(page.items);
         before = page.next_cursor.and_then(|cursor| cursor.parse().ok());
         if before.is_none() {
