@@ -171,6 +171,35 @@ test("fields of the state are added, changed and removed", async ({ page }) => {
   await expect.poll(() => studio.text()).not.toContain("notes");
 });
 
+test("a field of the state is renamed in all code that is sure to mean it, and what is not sure is said", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("approval_flow");
+  // What is kept is what was typed.
+  await studio.typeAtEnd("# amount\n");
+  await expect.poll(() => studio.text()).toContain("# amount");
+  const before = await studio.text();
+  await page.getByRole("region", { name: "Canvas" }).getByRole("button", { name: "State", exact: true }).click();
+  const panel = page.getByRole("region", { name: "State", exact: true });
+  const name = panel.getByRole("textbox", { name: "Rename assessment" });
+  await name.fill("verdict");
+  await name.press("Enter");
+  await expect.poll(() => studio.text()).toContain("    verdict: str\n");
+  const after = await studio.text();
+  expect(after).toContain('update={"verdict": reply.text');
+  expect(after).toContain('state["verdict"]');
+  // The question to the person has a key of that name too, which is not the state's.
+  expect(after).toContain('"assessment": state["verdict"]');
+  await studio.node("ask").focus();
+  await page.keyboard.press("Control+Z");
+  await expect.poll(() => studio.text()).toBe(before);
+  await studio.typeAtEnd('graph.add_node("any", lambda state: open(state))\n');
+  await expect(studio.node("any")).toBeVisible();
+  await name.fill("verdict");
+  await name.press("Enter");
+  await expect(page.getByText(/what `open` does with the keys is not known \(line \d+\)/)).toBeVisible();
+  await expect(name).toHaveValue("assessment");
+});
+
 test("an edit of a graph that is partly known only when it runs is shown as text first", async ({ page }) => {
   const studio = new StudioView(page);
   await studio.open();
