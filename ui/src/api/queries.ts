@@ -137,6 +137,13 @@ export const stateQuery = (id: string, at: string | undefined) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
+/** The state as a run left it where it stands still, or ended. */
+export const newestStateQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["execution", id, "state", "newest"],
+    queryFn: ({ signal }) => call<StateAt>(`/executions/${id}/state`, { signal }),
+  });
+
 /** The text that an execution is pinned to. */
 export const executionSourceQuery = (id: string) =>
   queryOptions({

@@ -85,6 +85,22 @@ export function Studio({ workflow, runId, onSaved }: Props) {
     [navigate, workflow],
   );
 
+  const fork = useCallback(
+    async (id: string, at: string, values: Record<string, unknown>) => {
+      const { file, source, spec, graphName, breakpoints } = useStudio.getState();
+      const graph = shownGraph({ spec, graphName })?.compiled[0];
+      // A prompt that was changed since is part of what is tried out.
+      const again = await api.fork(id, {
+        at,
+        values: Object.keys(values).length === 0 ? undefined : values,
+        workflow: { file, source, graph, script: workflow.script },
+        breakpoints: breakpointsOf(breakpoints),
+      });
+      await navigate({ to: ".", search: (old) => ({ ...old, run: again.execution_id }) });
+    },
+    [navigate, workflow],
+  );
+
   const choose = useCallback((id: string | null) => {
     const state = useStudio.getState();
     state.select(id);
@@ -154,6 +170,7 @@ export function Studio({ workflow, runId, onSaved }: Props) {
               sample={workflow.input}
               onStart={start}
               onRerun={rerun}
+              onFork={fork}
               onClose={() => setPanel(false)}
             />
           </div>
