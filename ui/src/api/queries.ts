@@ -17,6 +17,7 @@ import type {
   Template,
   Workflow,
   WorkflowSource,
+  WorkflowVersion,
 } from "./types";
 
 export const queryClient = new QueryClient({
@@ -84,6 +85,14 @@ export const workflowQuery = (id: string) =>
   queryOptions({
     queryKey: ["workflow", id],
     queryFn: ({ signal }) => call<Workflow>(`/workflows/${encodeURIComponent(id)}`, { signal }),
+  });
+
+/** The texts that a workflow has had, the newest first. */
+export const versionsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["workflow", id, "versions"],
+    queryFn: ({ signal }) => call<Page<WorkflowVersion>>(`/workflows/${encodeURIComponent(id)}/versions`, { query: { limit: 100 }, signal }),
+    staleTime: 0,
   });
 
 export const templatesQuery = () =>

@@ -146,6 +146,7 @@ export function Studio({ workflow, runId, onSaved }: Props) {
         onOutline={() => setOutline(!outline)}
         onRun={() => setPanel(true)}
         onSave={() => save()}
+        onSaved={onSaved}
       />
       {conflict}
       <div className={classes.work}>

@@ -91,6 +91,41 @@ test("a workflow is saved, found in the list and opened again", async ({ page })
   await studio.expectSaved();
 });
 
+test("a workflow is renamed, its changes are thrown away, and an older version is brought back", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("review_loop");
+  const more = page.getByRole("button", { name: "More about this workflow" });
+  await more.click();
+  await page.getByRole("menuitem", { name: "Rename" }).click();
+  await page.getByRole("dialog").getByLabel("Name").fill("My reviews");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "My reviews" })).toBeVisible();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(page).toHaveURL(/\/workflows\/[0-9a-f-]{36}/);
+  await studio.ready();
+  await studio.expectSaved();
+  await studio.typeAtEnd("# second\n");
+  await expect.poll(() => studio.text()).toContain("# second");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await studio.expectSaved();
+  await studio.typeAtEnd("# third\n");
+  await expect.poll(() => studio.text()).toContain("# third");
+  await more.click();
+  await page.getByRole("menuitem", { name: "Discard changes" }).click();
+  await studio.expectSaved();
+  await more.click();
+  await page.getByRole("menuitem", { name: "Versions" }).click();
+  const versions = page.getByRole("dialog", { name: "Versions" });
+  await expect(versions.getByRole("list", { name: "Versions" }).getByRole("listitem")).toHaveCount(2);
+  await expect(versions.getByText("# second")).toBeVisible();
+  await versions.getByRole("button", { name: "Bring this version back" }).click();
+  await expect.poll(() => studio.text()).not.toContain("# second");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await studio.expectSaved();
+  await page.goto("/workflows");
+  await expect(page.getByRole("table", { name: "Workflows" }).getByRole("link", { name: "My reviews" }).first()).toBeVisible();
+});
+
 test("a workflow that was changed elsewhere is shown beside one's own, and neither is lost", async ({ page, browser }) => {
   const studio = new StudioView(page);
   await studio.open("review_loop");
