@@ -340,6 +340,7 @@ export function questionText(value: unknown): string {
 }
 
 export function messageOf(failure: unknown): string {
+  if (isElided(failure)) return "";
   return isRecord(failure) && typeof failure.message === "string" ? failure.message : inline(failure);
 }
 

@@ -14,7 +14,8 @@ import { useEffect, useState } from "react";
 import { api } from "@/api/actions";
 import type { StreamState } from "@/api/events";
 import { Refused } from "@/api/client";
-import { type Execution, isFinal } from "@/api/types";
+import { type Execution, type Failure, isFinal } from "@/api/types";
+import { FailureNote } from "@/components/FailureNote";
 import { Saved } from "@/components/Saved";
 import { say } from "@/components/say";
 import { useSpeech } from "@/i18n";
@@ -65,6 +66,11 @@ export function RunPanel({ execution, stream, starting, onStart, onRerun, onFork
       {execution?.savings && <Saved savings={execution.savings} />}
       {(execution?.stopped_before ?? []).length > 0 && (
         <p className={classes.stopped}>{t("run.stoppedBefore", { nodes: execution!.stopped_before!.join(", ") })}</p>
+      )}
+      {execution?.status === "failed" && execution.error != null && (
+        <div className={classes.failure}>
+          <FailureNote failure={execution.error as Failure} />
+        </div>
       )}
       {questions.map((question) => (
         <QuestionCard key={question.id} execution={execution!.id} question={question} />
@@ -136,6 +142,7 @@ function Controls({ execution, onRerun }: { execution: Execution; onRerun(id: st
       key={label}
       size="compact-xs"
       variant="default"
+      className={classes.control}
       disabled={busy}
       leftSection={<Icon size={13} />}
       onClick={() => void act(run)}
