@@ -164,6 +164,8 @@ const en = {
   "run.stepOn": "Step",
   "run.stoppedBefore": "Stopped before {nodes}",
   "run.addKey": "Add the key in the settings",
+  "run.model": "Model for all calls",
+  "run.modelOfCode": "as in the code",
   "run.editState": "Edit state",
   "run.changeState": "Change the state",
   "run.forkHere": "Run on from here",
@@ -190,7 +192,7 @@ const en = {
   "event.memory_update": "remembered",
   "event.checkpoint_save": "saved",
   "event.interrupt": "asks",
-  "event.error": "Failed",
+  "event.error": "failed",
   "event.done": "Run ended",
 
   "travel.back": "One moment back",

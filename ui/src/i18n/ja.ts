@@ -166,6 +166,8 @@ const catalog: Catalog = {
   "run.stepOn": "1 ステップ",
   "run.stoppedBefore": "{nodes} の前で停止中",
   "run.addKey": "設定でキーを追加",
+  "run.model": "すべての呼び出しに使うモデル",
+  "run.modelOfCode": "コードのとおり",
   "run.editState": "状態を編集",
   "run.changeState": "状態を変更",
   "run.forkHere": "ここから実行を続ける",

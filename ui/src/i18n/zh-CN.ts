@@ -166,6 +166,8 @@ const catalog: Catalog = {
   "run.stepOn": "单步",
   "run.stoppedBefore": "已在 {nodes} 前停下",
   "run.addKey": "在设置中添加密钥",
+  "run.model": "用于所有调用的模型",
+  "run.modelOfCode": "与代码一致",
   "run.editState": "编辑状态",
   "run.changeState": "更改状态",
   "run.forkHere": "从这里继续运行",

@@ -45,10 +45,9 @@ export function Versions({ id, onClose }: { id: string; onClose(): void }) {
         ))}
       </ol>
       <div className={classes.side}>
-        <div className={classes.heads}>
-          <span>{t("versions.number", { number: shown.version })}</span>
-          <span>{t("versions.open")}</span>
-        </div>
+        <p className={classes.heads}>
+          {t("versions.number", { number: shown.version })} → {t("versions.open")}
+        </p>
         <div className={classes.diff}>
           <Suspense>
             <DiffView before={shown.source} after={open} />

@@ -49,6 +49,8 @@ export interface StudioState {
   drawnKey: string;
   selected: string | null;
   breakpoints: StopsAt;
+  /** What answers all model calls of the next run, by name; empty: what the code says. */
+  model: string;
   view: View;
   editor: TextEditor | null;
   runId: string | null;
@@ -100,6 +102,7 @@ const FRESH = {
   run: emptyRun(),
   standing: null,
   moment: null,
+  model: "",
 };
 
 export const useStudio = create<StudioState>((set, get) => ({

@@ -88,6 +88,18 @@ test("a run that stopped is given another state and goes on with it; a fork from
   await expect(page.getByRole("heading", { level: 1, name: "Two runs beside each other" })).toBeVisible();
 });
 
+test("another model is asked for one run, and a run that lacks its key leads to the settings", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("approval_flow");
+  await page.getByRole("toolbar", { name: "Workflow" }).getByRole("button", { name: "Run", exact: true }).click();
+  await studio.run.getByRole("combobox", { name: "Model for all calls" }).fill("mistral/mistral-small-latest");
+  await studio.run.getByRole("button", { name: "Run", exact: true }).click();
+  await studio.expectStatus("Failed");
+  await expect(studio.run.getByRole("alert")).toContainText("`mistral/mistral-small-latest` needs a key for Mistral");
+  await studio.run.getByRole("link", { name: "Add the key in the settings" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Settings" })).toBeVisible();
+});
+
 test("the past of a run is walked on the canvas", async ({ page }) => {
   const studio = new StudioView(page);
   await studio.open("map_reduce_summary");

@@ -10,6 +10,7 @@ import { useT } from "@/i18n";
 import { same } from "@/ui/JsonTree";
 import { SchemaForm } from "@/ui/SchemaForm";
 import { shownGraph, useStudio } from "../store";
+import { ModelField } from "./ModelField";
 import classes from "./run.module.css";
 
 /** Goes on from a checkpoint with other values, as a run of its own. */
@@ -68,6 +69,7 @@ export function EditState({ execution, values, checkpoint, isNow, onFork, onClos
       }}
     >
       <SchemaForm schema={schema} value={edited} onChange={setEdited} />
+      {!standsStill && <ModelField />}
       {problem && (
         <p className={classes.refused} role="alert">
           {problem}

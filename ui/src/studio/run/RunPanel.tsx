@@ -53,8 +53,7 @@ export function RunPanel({ execution, stream, starting, onStart, onRerun, onFork
       <header className={classes.header}>
         {execution ? <Status status={execution.status} /> : <h2 className={classes.title}>{t("run.title")}</h2>}
         {stream === "lost" && execution && !isFinal(execution.status) && <span className={classes.lost}>{t("run.lost")}</span>}
-        <span className={classes.spring} />
-        {execution && <Controls execution={execution} onRerun={onRerun} />}
+        <div className={classes.controls}>{execution && <Controls execution={execution} onRerun={onRerun} />}</div>
         <Tooltip label={t("common.close")}>
           <ActionIcon onClick={onClose} aria-label={t("common.close")}>
             <IconX size={16} />
