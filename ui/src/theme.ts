@@ -51,6 +51,9 @@ export const cssVariables: CSSVariablesResolver = () => {
     "--mantine-color-default-border": "var(--line)",
     "--mantine-color-error": "var(--madder)",
     "--mantine-color-anchor": "var(--indigo)",
+    "--mantine-color-indigo-light": "var(--indigo-soft)",
+    "--mantine-color-indigo-light-hover": "var(--indigo-line)",
+    "--mantine-color-indigo-light-color": "var(--indigo)",
     "--mantine-color-gray-light-color": "var(--ink-2)",
     "--mantine-color-gray-light-hover": "var(--sunken)",
   };

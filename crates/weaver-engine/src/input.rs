@@ -59,6 +59,9 @@ pub struct StateUpdate<V> {
     pub as_node: Option<Arc<str>>,
     /// The task whose result this is, for the history.
     pub task: Option<TaskId>,
+    /// Without a named node: what is next because the last node said so in a command stays
+    /// next, though the edit says nothing of it. LangGraph drops it.
+    pub keeps_next: bool,
 }
 
 /// Where a run starts from.

@@ -146,7 +146,12 @@ fn bulk_updates_are_supersteps_that_fire_edges_and_branches() {
     });
     let mut world = build.world();
     let edit = |values: &str, node: &str| {
-        vec![StateUpdate { values: Some(json(values)), as_node: Some(node.into()), task: None }]
+        vec![StateUpdate {
+            values: Some(json(values)),
+            as_node: Some(node.into()),
+            task: None,
+            keeps_next: false,
+        }]
     };
     world.run(Input::Update(vec![edit(r#"{"log":["A"]}"#, "a"), edit(r#"{"log":["B"]}"#, "b")]));
     assert_eq!(world.snapshot().next, [std::sync::Arc::from("c")]);
@@ -159,7 +164,12 @@ fn bulk_updates_are_supersteps_that_fire_edges_and_branches() {
 fn an_update_of_an_empty_thread_is_the_entrys_and_two_last_writers_are_ambiguous() {
     let edit = || {
         let values = Some(json(r#"{"log":["edited"]}"#));
-        Input::Update(vec![vec![StateUpdate { values, as_node: None, task: None }]])
+        Input::Update(vec![vec![StateUpdate {
+            values,
+            as_node: None,
+            task: None,
+            keeps_next: false,
+        }]])
     };
     let mut world = three_beside();
     world.run(edit());

@@ -209,6 +209,7 @@ fn updating_state_acts_as_the_node_and_its_successors_run_next() {
         values: Some(json(values)),
         as_node: as_node.map(Into::into),
         task: None,
+        keeps_next: false,
     };
     world.run(Input::Update(vec![vec![edit(r#"{"log":["edited"]}"#, Some("b"))]]));
     assert_eq!(world.snapshot().next, [std::sync::Arc::from("c")]);
@@ -223,6 +224,30 @@ fn updating_state_acts_as_the_node_and_its_successors_run_next() {
 }
 
 #[test]
+fn what_a_command_chose_stays_next_when_a_person_changes_the_state() {
+    let mut build = Build::new();
+    build.logs("b").logs("c").edges(&["b", "c"]);
+    build.node("a", |_| {
+        let update = vec![("log".into(), json(r#"["a"]"#))];
+        Answer::Node(NodeOutput::Command(Command { update, goto: vec![Goto::Node("b".into())] }))
+    });
+    build.edges(&["__start__", "a"]);
+    build.graph.interrupt_before(Targets::Names(vec!["b".into()]));
+    let edit = |keeps_next| {
+        let values = Some(json(r#"{"log":["edited"]}"#));
+        Input::Update(vec![vec![StateUpdate { values, as_node: None, task: None, keeps_next }]])
+    };
+    let mut world = build.world();
+    world.input("{}");
+    world.run(edit(true));
+    assert_eq!(world.snapshot().next, [std::sync::Arc::from("b")]);
+    assert_eq!(key(&world.run(Input::Continue), "log"), r#"["a","edited","b","c"]"#);
+    world.input("{}");
+    world.run(edit(false));
+    assert!(world.snapshot().next.is_empty());
+}
+
+#[test]
 fn an_update_may_copy_clear_or_act_as_input() {
     let mut build = Build::new();
     build.logs("a").logs("b").edges(&["__start__", "a", "b"]);
@@ -230,7 +255,12 @@ fn an_update_may_copy_clear_or_act_as_input() {
     let mut world = build.world();
     world.input("{}");
     let special = |name: &str, values: Option<Value>| {
-        Input::Update(vec![vec![StateUpdate { values, as_node: Some(name.into()), task: None }]])
+        Input::Update(vec![vec![StateUpdate {
+            values,
+            as_node: Some(name.into()),
+            task: None,
+            keeps_next: false,
+        }]])
     };
     let before = world.saved().state;
     world.run(special("__copy__", None));

@@ -221,9 +221,13 @@ pub fn gateway(
     let model = model.or_else(|| (script.is_some() && !has_key).then(|| "scripted".to_string()));
     options.script = script;
     options.override_model.clone_from(&model);
-    let gateway = Gateway::new(options).map_err(|error| CliError::usage(error.to_string()))?;
+    let refused = |error: weaver_llm::Error| {
+        let word = Some(error.code());
+        CliError { word, ..CliError::usage(error.to_string()) }
+    };
+    let gateway = Gateway::new(options).map_err(refused)?;
     let Some(model) = model else { return Ok((gateway, None)) };
-    let resolved = gateway.resolve(&model).map_err(|error| CliError::usage(error.to_string()))?;
+    let resolved = gateway.resolve(&model).map_err(refused)?;
     let note = match resolved.offline {
         true if resolved.model.is_empty() => "scripted, no real model: simple rules".to_string(),
         true => format!("scripted, no real model: answers from {}", resolved.model),

@@ -222,7 +222,7 @@ impl Travel {
     ) -> Result<CheckpointId, Refusal> {
         let prepared = self.bench.make(job).await.map_err(not_made)?;
         let as_node = as_node.map(Arc::from);
-        let edit = StateUpdate { values: Some(values), as_node, task: None };
+        let edit = StateUpdate { values: Some(values), as_node, task: None, keeps_next: true };
         let input = Input::Update(vec![vec![edit]]);
         let mut request = RunRequest::new(job.thread.clone(), prepared.graph, input);
         request.tenant = job.tenant.to_string().into();

@@ -13,6 +13,7 @@ import type {
   ReplayReport,
   ReplayRequest,
   RerunRequest,
+  StateAt,
   SubmitRequest,
   Submitted,
   Workflow,
@@ -41,6 +42,9 @@ export const api = {
   submit: (body: SubmitRequest) => call<Submitted>("/executions", { method: "POST", body, headers: once() }),
   resume: (id: string, body: components["schemas"]["ResumeRequest"]) =>
     call<Execution>(`/executions/${id}/resume`, { method: "POST", body, headers: once() }),
+  /** Values by key, as if a node had written them. */
+  changeState: (id: string, values: Record<string, unknown>) =>
+    call<StateAt>(`/executions/${id}/state`, { method: "POST", body: { values }, headers: once() }),
   fork: (id: string, body: ForkRequest) =>
     call<Submitted>(`/executions/${id}/fork`, { method: "POST", body, headers: once() }),
   rerun: (id: string, body: RerunRequest) =>

@@ -17,6 +17,7 @@ import type {
   Template,
   Workflow,
   WorkflowSource,
+  WorkflowVersion,
 } from "./types";
 
 export const queryClient = new QueryClient({
@@ -98,6 +99,14 @@ export const workflowQuery = (id: string) =>
     queryFn: ({ signal }) => call<Workflow>(`/workflows/${encodeURIComponent(id)}`, { signal }),
   });
 
+/** The texts that a workflow has had, the newest first. */
+export const versionsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["workflow", id, "versions"],
+    queryFn: ({ signal }) => call<Page<WorkflowVersion>>(`/workflows/${encodeURIComponent(id)}/versions`, { query: { limit: 100 }, signal }),
+    staleTime: 0,
+  });
+
 export const templatesQuery = () =>
   queryOptions({
     queryKey: ["templates"],
@@ -147,6 +156,13 @@ export const stateQuery = (id: string, at: string | undefined) =>
     enabled: at !== undefined,
     // What a checkpoint holds never changes.
     staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** The state as a run left it where it stands still, or ended. */
+export const newestStateQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["execution", id, "state", "newest"],
+    queryFn: ({ signal }) => call<StateAt>(`/executions/${id}/state`, { signal }),
   });
 
 /** The text that an execution is pinned to. */

@@ -54,6 +54,7 @@ export interface Place {
 }
 export type Workflow = Schemas["Workflow"];
 export type NewWorkflow = Schemas["NewWorkflow"];
+export type WorkflowVersion = Schemas["WorkflowVersion"];
 export type WorkflowPatch = Schemas["WorkflowPatch"];
 export type ExecuteRequest = Schemas["ExecuteRequest"];
 export type Checkpoint = Schemas["Checkpoint"];

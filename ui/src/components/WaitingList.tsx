@@ -5,6 +5,7 @@ import type { Execution } from "@/api/types";
 import { useT } from "@/i18n";
 import { QuestionCard } from "@/studio/run/QuestionCard";
 import { TimeAgo } from "@/ui/TimeAgo";
+import { LinkButton } from "./LinkButton";
 import classes from "./WaitingList.module.css";
 
 /** Runs that ask a person, each with its questions to answer in place. */
@@ -36,7 +37,14 @@ function Waiting({ run }: { run: Execution }) {
         </span>
       </div>
       <div className={classes.questions}>
-        {questions.length === 0 && <p className={classes.since}>{reason}</p>}
+        {questions.length === 0 && (
+          <div className={classes.stopped}>
+            <span>{reason}</span>
+            <LinkButton to="/workflows/$id" params={{ id: run.workflow_id ?? "new" }} search={{ run: run.id }} variant="default">
+              {t("runs.onCanvas")}
+            </LinkButton>
+          </div>
+        )}
         {questions.map((question) => (
           <QuestionCard key={question.id} execution={run.id} question={question} />
         ))}

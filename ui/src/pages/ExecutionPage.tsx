@@ -7,6 +7,7 @@ import { executionQuery } from "@/api/queries";
 import { type Execution, type Failure, isFinal } from "@/api/types";
 import { LinkButton } from "@/components/LinkButton";
 import { Loading } from "@/components/Loading";
+import { FailureNote } from "@/components/FailureNote";
 import { History } from "@/components/History";
 import { Replay } from "@/components/Replay";
 import { Saved } from "@/components/Saved";
@@ -73,7 +74,11 @@ function Whole({ id }: { id: string }) {
     >
       <Facts execution={execution} />
       {execution.savings && <Saved savings={execution.savings} />}
-      {execution.error != null && <Failed failure={execution.error as Failure} />}
+      {execution.error != null && (
+        <div className={classes.failed}>
+          <FailureNote failure={execution.error as Failure} />
+        </div>
+      )}
       {execution.status === "waiting" && (
         <div className={classes.questions}>
           {(execution.questions ?? []).map((question) => (
@@ -170,16 +175,6 @@ function Facts({ execution }: { execution: Execution }) {
         </div>
       ))}
     </dl>
-  );
-}
-
-function Failed({ failure }: { failure: Failure }) {
-  return (
-    <section className={classes.failed} role="alert">
-      <p className={classes.failedText}>{failure.message ?? JSON.stringify(failure)}</p>
-      {failure.help && <p className={classes.help}>{failure.help}</p>}
-      {failure.code && <code className={classes.code}>{failure.code}</code>}
-    </section>
   );
 }
 

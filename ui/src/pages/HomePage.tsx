@@ -1,7 +1,8 @@
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { executionsQuery, healthQuery, templatesQuery } from "@/api/queries";
+import { executionsQuery, healthQuery, templatesQuery, workflowsQuery } from "@/api/queries";
+import type { Workflow } from "@/api/types";
 import { LinkButton } from "@/components/LinkButton";
 import { Loading } from "@/components/Loading";
 import { RunList } from "@/components/RunList";
@@ -9,10 +10,14 @@ import { TemplateCards } from "@/components/TemplateCards";
 import { Trouble } from "@/components/Trouble";
 import { WaitingList } from "@/components/WaitingList";
 import { useT } from "@/i18n";
+import { type Column, List } from "@/ui/List";
 import { PageFrame, Section } from "@/ui/PageFrame";
+import { TimeAgo } from "@/ui/TimeAgo";
+import { path } from "@/util/path";
 import classes from "./HomePage.module.css";
 
 const RECENT = 6;
+const RECENT_WORKFLOWS = 4;
 
 export default function HomePage() {
   const t = useT();
@@ -39,6 +44,7 @@ export default function HomePage() {
       {runs.data && !isNew && (
         <>
           <Waiting />
+          <Workflows />
           <Section
             title={t("home.recent")}
             actions={
@@ -92,6 +98,31 @@ function Waiting() {
   return (
     <Section title={t("home.waiting")}>
       <WaitingList items={waiting} />
+    </Section>
+  );
+}
+
+/** What was worked on last. */
+function Workflows() {
+  const t = useT();
+  const { data } = useQuery(workflowsQuery());
+  const recent = [...(data?.items ?? [])].sort((a, b) => (a.updated_at < b.updated_at ? 1 : -1)).slice(0, RECENT_WORKFLOWS);
+  if (recent.length === 0) return null;
+  const columns: Column<Workflow>[] = [
+    { label: t("common.name"), cell: (workflow) => workflow.name },
+    { label: t("workflows.file"), cell: (workflow) => <code>{workflow.path ?? workflow.file}</code>, minor: true },
+    { label: t("workflows.changed"), cell: (workflow) => <TimeAgo time={workflow.updated_at} />, width: "170px" },
+  ];
+  return (
+    <Section
+      title={t("home.workflows")}
+      actions={
+        <Link to="/workflows" className={classes.all}>
+          {t("home.allWorkflows")}
+        </Link>
+      }
+    >
+      <List label={t("home.workflows")} items={recent} columns={columns} keyOf={(workflow) => workflow.id} linkOf={(workflow) => path.workflow(workflow.id)} />
     </Section>
   );
 }

@@ -56,15 +56,16 @@ export function Studio({ workflow, runId, onSaved }: Props) {
     async (input: Record<string, unknown>) => {
       setStarting(true);
       try {
-        const { file, source, spec, graphName, breakpoints } = useStudio.getState();
+        const { file, source, spec, graphName, breakpoints, model: wanted } = useStudio.getState();
         const graph = shownGraph({ spec, graphName })?.compiled[0];
+        const model = wanted.trim() || undefined;
         const { id, script } = workflow;
         const stops = breakpointsOf(breakpoints);
         // What is on screen is what runs; saved or not.
         const asSaved = id !== undefined && source === workflow.source && graphName === null;
         const submitted = asSaved
-          ? await api.execute(id, { input, breakpoints: stops })
-          : await api.submit({ workflow: { file, source, graph, script }, input, priority: 5, breakpoints: stops });
+          ? await api.execute(id, { input, model, breakpoints: stops })
+          : await api.submit({ workflow: { file, source, graph, script }, input, model, priority: 5, breakpoints: stops });
         await navigate({ to: ".", search: (old) => ({ ...old, run: submitted.execution_id }), replace: runId !== undefined });
       } catch (error) {
         say.trouble(error instanceof Refused ? error.message : t("error.unreachable"));
@@ -81,6 +82,23 @@ export function Studio({ workflow, runId, onSaved }: Props) {
       const graph = shownGraph({ spec, graphName })?.compiled[0];
       const again = await api.rerun(id, { workflow: { file, source, graph, script: workflow.script } });
       await navigate({ to: ".", search: (old) => ({ ...old, run: again.execution_id }), replace: true });
+    },
+    [navigate, workflow],
+  );
+
+  const fork = useCallback(
+    async (id: string, at: string, values: Record<string, unknown>) => {
+      const { file, source, spec, graphName, breakpoints, model } = useStudio.getState();
+      const graph = shownGraph({ spec, graphName })?.compiled[0];
+      // A prompt that was changed since is part of what is tried out.
+      const again = await api.fork(id, {
+        at,
+        values: Object.keys(values).length === 0 ? undefined : values,
+        workflow: { file, source, graph, script: workflow.script },
+        model: model.trim() || undefined,
+        breakpoints: breakpointsOf(breakpoints),
+      });
+      await navigate({ to: ".", search: (old) => ({ ...old, run: again.execution_id }) });
     },
     [navigate, workflow],
   );
@@ -130,6 +148,7 @@ export function Studio({ workflow, runId, onSaved }: Props) {
         onOutline={() => setOutline(!outline)}
         onRun={() => setPanel(true)}
         onSave={() => save()}
+        onSaved={onSaved}
       />
       {conflict}
       <div className={classes.work}>
@@ -154,6 +173,7 @@ export function Studio({ workflow, runId, onSaved }: Props) {
               sample={workflow.input}
               onStart={start}
               onRerun={rerun}
+              onFork={fork}
               onClose={() => setPanel(false)}
             />
           </div>

@@ -6,6 +6,7 @@ import { useT } from "@/i18n";
 import { same } from "@/ui/JsonTree";
 import classes from "./Studio.module.css";
 import { shownGraph, useStudio, type View } from "./store";
+import { WorkflowMenu } from "./WorkflowMenu";
 import type { OpenWorkflow } from "./workflow";
 
 interface Props {
@@ -15,6 +16,7 @@ interface Props {
   onOutline(): void;
   onRun(): void;
   onSave(): Promise<void>;
+  onSaved(saved: Partial<OpenWorkflow>): void;
 }
 
 const VIEWS = [
@@ -23,8 +25,9 @@ const VIEWS = [
   { value: "canvas", icon: IconSchema, label: "studio.canvas" },
 ] as const;
 
-export function StudioBar({ workflow, panel, outline, onOutline, onRun, onSave }: Props) {
+export function StudioBar({ workflow, panel, outline, onOutline, onRun, onSave, onSaved }: Props) {
   const t = useT();
+  const unsaved = useIsUnsaved(workflow);
   const view = useStudio((state) => state.view);
   const spec = useStudio((state) => state.spec);
   const graphName = useStudio((state) => state.graphName);
@@ -39,6 +42,7 @@ export function StudioBar({ workflow, panel, outline, onOutline, onRun, onSave }
         <IconChevronRight size={14} aria-hidden className={classes.crumbArrow} />
         <h1 className={classes.name}>{workflow.name}</h1>
         <SaveState workflow={workflow} />
+        <WorkflowMenu workflow={workflow} unsaved={unsaved} onSaved={onSaved} />
       </div>
       <div className={classes.barTools} role="toolbar" aria-label={t("studio.tools")}>
         {graphs.length > 1 && (

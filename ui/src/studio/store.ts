@@ -2,11 +2,11 @@ import { applyNodeChanges, type NodeChange } from "@xyflow/react";
 import { create } from "zustand";
 import type { RunEvent } from "@/api/events";
 import type { Diagnostic, FileSpec, GraphSpec } from "@/api/spec";
-import type { Breakpoints, Parsed, Place } from "@/api/types";
+import type { Breakpoints, Parsed, Place, StateAt } from "@/api/types";
 import { type FlowEdge, type FlowNode, flowOf, keyOf } from "@/canvas/model/flow";
 import { layOut } from "@/canvas/model/layout";
 import { mainGraph, pictureOf } from "@/canvas/model/picture";
-import { applyEvents, emptyRun, type RunView } from "@/canvas/model/run";
+import { applyEvents, emptyRun, type RunView, withState } from "@/canvas/model/run";
 import type { TextEditor } from "./editor";
 
 export type View = "code" | "split" | "canvas";
@@ -49,6 +49,8 @@ export interface StudioState {
   drawnKey: string;
   selected: string | null;
   breakpoints: StopsAt;
+  /** What answers all model calls of the next run, by name; empty: what the code says. */
+  model: string;
   view: View;
   editor: TextEditor | null;
   runId: string | null;
@@ -57,6 +59,8 @@ export interface StudioState {
   /** Everything that happened in the run so far, and what is shown of it. */
   events: RunEvent[];
   run: RunView;
+  /** The newest state that was saved of a run that stands still. */
+  standing: StateAt | null;
   /** The event up to which the run is shown; null: the present. */
   moment: number | null;
 
@@ -71,6 +75,7 @@ export interface StudioState {
   toggleBreakpoint(when: keyof StopsAt, id: string): void;
   watch(runId: string | null): void;
   happened(events: RunEvent[]): void;
+  stood(state: StateAt): void;
   travel(moment: number | null): void;
 }
 
@@ -95,7 +100,9 @@ const FRESH = {
   runId: null,
   events: [],
   run: emptyRun(),
+  standing: null,
   moment: null,
+  model: "",
 };
 
 export const useStudio = create<StudioState>((set, get) => ({
@@ -159,16 +166,23 @@ export const useStudio = create<StudioState>((set, get) => ({
     set({ breakpoints: { ...breakpoints, [when]: nodes } });
   },
 
-  watch: (runId) => set({ runId, events: [], run: emptyRun(), moment: null }),
+  watch: (runId) => set({ runId, events: [], run: emptyRun(), standing: null, moment: null }),
   happened: (fresh) => {
     const { events, run, moment } = get();
+    // A run that goes on leaves where it stood.
+    if (fresh.some((event) => event.kind === "start")) set({ standing: null });
     // Who looks at the past goes on seeing it while the run goes on.
     set({ events: [...events, ...fresh], run: moment === null ? applyEvents(run, fresh) : run });
   },
+  stood: (standing) => {
+    const { run, moment } = get();
+    set({ standing, run: moment === null ? withState(run, standing) : run });
+  },
   travel: (moment) => {
-    const { events } = get();
+    const { events, standing } = get();
     const shown = moment === null ? events : events.slice(0, moment + 1);
-    set({ moment, run: applyEvents(emptyRun(), shown) });
+    const run = applyEvents(emptyRun(), shown);
+    set({ moment, run: moment === null && standing !== null ? withState(run, standing) : run });
   },
 }));
 

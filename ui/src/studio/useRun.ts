@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { type StreamState, watchEvents } from "@/api/events";
-import { executionQuery } from "@/api/queries";
+import { executionQuery, newestStateQuery } from "@/api/queries";
 import type { Execution } from "@/api/types";
 import { useStudio } from "./store";
 
@@ -34,9 +34,16 @@ export function useRun(id: string | undefined): { execution: Execution | undefin
     // A cancel or a pause is not an event of the run.
     refetchInterval: (query) => (isSettled(query.state.data) ? false : 1_500),
   });
+  // What was changed by hand is no event of the run, and large values are left out of its log.
+  const stands = data !== undefined && STILL.has(data.status);
+  const { data: state } = useQuery({ ...newestStateQuery(id ?? ""), enabled: stands });
+  useEffect(() => {
+    if (stands && state) useStudio.getState().stood(state);
+  }, [stands, state]);
   return { execution: data, stream };
 }
 
+const STILL = new Set(["waiting", "paused", "completed", "failed", "cancelled"]);
 const STANDING = new Set(["start", "interrupt", "error", "done"]);
 
 function isSettled(execution: Execution | undefined): boolean {

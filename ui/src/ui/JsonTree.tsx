@@ -66,12 +66,13 @@ function Branch({ name, value, before, mark, depth }: Props & { value: object; m
 function Leaf({ name, value, mark, before }: { name?: string; value: unknown; mark?: string; before?: unknown }) {
   const t = useT();
   const [all, setAll] = useState(false);
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  // An empty text would look like nothing at all.
+  const text = typeof value === "string" && value !== "" ? value : JSON.stringify(value);
   const long = (text ?? "").length > TEXT_MAX;
   return (
     <div className={classes.leaf} data-mark={mark}>
       {name !== undefined && <span className={classes.key}>{name}</span>}
-      <span className={classes.value} data-type={value === null ? "null" : typeof value}>
+      <span className={classes.value} data-type={value === null || value === "" ? "null" : typeof value}>
         {mark === "changed" && (typeof before !== "object" || before === null) && (
           <del className={classes.was}>{short(String(before))}</del>
         )}

@@ -91,6 +91,41 @@ test("a workflow is saved, found in the list and opened again", async ({ page })
   await studio.expectSaved();
 });
 
+test("a workflow is renamed, its changes are thrown away, and an older version is brought back", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("review_loop");
+  const more = page.getByRole("button", { name: "More about this workflow" });
+  await more.click();
+  await page.getByRole("menuitem", { name: "Rename" }).click();
+  await page.getByRole("dialog").getByLabel("Name").fill("My reviews");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "My reviews" })).toBeVisible();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(page).toHaveURL(/\/workflows\/[0-9a-f-]{36}/);
+  await studio.ready();
+  await studio.expectSaved();
+  await studio.typeAtEnd("# second\n");
+  await expect.poll(() => studio.text()).toContain("# second");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await studio.expectSaved();
+  await studio.typeAtEnd("# third\n");
+  await expect.poll(() => studio.text()).toContain("# third");
+  await more.click();
+  await page.getByRole("menuitem", { name: "Discard changes" }).click();
+  await studio.expectSaved();
+  await more.click();
+  await page.getByRole("menuitem", { name: "Versions" }).click();
+  const versions = page.getByRole("dialog", { name: "Versions" });
+  await expect(versions.getByRole("list", { name: "Versions" }).getByRole("listitem")).toHaveCount(2);
+  await expect(versions.getByText("# second")).toBeVisible();
+  await versions.getByRole("button", { name: "Bring this version back" }).click();
+  await expect.poll(() => studio.text()).not.toContain("# second");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await studio.expectSaved();
+  await page.goto("/workflows");
+  await expect(page.getByRole("table", { name: "Workflows" }).getByRole("link", { name: "My reviews" }).first()).toBeVisible();
+});
+
 test("a workflow that was changed elsewhere is shown beside one's own, and neither is lost", async ({ page, browser }) => {
   const studio = new StudioView(page);
   await studio.open("review_loop");
@@ -169,6 +204,35 @@ test("fields of the state are added, changed and removed", async ({ page }) => {
   await expect.poll(() => studio.text()).toContain("notes: Annotated[list[int], operator.add]");
   await panel.getByRole("button", { name: "Remove notes" }).click();
   await expect.poll(() => studio.text()).not.toContain("notes");
+});
+
+test("a field of the state is renamed in all code that is sure to mean it, and what is not sure is said", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("approval_flow");
+  // What is kept is what was typed.
+  await studio.typeAtEnd("# amount\n");
+  await expect.poll(() => studio.text()).toContain("# amount");
+  const before = await studio.text();
+  await page.getByRole("region", { name: "Canvas" }).getByRole("button", { name: "State", exact: true }).click();
+  const panel = page.getByRole("region", { name: "State", exact: true });
+  const name = panel.getByRole("textbox", { name: "Rename assessment" });
+  await name.fill("verdict");
+  await name.press("Enter");
+  await expect.poll(() => studio.text()).toContain("    verdict: str\n");
+  const after = await studio.text();
+  expect(after).toContain('update={"verdict": reply.text');
+  expect(after).toContain('state["verdict"]');
+  // The question to the person has a key of that name too, which is not the state's.
+  expect(after).toContain('"assessment": state["verdict"]');
+  await studio.node("ask").focus();
+  await page.keyboard.press("Control+Z");
+  await expect.poll(() => studio.text()).toBe(before);
+  await studio.typeAtEnd('graph.add_node("any", lambda state: open(state))\n');
+  await expect(studio.node("any")).toBeVisible();
+  await name.fill("verdict");
+  await name.press("Enter");
+  await expect(page.getByText(/what `open` does with the keys is not known \(line \d+\)/)).toBeVisible();
+  await expect(name).toHaveValue("assessment");
 });
 
 test("an edit of a graph that is partly known only when it runs is shown as text first", async ({ page }) => {

@@ -59,6 +59,47 @@ test("a run stops before a node and goes on", async ({ page }) => {
   await expect(studio.node("join").getByLabel("Done")).toBeVisible();
 });
 
+test("a run that stopped is given another state and goes on with it; a fork from the past is compared", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("approval_flow");
+  await studio.node("pay").click();
+  await page.getByRole("switch", { name: "Before this node" }).click();
+  await studio.start();
+  await studio.run.getByRole("form", { name: "A question" }).getByRole("button", { name: "yes" }).click();
+  await expect(studio.run.getByText("Stopped before pay")).toBeVisible();
+  await studio.run.getByRole("tab", { name: "State" }).click();
+  await studio.run.getByRole("button", { name: "Edit state" }).click();
+  const form = studio.run.getByRole("form", { name: "Edit state" });
+  await expect(form.getByRole("button", { name: "Change the state" })).toBeDisabled();
+  await form.getByLabel("amount").fill("41.5");
+  await form.getByRole("button", { name: "Change the state" }).click();
+  await expect(studio.run.getByText("41.5")).toBeVisible();
+  await studio.run.getByRole("button", { name: "Continue" }).click();
+  await studio.expectStatus("Done");
+  await expect(studio.run.getByText("paid 41.50 for A-17 (approved)")).toBeVisible();
+  // From the first step of the past, with another amount, as a run of its own.
+  await studio.run.getByRole("combobox", { name: "State at" }).click();
+  await page.getByRole("option", { name: /^Step 1/ }).click();
+  await studio.run.getByRole("button", { name: "Edit state" }).click();
+  await form.getByLabel("amount").fill("12");
+  await form.getByRole("button", { name: "Run on from here" }).click();
+  await expect(studio.run.getByText(/^forked from/)).toBeVisible();
+  await studio.run.getByRole("link", { name: "Compare" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Two runs beside each other" })).toBeVisible();
+});
+
+test("another model is asked for one run, and a run that lacks its key leads to the settings", async ({ page }) => {
+  const studio = new StudioView(page);
+  await studio.open("approval_flow");
+  await page.getByRole("toolbar", { name: "Workflow" }).getByRole("button", { name: "Run", exact: true }).click();
+  await studio.run.getByRole("combobox", { name: "Model for all calls" }).fill("mistral/mistral-small-latest");
+  await studio.run.getByRole("button", { name: "Run", exact: true }).click();
+  await studio.expectStatus("Failed");
+  await expect(studio.run.getByRole("alert")).toContainText("`mistral/mistral-small-latest` needs a key for Mistral");
+  await studio.run.getByRole("link", { name: "Add the key in the settings" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Settings" })).toBeVisible();
+});
+
 test("the past of a run is walked on the canvas", async ({ page }) => {
   const studio = new StudioView(page);
   await studio.open("map_reduce_summary");

@@ -23,6 +23,12 @@ for (const colorScheme of ["light", "dark"] as const) {
       await studio.expectStatus("Waiting");
       await studio.node("assess").click();
       await expectAccessible(page, "studio");
+      await studio.canvas.getByRole("button", { name: "State", exact: true }).click();
+      await expect(page.getByRole("textbox", { name: "Rename amount" })).toBeVisible();
+      await studio.run.getByRole("tab", { name: "State" }).click();
+      await studio.run.getByRole("button", { name: "Edit state" }).click();
+      await expect(studio.run.getByRole("form", { name: "Edit state" })).toBeVisible();
+      await expectAccessible(page, "state");
       await page.goto(`/executions/${new URL(page.url()).searchParams.get("run")}`);
       await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
       await expectAccessible(page, "run");

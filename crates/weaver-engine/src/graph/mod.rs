@@ -272,6 +272,11 @@ pub(crate) struct Node<V> {
 }
 
 impl<V> Node<V> {
+    /// Nothing but what it returns says what runs after it.
+    pub fn chooses_by_commands(&self) -> bool {
+        self.edges.is_empty() && self.joins.is_empty() && self.branches.is_empty()
+    }
+
     /// The limits of an attempt; a send may bring its own run limit.
     pub fn limits(&self, send: Option<Duration>) -> TimeoutPolicy {
         TimeoutPolicy { run: send.or(self.timeout.run), idle: self.timeout.idle }

@@ -11,7 +11,8 @@ use super::step::After;
 use super::task::{Task, TaskState};
 use crate::channels::Write;
 use crate::checkpoint::{Source, TaskPath};
-use crate::effect::NodeOutput;
+use crate::effect::{Command, Goto, NodeOutput};
+use crate::graph::Plan;
 use crate::hash::TaskId;
 use crate::input::StateUpdate;
 use crate::value::StateValue;
@@ -109,6 +110,8 @@ impl<V: StateValue> Frame<V> {
         // shows it as what that task wrote.
         self.prepare(true, self.step);
         let open: Vec<(TaskId, u32)> = self.tasks.iter().map(|task| (task.id, task.node)).collect();
+        let is_pulled = |task: &&Task<V>| matches!(task.path, TaskPath::Pull(_));
+        let next: Vec<u32> = self.tasks.iter().filter(is_pulled).map(|task| task.node).collect();
         self.tasks.clear();
         let mut outputs = Vec::with_capacity(updates.len());
         for (index, update) in updates.into_iter().enumerate() {
@@ -136,7 +139,14 @@ impl<V: StateValue> Frame<V> {
             let id = update.task.or_else(|| open.iter().find(of_node).map(|(id, _)| *id));
             let id = id.unwrap_or_else(|| self.task_id(self.step, node, path));
             self.tasks.push(Task::new(id, node, path));
-            outputs.push(update.values.map_or(NodeOutput::Nothing, NodeOutput::Update));
+            let output = update.values.map_or(NodeOutput::Nothing, NodeOutput::Update);
+            let chose = update.keeps_next
+                && update.as_node.is_none()
+                && plan.nodes[node as usize].chooses_by_commands();
+            outputs.push(match chose {
+                true => NodeOutput::Many(vec![output, goes_to(&plan, &next)]),
+                false => output,
+            });
         }
         self.edited = open.into_iter().map(|(id, _)| id).collect();
         self.pending.clear();
@@ -162,4 +172,10 @@ impl<V: StateValue> Frame<V> {
         self.commit(hub, Source::Update);
         self.next_update(hub);
     }
+}
+
+/// A command that has these nodes run next.
+fn goes_to<V: StateValue>(plan: &Plan<V>, nodes: &[u32]) -> NodeOutput<V> {
+    let name = |node: &u32| Goto::Node(plan.nodes[*node as usize].name.clone());
+    NodeOutput::Command(Command { update: Vec::new(), goto: nodes.iter().map(name).collect() })
 }

@@ -153,7 +153,10 @@ impl<'a> Editor<'_, 'a> {
     }
 
     /// A class of the file that describes data; the graph's state if it is not named.
-    fn schema(&self, name: Option<&str>) -> Result<(&'a SchemaSpec, &'a StmtClassDef), Refused> {
+    pub fn schema(
+        &self,
+        name: Option<&str>,
+    ) -> Result<(&'a SchemaSpec, &'a StmtClassDef), Refused> {
         let schemas = &self.tree.spec.schemas;
         let name = name.unwrap_or(&self.graph.state.schema);
         let Some(spec) = schemas.iter().find(|schema| schema.name == name) else {
@@ -175,7 +178,7 @@ impl<'a> Editor<'_, 'a> {
         }
     }
 
-    fn field(
+    pub fn field(
         &self,
         schema: Option<&str>,
         name: &str,

@@ -5,7 +5,8 @@ use weaver_core::spec::{
     END, EdgeKind, EdgeSpec, FileSpec, GraphSpec, NodeKind, NodeSpec, START, SchemaSpec,
 };
 
-use super::{Done, Operation, Refused};
+use super::templates::{Jinja, reads};
+use super::{Done, Operation, Refused, TextEdit, splice};
 
 /// Compares a file before and after an operation on one of its graphs.
 pub(super) fn check(
@@ -28,11 +29,16 @@ pub(super) fn check(
         if old.name != new.name {
             return unclear("a graph's name");
         }
+        // Graphs that share a field are renamed in together.
+        let field = match operation {
+            Operation::RenameField { name, to, .. } => Some((name.as_str(), to.as_str())),
+            _ => None,
+        };
         let operation = (position == index).then_some(operation);
         if nodes(old, operation) != nodes(new, operation) {
             return unclear(&format!("the nodes of graph `{}`", old.name));
         }
-        if edges(old, operation) != edges(new, operation) {
+        if edges(old, operation, field) != edges(new, operation, field) {
             return unclear(&format!("other edges of graph `{}`", old.name));
         }
     }
@@ -64,6 +70,10 @@ fn is_done(graph: &GraphSpec, operation: &Operation) -> bool {
         Operation::AddEdge { source, target } => has_edge(source, target),
         Operation::RemoveEdge { source, target } => !has_edge(source, target),
         Operation::SetEntry { target } => has_edge(START, target),
+        Operation::RenameField { schema: None, name, to } => {
+            let has = |name: &str| graph.state.fields.iter().any(|field| field.name == name);
+            has(to) && !has(name)
+        }
         _ => true,
     }
 }
@@ -104,7 +114,11 @@ fn runs(node: &NodeSpec) -> String {
 }
 
 /// The edges that an operation leaves as they are, with its new names.
-fn edges(graph: &GraphSpec, operation: Option<&Operation>) -> Vec<(String, String, String)> {
+fn edges(
+    graph: &GraphSpec,
+    operation: Option<&Operation>,
+    field: Option<(&str, &str)>,
+) -> Vec<(String, String, String)> {
     let of_node = |edge: &EdgeSpec, name: &str| {
         let own = graph.nodes.iter().any(|node| node.name == name && node.span == edge.span);
         own || edge.source == name || edge.target == name
@@ -146,11 +160,20 @@ fn edges(graph: &GraphSpec, operation: Option<&Operation>) -> Vec<(String, Strin
             let ends = [&edge.source, &edge.target].map(|name| renamed(name, operation));
             let [source, target] = ends;
             let label = edge.label.as_ref().filter(|label| !says_name(label, edge, operation));
+            let label = label.map(|label| asks(label, field));
             (source, target, format!("{:?} {label:?}", edge.kind))
         })
         .collect();
     edges.sort();
     edges
+}
+
+/// An arrow's word with a field's new name: that of a rule is an expression over the state.
+fn asks(label: &str, field: Option<(&str, &str)>) -> String {
+    let Some((name, to)) = field else { return label.to_string() };
+    let places = reads(label, name, Jinja::Expression).unwrap_or_default();
+    let edits: Vec<_> = places.into_iter().map(|place| TextEdit::new(place, to)).collect();
+    splice(label, &edits)
 }
 
 /// Whether an arrow's word is only a node's name; a route that is called as its node may
@@ -175,11 +198,12 @@ fn schemas(spec: &FileSpec, operation: &Operation) -> Vec<(String, String, Strin
     let touched = match operation {
         Operation::AddField { name, .. }
         | Operation::SetField { name, .. }
-        | Operation::RemoveField { name, .. } => name.as_str(),
-        _ => "",
+        | Operation::RemoveField { name, .. } => [name.as_str(), ""],
+        Operation::RenameField { name, to, .. } => [name.as_str(), to.as_str()],
+        _ => [""; 2],
     };
     let fields = |schema: &SchemaSpec| -> Vec<_> {
-        let kept = schema.fields.iter().filter(|field| field.name != touched);
+        let kept = schema.fields.iter().filter(|field| !touched.contains(&field.name.as_str()));
         kept.map(|field| (schema.name.clone(), field.name.clone(), field.annotation.clone()))
             .collect()
     };

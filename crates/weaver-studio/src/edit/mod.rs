@@ -14,16 +14,22 @@ mod splice;
 
 mod branches;
 mod edges;
+mod field_names;
+mod field_reads;
 mod fields;
+mod flow;
 mod functions;
 mod guard;
 mod items;
+mod keys;
+mod leftovers;
 mod lines;
 mod nodes;
 mod rename;
 mod settings;
 mod statements;
 pub(crate) mod style;
+mod templates;
 mod tree;
 mod typed_routes;
 
@@ -279,6 +285,9 @@ impl<'t, 'a> Editor<'t, 'a> {
             Operation::SetField { schema, name, annotation, reducer } => {
                 let reducer = reducer.as_ref().map(Option::as_deref);
                 self.set_field(schema.as_deref(), name, annotation.as_deref(), reducer)
+            }
+            Operation::RenameField { schema, name, to } => {
+                self.rename_field(schema.as_deref(), name, to)
             }
             Operation::RemoveField { schema, name } => self.remove_field(schema.as_deref(), name),
         }

@@ -168,6 +168,17 @@ pub enum Operation {
         #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
         reducer: Option<Option<String>>,
     },
+    /// Gives a field another name, in its class and in all that reads or writes it. Refused
+    /// where the file does not surely show what does.
+    RenameField {
+        /// The class; the graph's state if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schema: Option<String>,
+        /// The key.
+        name: String,
+        /// Its new name: a Python name that the state does not have.
+        to: String,
+    },
     /// Removes a field from its class. Code that uses the key stays as it is.
     RemoveField {
         /// The class; the graph's state if left out.

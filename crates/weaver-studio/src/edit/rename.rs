@@ -275,7 +275,7 @@ impl<'a> Editor<'_, 'a> {
     }
 
     /// One place that names the node: a text, or a constant that is renamed as a whole.
-    fn rename_place(&mut self, place: &'a Expr, name: &str, to: &str) -> Done {
+    pub fn rename_place(&mut self, place: &'a Expr, name: &str, to: &str) -> Done {
         let range = range_of(place);
         match place {
             Expr::StringLiteral(text) if text.value.to_str() == name => {
@@ -299,7 +299,7 @@ impl<'a> Editor<'_, 'a> {
     }
 
     /// Constants that hold the name get the new one, if nothing else reads them.
-    fn rename_constants(&mut self, to: &str) -> Done {
+    pub fn rename_constants(&mut self, to: &str) -> Done {
         let mut uses = std::mem::take(&mut self.constants);
         uses.sort();
         for uses in uses.chunk_by(|a, b| a.0 == b.0) {

@@ -75,7 +75,7 @@ impl<'a> Editor<'_, 'a> {
     }
 
     /// The call that gives a typed node its settings.
-    fn typed_call(&self, node: &NodeSpec, typed: &TypedNode) -> Result<Site<'a>, Refused> {
+    pub fn typed_call(&self, node: &NodeSpec, typed: &TypedNode) -> Result<Site<'a>, Refused> {
         let place = range_of_span(&node.span);
         let found = match typed.settings.first() {
             Some(setting) => self.tree.call_around(&setting.span),

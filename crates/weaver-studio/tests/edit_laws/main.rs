@@ -117,7 +117,12 @@ fn check(
             wanted,
             Operation::AddField { .. } | Operation::SetField { .. } | Operation::RemoveField { .. }
         );
-        let shares = on_fields && old.state.schema == graph.state.schema;
+        // A field's new name goes to all graphs that share it.
+        let renamed = |to: &String| new.state.fields.iter().any(|field| field.name == *to);
+        let shares = match wanted {
+            Operation::RenameField { to, .. } => renamed(to),
+            _ => on_fields && old.state.schema == graph.state.schema,
+        };
         let expected = match old.name == graph.name || shares {
             true => model(old).apply(wanted),
             false => model(old),

@@ -197,9 +197,35 @@ impl Model {
                     field.2 = reducer.clone().unwrap_or(field.2.take());
                 }
             }
+            Operation::RenameField { name, to, .. } => self.rename_field(name, to),
             Operation::RemoveField { name, .. } => self.fields.retain(|field| field.0 != *name),
         }
         self.sorted()
+    }
+
+    fn rename_field(&mut self, name: &str, to: &str) {
+        for field in self.fields.iter_mut().filter(|field| field.0 == name) {
+            field.0 = to.into();
+        }
+        for node in self.nodes.values_mut() {
+            let has_into = node.settings.contains_key("into");
+            for (setting, value) in &mut node.settings {
+                *value = match setting.as_str() {
+                    "into" | "messages_key" | "item_key" | "index_key" | "while_" | "items" => {
+                        with_word(value, name, to)
+                    }
+                    // Without a key for the answer, each field goes to that of its name.
+                    "fields" | "form" if !has_into => with_word(value, name, to),
+                    _ => in_braces(value, name, to),
+                };
+            }
+        }
+        for edge in &mut self.edges {
+            let decides = self.nodes.get(&edge.source).is_some_and(|n| n.kind == "nodes.condition");
+            if decides {
+                edge.label = edge.label.take().map(|label| with_word(&label, name, to));
+            }
+        }
     }
 
     fn add_node(&mut self, name: &str, node: &NewNode) {
@@ -291,4 +317,29 @@ impl Edge {
     pub fn says(&self, route: &str) -> bool {
         self.label.as_deref().unwrap_or(&self.target) == route
     }
+}
+
+/// A template with a word replaced where it is evaluated.
+fn in_braces(text: &str, word: &str, by: &str) -> String {
+    let mut parts = text.split("{{");
+    let mut result = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let (code, rest) = part.split_once("}}").unwrap_or((part, ""));
+        result += &format!("{{{{{}}}}}{rest}", with_word(code, word, by));
+    }
+    result
+}
+
+/// An expression with a name replaced; attributes of that name stay.
+fn with_word(text: &str, word: &str, by: &str) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut result = String::new();
+    for part in text.split_inclusive(|c| !is_word(c)) {
+        let name = part.trim_end_matches(|c| !is_word(c));
+        match name == word && !result.ends_with('.') {
+            true => result += &part.replacen(word, by, 1),
+            false => result += part,
+        }
+    }
+    result
 }

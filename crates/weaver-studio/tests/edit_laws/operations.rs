@@ -23,7 +23,7 @@ pub fn operation(graph: &GraphSpec, text: &str, random: &mut Random) -> Option<O
         false => random.pick(&names).to_string(),
     };
     let fresh = format!("new {}", random.below(50));
-    Some(match random.below(20) {
+    Some(match random.below(22) {
         0..=2 => add_node(graph, text, random),
         3 | 4 => Operation::RemoveNode { name: node(random), remove_function: random.one_in(3) },
         5..=7 => Operation::RenameNode { name: node(random), to: fresh },
@@ -208,7 +208,7 @@ fn route(graph: &GraphSpec, target: String, random: &mut Random) -> Option<Opera
 fn field(graph: &GraphSpec, random: &mut Random) -> Option<Operation> {
     let known = (!graph.state.fields.is_empty()).then(|| random.pick(&graph.state.fields));
     let annotation = random.pick(&["int", "str", "list[str]", "dict[str, int]"]).to_string();
-    Some(match random.below(4) {
+    Some(match random.below(7) {
         0 => {
             let reducer = random.one_in(2).then(|| "add".to_string());
             let name = format!("field_{}", random.below(40));
@@ -221,6 +221,10 @@ fn field(graph: &GraphSpec, random: &mut Random) -> Option<Operation> {
             annotation: Some(annotation),
             reducer: None,
         },
+        3..=5 => {
+            let to = format!("field_{}", random.below(40));
+            Operation::RenameField { schema: None, name: known?.name.clone(), to }
+        }
         _ => Operation::SetField {
             schema: None,
             name: known?.name.clone(),
@@ -281,6 +285,10 @@ pub fn inverse(operation: &Operation, graph: &GraphSpec, text: &str) -> Option<O
         }
         Operation::AddField { name, reducer: None, .. } => {
             Operation::RemoveField { schema: None, name: name.clone() }
+        }
+        Operation::RenameField { schema, name, to } => {
+            let (schema, name, to) = (schema.clone(), to.clone(), name.clone());
+            Operation::RenameField { schema, name, to }
         }
         Operation::SetNode { name, settings } if settings.len() == 1 => {
             let node = graph.nodes.iter().find(|node| node.name == *name)?;

@@ -1,5 +1,7 @@
 import { BaseEdge, EdgeLabelRenderer, type EdgeProps, useInternalNode } from "@xyflow/react";
 import { memo } from "react";
+import { END } from "@/api/spec";
+import { useT } from "@/i18n";
 import { useStudio } from "@/studio/store";
 import type { FlowEdge } from "../model/flow";
 import { around, between, through } from "../model/paths";
@@ -8,6 +10,7 @@ import classes from "./edges.module.css";
 /** An arrow; one that was just gone along is coloured. */
 export const ThreadEdge = memo(function ThreadEdge(props: EdgeProps<FlowEdge>) {
   const { id, source, target, data, selected, markerEnd } = props;
+  const t = useT();
   const from = useInternalNode(source);
   const to = useInternalNode(target);
   const lit = useStudio((state) => isLit(state.run.nodes, source, target));
@@ -18,7 +21,7 @@ export const ThreadEdge = memo(function ThreadEdge(props: EdgeProps<FlowEdge>) {
   const offset = { x: inside.x - from.position.x, y: inside.y - from.position.y };
   const points = still ? edge.points?.map((point) => ({ x: point.x + offset.x, y: point.y + offset.y })) : undefined;
   const drawn = source === target ? around(boxOf(from)) : points ? through(points, edge.label && { x: edge.label.x + offset.x, y: edge.label.y + offset.y }) : between(boxOf(from), boxOf(to));
-  const text = edge.labels.join(", ");
+  const text = edge.labels.map((label) => (label === END ? t("node.end") : label)).join(", ");
   return (
     <>
       <BaseEdge

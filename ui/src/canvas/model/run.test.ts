@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RunEvent } from "@/api/events";
-import { applyEvents, emptyRun, nodeOf } from "./run";
+import { applyEvents, emptyRun, nodeOf, withState } from "./run";
 
 let sequence = 0;
 function event(kind: RunEvent["kind"], rest: Partial<RunEvent> = {}): RunEvent {
@@ -50,4 +50,27 @@ test("an answer that the log leaves out is what was heard of it", () => {
 
 test("nodes of subgraphs are named from the outside in", () => {
   expect(nodeOf(event("node_enter", { node: "look", namespace: ["research:abc", "deep:def"] }))).toBe("research/deep/look");
+});
+
+test("a state that was changed by hand is a step of its own, and one that is known is none", () => {
+  const run = applyEvents(emptyRun(), [event("state_update", { step: 1, checkpoint: "c1", data: { values: { a: 1, b: [1] } } })]);
+  const state = { checkpoint: "c1", step: 1, namespace: "", created_at: "2026-01-31T00:00:00Z", values: { a: 1, b: [1] }, tasks: [] };
+  expect(withState(run, state)).toBe(run);
+  const edited = withState(run, { ...state, checkpoint: "c2", step: 2, values: { a: 2, b: [1] } });
+  expect(edited.values).toEqual({ a: 2, b: [1] });
+  expect(edited.steps.map(({ checkpoint, changed }) => ({ checkpoint, changed })).at(-1)).toEqual({ checkpoint: "c2", changed: ["a"] });
+});
+
+test("the log says values without the marks of their types", () => {
+  const update = { plan: { $type: "object", class: "Plan", fields: { queries: ["a"] } }, said: [{ $type: "message", type: "ai", content: "Hi" }] };
+  const run = applyEvents(emptyRun(), [event("node_exit", { node: "a", task: "1", data: { update } })]);
+  expect(run.log.at(-1)?.text).toBe('plan: {"queries":["a"]}\nsaid: ["ai: Hi"]');
+});
+
+test("an output that is less than the state takes nothing away", () => {
+  const run = applyEvents(emptyRun(), [
+    event("state_update", { step: 1, data: { values: { question: "why", answer: "so" } } }),
+    event("done", { data: { status: "completed", values: { answer: "so" } } }),
+  ]);
+  expect(run.values).toEqual({ question: "why", answer: "so" });
 });

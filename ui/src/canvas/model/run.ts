@@ -1,5 +1,5 @@
 import type { RunEvent } from "@/api/events";
-import type { Failure } from "@/api/types";
+import type { Failure, StateAt } from "@/api/types";
 
 /** What is known of a run from its events. The same events give the same view. */
 export interface RunView {
@@ -99,6 +99,17 @@ export function applyEvents(view: RunView, events: RunEvent[]): RunView {
   };
   for (const event of events) apply(next, event);
   return next;
+}
+
+/** The view of a run that stands still with the state that was saved last, if that is news. */
+export function withState(view: RunView, state: StateAt): RunView {
+  if (view.steps.some((step) => step.checkpoint === state.checkpoint)) return view;
+  const values = (state.values ?? {}) as Record<string, unknown>;
+  const before = view.steps.at(-1)?.values ?? view.values;
+  const changed = Object.keys(values).filter((key) => JSON.stringify(values[key]) !== JSON.stringify(before[key]));
+  const time = Date.parse(state.created_at) * 1_000;
+  const step: StepView = { step: state.step, time, checkpoint: state.checkpoint, changed, values };
+  return { ...view, values, steps: [...view.steps, step] };
 }
 
 /** The id on the canvas of the node that an event belongs to. */
@@ -221,7 +232,8 @@ function update(view: RunView, event: RunEvent, data: Record<string, unknown>) {
 }
 
 function end(view: RunView, event: RunEvent, data: Record<string, unknown>) {
-  if (isRecord(data.values) && !isElided(data.values)) view.values = data.values;
+  // An output schema leaves out keys that the steps have shown.
+  if (isRecord(data.values) && !isElided(data.values)) view.values = { ...view.values, ...data.values };
   view.endedAt = event.time;
   const status = String(data.status ?? "");
   view.phase = status === "interrupted" ? "waiting" : status === "failed" ? "failed" : status === "drained" ? "running" : "completed";
@@ -328,6 +340,7 @@ export function questionText(value: unknown): string {
 }
 
 export function messageOf(failure: unknown): string {
+  if (isElided(failure)) return "";
   return isRecord(failure) && typeof failure.message === "string" ? failure.message : inline(failure);
 }
 
@@ -341,8 +354,16 @@ export function isElided(value: unknown): boolean {
 export function inline(value: unknown): string {
   if (isElided(value)) return "…";
   if (value === undefined || value === null) return "";
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text = typeof value === "string" ? value : JSON.stringify(value, plain);
   return text.length > INLINE_MAX ? `${text.slice(0, INLINE_MAX)}…` : text;
+}
+
+/** How the log marks what JSON has no word for is of no use to who reads it. */
+function plain(_key: string, value: unknown): unknown {
+  if (!isRecord(value)) return value;
+  if (isElided(value)) return "…";
+  if (value.$type === "object") return value.fields;
+  return value.$type === "message" ? `${String(value.type)}: ${contentOf(value)}` : value;
 }
 
 /** `key: value` for each key that a node wrote. */

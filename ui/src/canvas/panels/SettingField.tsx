@@ -1,9 +1,10 @@
 import { Autocomplete, NumberInput, Select, Switch, Textarea } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import type { NodeSetting } from "@/api/types";
 import { isRecord } from "@/canvas/model/run";
 import { useT } from "@/i18n";
 import { shownGraph, useStudio } from "@/studio/store";
+import { Prose } from "@/ui/Prose";
 
 interface Props {
   setting: NodeSetting;
@@ -17,7 +18,7 @@ const MONOSPACE = { input: { fontFamily: "var(--font-code)", fontSize: 12 } };
 /** One setting of a typed node, by what it takes. What is typed is written when the field is left. */
 export function SettingField({ setting, value, onSet }: Props) {
   const t = useT();
-  const common = { size: "xs" as const, label: setting.name, description: setting.doc, required: setting.required };
+  const common = { size: "xs" as const, label: setting.name, description: <Prose text={setting.doc} />, required: setting.required };
   const hint = setting.default && setting.default !== "None" ? setting.default : undefined;
   if (isRecord(value) && value.$type === "ref") {
     // A name of the file: its meaning is in the code, and a text here would replace it.
@@ -29,7 +30,7 @@ export function SettingField({ setting, value, onSet }: Props) {
         <Switch
           size="xs"
           label={setting.name}
-          description={setting.doc}
+          description={<Prose text={setting.doc} />}
           checked={value === undefined ? setting.default === "True" : value === true}
           onChange={(event) => void onSet(event.currentTarget.checked)}
         />
@@ -64,7 +65,7 @@ export function SettingField({ setting, value, onSet }: Props) {
 interface FieldProps {
   size: "xs";
   label: string;
-  description: string;
+  description: ReactNode;
   required: boolean;
   placeholder?: string;
   value: unknown;

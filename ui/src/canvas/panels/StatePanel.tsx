@@ -44,15 +44,15 @@ function Field({ field, edits }: { field: FieldSpec; edits: CanvasEdits }) {
   const t = useT();
   const { name } = field;
   return (
-    <fieldset className={classes.field}>
-      <legend>
-        <code>{name}</code>
+    <fieldset className={classes.field} aria-label={name}>
+      <div className={classes.fieldName}>
+        <Name name={name} edits={edits} />
         <Tooltip label={t("fields.remove", { name })}>
           <ActionIcon size={22} aria-label={t("fields.remove", { name })} onClick={() => void edits.operate(undefined, { op: "remove_field", name })}>
             <IconTrash size={13} stroke={1.7} />
           </ActionIcon>
         </Tooltip>
-      </legend>
+      </div>
       <Typed
         label={t("fields.type")}
         offered={TYPES}
@@ -67,6 +67,32 @@ function Field({ field, edits }: { field: FieldSpec; edits: CanvasEdits }) {
         onWrite={(reducer) => edits.operate(undefined, { op: "set_field", name, reducer: reducer === "" ? null : reducer })}
       />
     </fieldset>
+  );
+}
+
+/** A new name goes into all code that reads or writes the field; what is not sure is refused. */
+function Name({ name, edits }: { name: string; edits: CanvasEdits }) {
+  const t = useT();
+  const [text, setText] = useState(name);
+  const rename = async () => {
+    const to = text.trim();
+    if (to === "" || to === name || !(await edits.operate(undefined, { op: "rename_field", name, to }))) setText(name);
+  };
+  return (
+    <TextInput
+      size="xs"
+      variant="unstyled"
+      aria-label={t("fields.rename", { name })}
+      classNames={{ root: classes.fieldNameBox, input: classes.fieldNameText }}
+      value={text}
+      onChange={(event) => setText(event.currentTarget.value)}
+      onBlur={() => void rename()}
+      onKeyDown={(event) => {
+        if (event.nativeEvent.isComposing) return;
+        if (event.key === "Enter") event.currentTarget.blur();
+        if (event.key === "Escape") setText(name);
+      }}
+    />
   );
 }
 

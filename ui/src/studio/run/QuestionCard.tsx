@@ -55,7 +55,7 @@ export function QuestionCard({ execution, question }: { execution: string; quest
       {answers.length > 0 && (
         <div className={classes.answers}>
           {answers.map((choice) => (
-            <Button key={choice} variant="default" disabled={busy} onClick={() => void answer(choice)}>
+            <Button key={choice} variant="light" disabled={busy} onClick={() => void answer(choice)}>
               {choice}
             </Button>
           ))}
@@ -80,7 +80,7 @@ export function QuestionCard({ execution, question }: { execution: string; quest
       )}
       {problem && <p style={{ color: "var(--madder)", marginTop: 8, fontSize: 13 }}>{problem}</p>}
       <div className={classes.foot} style={{ marginTop: 10 }}>
-        <Button type="submit" loading={busy} disabled={!schema && text === ""}>
+        <Button type="submit" variant={answers.length > 0 ? "default" : "filled"} loading={busy} disabled={!schema && text === ""}>
           {t("run.send")}
         </Button>
       </div>

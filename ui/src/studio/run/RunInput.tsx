@@ -5,6 +5,7 @@ import type { JsonSchema } from "@/api/spec";
 import { useT } from "@/i18n";
 import { checkForm, SchemaForm } from "@/ui/SchemaForm";
 import { shownGraph, useStudio } from "../store";
+import { ModelField } from "./ModelField";
 import classes from "./run.module.css";
 
 interface Props {
@@ -92,6 +93,7 @@ export function RunInput({ sample, starting, again, onStart }: Props) {
           }}
         />
       )}
+      <ModelField />
       <div className={classes.foot}>
         <Button type="submit" loading={starting} disabled={unfit} leftSection={<IconPlayerPlayFilled size={14} />}>
           {again ? t("studio.runAgain") : t("studio.run")}

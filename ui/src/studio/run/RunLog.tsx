@@ -107,7 +107,7 @@ function Line({ line }: { line: LogLine }) {
         <Icon size={15} stroke={1.8} className={classes.lineIcon} aria-hidden />
         <span style={{ minWidth: 0 }}>
           <span className={classes.lineHead}>{subject}</span>
-          {line.node !== undefined && <span style={{ color: "var(--ink-3)" }}> {t(`event.${line.kind}`)}</span>}
+          {line.node !== undefined && <span style={{ color: "var(--ink-3)" }}> {t(`event.${wordOf(line)}`)}</span>}
           {line.text && <span className={classes.lineText}>{line.text}</span>}
         </span>
         <span className={classes.lineSide}>{line.durationUs != null && duration(line.durationUs)}</span>
@@ -119,4 +119,9 @@ function Line({ line }: { line: LogLine }) {
       )}
     </li>
   );
+}
+
+/** A node that failed did not just end. */
+function wordOf({ kind, tone }: LogLine): LogLine["kind"] {
+  return kind === "node_exit" && tone === "bad" ? "error" : kind;
 }

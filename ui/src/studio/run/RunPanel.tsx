@@ -9,17 +9,20 @@ import {
   IconX,
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { api } from "@/api/actions";
 import type { StreamState } from "@/api/events";
 import { Refused } from "@/api/client";
-import { type Execution, isFinal } from "@/api/types";
+import { type Execution, type Failure, isFinal } from "@/api/types";
+import { FailureNote } from "@/components/FailureNote";
 import { Saved } from "@/components/Saved";
 import { say } from "@/components/say";
 import { useSpeech } from "@/i18n";
 import { Status } from "@/ui/Status";
-import { count, duration, money } from "@/util/format";
+import { count, duration, money, shortId } from "@/util/format";
 import { breakpointsOf, useStudio } from "../store";
+import type { Forking } from "./EditState";
 import { QuestionCard } from "./QuestionCard";
 import { RunInput } from "./RunInput";
 import { RunLog } from "./RunLog";
@@ -34,12 +37,13 @@ interface Props {
   onStart(input: Record<string, unknown>): void;
   /** Does the run again with the text that is open, and only what changed. */
   onRerun(id: string): Promise<void>;
+  onFork: Forking;
   onClose(): void;
   sample: Record<string, unknown> | undefined;
 }
 
 /** One run: what goes in, what happens, what it asks, what comes out. */
-export function RunPanel({ execution, stream, starting, onStart, onRerun, onClose, sample }: Props) {
+export function RunPanel({ execution, stream, starting, onStart, onRerun, onFork, onClose, sample }: Props) {
   const { t } = useSpeech();
   const [tab, setTab] = useState<string | null>("input");
   useEffect(() => setTab(execution ? "log" : "input"), [execution?.id]);
@@ -49,8 +53,7 @@ export function RunPanel({ execution, stream, starting, onStart, onRerun, onClos
       <header className={classes.header}>
         {execution ? <Status status={execution.status} /> : <h2 className={classes.title}>{t("run.title")}</h2>}
         {stream === "lost" && execution && !isFinal(execution.status) && <span className={classes.lost}>{t("run.lost")}</span>}
-        <span className={classes.spring} />
-        {execution && <Controls execution={execution} onRerun={onRerun} />}
+        <div className={classes.controls}>{execution && <Controls execution={execution} onRerun={onRerun} />}</div>
         <Tooltip label={t("common.close")}>
           <ActionIcon onClick={onClose} aria-label={t("common.close")}>
             <IconX size={16} />
@@ -58,9 +61,15 @@ export function RunPanel({ execution, stream, starting, onStart, onRerun, onClos
         </Tooltip>
       </header>
       {execution && <Figures execution={execution} />}
+      {execution && <Origin execution={execution} />}
       {execution?.savings && <Saved savings={execution.savings} />}
       {(execution?.stopped_before ?? []).length > 0 && (
         <p className={classes.stopped}>{t("run.stoppedBefore", { nodes: execution!.stopped_before!.join(", ") })}</p>
+      )}
+      {execution?.status === "failed" && execution.error != null && (
+        <div className={classes.failure}>
+          <FailureNote failure={execution.error as Failure} />
+        </div>
       )}
       {questions.map((question) => (
         <QuestionCard key={question.id} execution={execution!.id} question={question} />
@@ -79,7 +88,7 @@ export function RunPanel({ execution, stream, starting, onStart, onRerun, onClos
           <RunLog />
         </Tabs.Panel>
         <Tabs.Panel value="state" className={classes.page}>
-          <RunState />
+          <RunState execution={execution} onFork={onFork} />
         </Tabs.Panel>
         <Tabs.Panel value="timeline" className={classes.page}>
           <RunTimeline />
@@ -132,6 +141,7 @@ function Controls({ execution, onRerun }: { execution: Execution; onRerun(id: st
       key={label}
       size="compact-xs"
       variant="default"
+      className={classes.control}
       disabled={busy}
       leftSection={<Icon size={13} />}
       onClick={() => void act(run)}
@@ -139,6 +149,23 @@ function Controls({ execution, onRerun }: { execution: Execution; onRerun(id: st
       {label}
     </Button>
   ));
+}
+
+/** What a fork goes on from, and the way to see both beside each other. */
+function Origin({ execution }: { execution: Execution }) {
+  const { t } = useSpeech();
+  const origin = execution.forked_from?.execution ?? execution.rerun_of;
+  if (!origin) return null;
+  return (
+    <p className={classes.origin}>
+      <Link to="/executions/$id" params={{ id: origin }} search={{ tab: "history" }}>
+        {execution.forked_from ? t("history.forkedFrom", { id: shortId(origin) }) : t("saved.rerunOf", { id: shortId(origin) })}
+      </Link>
+      <Link to="/compare" search={{ left: origin, right: execution.id }}>
+        {t("compare.with")}
+      </Link>
+    </p>
+  );
 }
 
 function Figures({ execution }: { execution: Execution }) {

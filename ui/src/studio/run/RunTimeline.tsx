@@ -1,6 +1,7 @@
 import { IconTimeline } from "@tabler/icons-react";
 import { useMemo } from "react";
 import type { TraceSpan } from "@/canvas/model/run";
+import { traceOf } from "@/canvas/model/trace";
 import { useT } from "@/i18n";
 import { Empty } from "@/ui/Empty";
 import { Rows } from "@/ui/Rows";
@@ -21,7 +22,7 @@ const ROW_HEIGHT = 26;
 
 export function Waterfall({ spans, onChoose }: { spans: TraceSpan[]; onChoose?(span: TraceSpan): void }) {
   const t = useT();
-  const { ordered, begin, end } = useMemo(() => orderOf(spans), [spans]);
+  const { ordered, begin, end } = useMemo(() => traceOf(spans), [spans]);
   return (
     <div className={classes.timeline}>
       <Rows
@@ -33,13 +34,6 @@ export function Waterfall({ spans, onChoose }: { spans: TraceSpan[]; onChoose?(s
       />
     </div>
   );
-}
-
-function orderOf(spans: TraceSpan[]) {
-  const ordered = [...spans].sort((a, b) => a.start - b.start || a.depth - b.depth);
-  const begin = ordered[0]?.start ?? 0;
-  const end = spans.reduce((last, span) => Math.max(last, span.end ?? span.start), begin + 1);
-  return { ordered, begin, end };
 }
 
 interface BarProps {

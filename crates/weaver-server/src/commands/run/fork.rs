@@ -69,7 +69,7 @@ impl Session<'_> {
         let nodes = next.map(|task| task.node).collect();
         let graph = graph_at(self.workflow, &place, &nodes)?;
         let as_node = self.args.travel.as_node.as_deref().map(Arc::from);
-        let edit = StateUpdate { values: Some(values), as_node, task: None };
+        let edit = StateUpdate { values: Some(values), as_node, task: None, keeps_next: true };
         let mut request = RunRequest::new(thread, graph, Input::Update(vec![vec![edit]]));
         request.namespace = place.namespace.clone();
         request.at = Some(place.id);

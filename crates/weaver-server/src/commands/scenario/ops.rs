@@ -407,6 +407,7 @@ fn state_update(update: &Value) -> StateUpdate<Value> {
         values: update.get("values").filter(|values| !values.is_null()).cloned(),
         as_node: as_node.map(Into::into),
         task: None,
+        keeps_next: false,
     }
 }
 
