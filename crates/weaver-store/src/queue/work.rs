@@ -208,6 +208,7 @@ impl Work {
             | Work::TaskDone { execution, .. }
             | Work::TaskHeld { execution, .. }
             | Work::Idle { execution, .. }
+            | Work::Requeue { execution, .. }
             | Work::GotOn { execution, .. }
             | Work::Wake(execution)
             | Work::Pause(execution)
