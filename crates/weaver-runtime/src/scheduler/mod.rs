@@ -213,6 +213,7 @@ impl Scheduler {
             next_due: None,
             renewed_at: Instant::now(),
             tidy_at: Instant::now() + TIDY_AGAIN_AFTER,
+            work_may_be_ready: true,
             reachable: true,
         };
         let mut wakeups = self.shared.store.queue().wakeups();
@@ -246,6 +247,9 @@ struct Floor {
     renewed_at: Instant,
     /// When what is over is looked for again.
     tidy_at: Instant,
+    /// There was news since the last claim, or that one took all that it could: without
+    /// either a free slot is no reason to ask.
+    work_may_be_ready: bool,
     reachable: bool,
 }
 
@@ -265,7 +269,7 @@ impl Floor {
         }
         let options = &self.shared.options;
         let count = options.slots.saturating_sub(self.running.len());
-        if count == 0 {
+        if count == 0 || !self.work_may_be_ready {
             return;
         }
         // A lease counts from before its claim: the answer may have been slow.
@@ -278,6 +282,7 @@ impl Floor {
         };
         let claims = self.shared.store.queue().claim(request).await;
         let Some(claims) = self.noted(claims) else { return };
+        self.work_may_be_ready = claims.len() == count;
         for claim in claims {
             let hold = self.leases.add(&claim, asked + self.shared.options.lease);
             let held = (claim.key.clone(), claim.fence);
@@ -309,6 +314,7 @@ impl Floor {
     /// Timers, schedules, lost leases of others, our own leases.
     async fn look_around(&mut self) {
         self.next_due = None;
+        self.work_may_be_ready = true;
         if !self.renew().await {
             // A store that comes back just now would have what is held here taken for lost.
             return;
@@ -324,8 +330,9 @@ impl Floor {
         }
     }
 
-    /// Something has changed: perhaps what is held was cancelled or paused.
+    /// Something has changed: there is work, or what is held was cancelled or paused.
     async fn hear(&mut self) {
+        self.work_may_be_ready = true;
         if self.renewed_at.elapsed() >= HEAR_AGAIN_AFTER {
             self.renew().await;
         }

@@ -7,6 +7,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -64,8 +65,13 @@ impl Wakers {
     async fn serve(self: &Arc<Self>, dsn: &Dsn, own: &mut watch::Receiver<u64>) {
         let channel = format!("agentweaver_{}", dsn.schema);
         let wakers = self.clone();
+        // What this process tells comes back to it, and is no news any more.
+        let session = Arc::new(AtomicI32::new(0));
+        let own_session = session.clone();
         let heard: Listener = Box::new(move |message| {
-            if matches!(message, AsyncMessage::Notification(_)) {
+            if let AsyncMessage::Notification(told) = message
+                && told.process_id() != own_session.load(Ordering::Relaxed)
+            {
                 wakers.news.send_modify(|count| *count += 1);
             }
         });
@@ -73,6 +79,8 @@ impl Wakers {
         if client.batch_execute(&format!("LISTEN \"{channel}\"")).await.is_err() {
             return;
         }
+        let Ok(id) = client.query_one("SELECT pg_backend_pid()", &[]).await else { return };
+        session.store(id.get(0), Ordering::Relaxed);
         self.news.send_modify(|count| *count += 1);
         while tell(&client, &channel, own).await.is_ok() {}
     }
