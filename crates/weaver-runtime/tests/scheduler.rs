@@ -6,10 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use support::*;
+use tokio::sync::Notify;
 use weaver_core::{Event, Hash};
 use weaver_runtime::executions::{Once, Refused, Submission, View};
 use weaver_runtime::scheduler::{Note, Watched, Watcher};
-use weaver_store::{ExecutionId, ExecutionStatus, IdempotencyKey, Store, WorkState, block_on};
+use weaver_store::{
+    ClaimRequest, ExecutionId, ExecutionStatus, IdempotencyKey, ROUTE_DRIVE, Store, WorkKey,
+    WorkState, block_on,
+};
 
 #[tokio::test]
 async fn what_is_submitted_ends_once_beside_other_schedulers() {
@@ -138,6 +142,52 @@ async fn who_dies_is_succeeded_and_nothing_is_done_twice() {
     assert_eq!(view.execution.status, ExecutionStatus::Completed);
     assert_eq!(house.world.fired().len(), 3, "recorded calls are served, not made");
     second.drain().await;
+}
+
+/// Says when a lease is lost.
+#[derive(Default)]
+struct Lost(Notify);
+
+impl Watcher for Lost {
+    fn is_there(&self, _: &Watched) -> bool {
+        false
+    }
+
+    fn see(&self, _: &Watched, _: &Event) {}
+
+    fn note(&self, note: Note) {
+        if note == Note::LeaseLost {
+            self.0.notify_one();
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_was_superseded_writes_nothing_and_may_come_back() {
+    let house = House::new();
+    let lost = Arc::new(Lost::default());
+    let watcher = lost.clone();
+    let first =
+        house.start_with(house.store.clone(), "first", |options| options.watcher = Some(watcher));
+    let id = house.submit("hold").await;
+    house.world.0.held.notified().await;
+    let head = house.store.head(id).await.unwrap();
+    let (queue, key) = (house.store.queue(), WorkKey::execution(house.store.tenant(), id));
+    let work = queue.work(key.clone()).await.unwrap().expect("it is worked on");
+    // The held node ends in the very moment in which somebody else takes over, who has
+    // written nothing yet: only the fence tells the two apart.
+    house.world.0.gate.send_replace(true);
+    queue.release("first".into(), vec![(key.clone(), work.fence)]).await.unwrap();
+    let (route, owner) = (ROUTE_DRIVE.into(), "second".into());
+    let request = ClaimRequest { route, owner, count: 1, lease: LEASE };
+    let fence = queue.claim(request).await.unwrap()[0].fence;
+    let told = tokio::time::timeout(AT_MOST, lost.0.notified());
+    told.await.expect("it hears that it has lost the execution");
+    assert_eq!(house.store.head(id).await.unwrap(), head, "the log is as it was");
+    // The last that it wrote was refused; it drives the execution again all the same.
+    assert_eq!(queue.release("second".into(), vec![(key, fence)]).await.unwrap(), 1);
+    assert_eq!(house.ended(id).await.execution.status, ExecutionStatus::Completed);
+    first.drain().await;
 }
 
 #[tokio::test]
