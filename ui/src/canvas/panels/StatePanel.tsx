@@ -6,6 +6,7 @@ import type { FieldSpec } from "@/api/spec";
 import { useT } from "@/i18n";
 import { shownGraph, useStudio } from "@/studio/store";
 import type { CanvasEdits } from "@/studio/useCanvasEdits";
+import { NameInput } from "./NameInput";
 import classes from "./panels.module.css";
 
 /** How writes can merge; a function of the file can too. */
@@ -73,25 +74,13 @@ function Field({ field, edits }: { field: FieldSpec; edits: CanvasEdits }) {
 /** A new name goes into all code that reads or writes the field; what is not sure is refused. */
 function Name({ name, edits }: { name: string; edits: CanvasEdits }) {
   const t = useT();
-  const [text, setText] = useState(name);
-  const rename = async () => {
-    const to = text.trim();
-    if (to === "" || to === name || !(await edits.operate(undefined, { op: "rename_field", name, to }))) setText(name);
-  };
   return (
-    <TextInput
-      size="xs"
+    <NameInput
       variant="unstyled"
       aria-label={t("fields.rename", { name })}
       classNames={{ root: classes.fieldNameBox, input: classes.fieldNameText }}
-      value={text}
-      onChange={(event) => setText(event.currentTarget.value)}
-      onBlur={() => void rename()}
-      onKeyDown={(event) => {
-        if (event.nativeEvent.isComposing) return;
-        if (event.key === "Enter") event.currentTarget.blur();
-        if (event.key === "Escape") setText(name);
-      }}
+      name={name}
+      onRename={(to) => edits.operate(undefined, { op: "rename_field", name, to })}
     />
   );
 }

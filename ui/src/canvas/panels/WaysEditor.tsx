@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Select, TextInput, Tooltip } from "@mantine/core";
 import { IconArrowsSplit2, IconPlus, IconX } from "@tabler/icons-react";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { END, START } from "@/api/spec";
 import { useT } from "@/i18n";
 import { newName } from "@/studio/additions";
@@ -8,6 +8,7 @@ import { graphAt, nameOf } from "@/studio/place";
 import { useStudio } from "@/studio/store";
 import type { CanvasEdits } from "@/studio/useCanvasEdits";
 import { type Decision, DEFAULT_ROUTE, waysOf } from "../model/ways";
+import { NameInput } from "./NameInput";
 import classes from "./panels.module.css";
 
 interface Props {
@@ -144,28 +145,7 @@ function Way({ label, onRemove, children }: { label: string; onRemove(): void; c
 
 function RouteName({ route, fixed, onRename }: { route: string; fixed: boolean; onRename(to: string): Promise<boolean> }) {
   const t = useT();
-  const [text, setText] = useState(route);
-  useEffect(() => setText(route), [route]);
-  const rename = async () => {
-    const to = text.trim();
-    if (to === route) return;
-    if (to === "" || !(await onRename(to))) setText(route);
-  };
-  return (
-    <TextInput
-      size="xs"
-      aria-label={t("ways.route")}
-      readOnly={fixed}
-      value={text}
-      onChange={(event) => setText(event.currentTarget.value)}
-      onBlur={() => void rename()}
-      onKeyDown={(event) => {
-        if (event.nativeEvent.isComposing) return;
-        if (event.key === "Enter") event.currentTarget.blur();
-        if (event.key === "Escape") setText(route);
-      }}
-    />
-  );
+  return <NameInput aria-label={t("ways.route")} readOnly={fixed} name={route} onRename={onRename} />;
 }
 
 interface TargetProps {
