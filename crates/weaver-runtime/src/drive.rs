@@ -450,9 +450,9 @@ impl Driver {
         event.usage = (totals.usage != Default::default()).then_some(totals.usage);
         event.cost_micros = (totals.cost_micros > 0).then_some(totals.cost_micros);
         event.checkpoint = self.committer.last.map(|id| id.to_string());
-        journal.emit(event);
+        // The end is when the log says so: whoever saw that needs no look.
+        let ended = Some(journal.emit(event));
         let id = self.committer.execution;
-        let ended = Some(journal.now());
         journal.record(Record::ExecutionChange(ExecutionChange {
             id,
             status,

@@ -140,13 +140,15 @@ impl Journal {
         self.lock().clock.now()
     }
 
-    /// Numbers and times an event, shows it, and keeps it unless it is live only.
-    pub fn emit(&self, mut event: Event) {
+    /// Numbers and times an event, shows it, and keeps it unless it is live only. Gives its
+    /// time.
+    pub fn emit(&self, mut event: Event) -> Timestamp {
         let inner = &mut *self.lock();
+        let time = inner.clock.now();
         if inner.store.is_none() && inner.listener.is_none() && inner.follower.is_none() {
-            return;
+            return time;
         }
-        event.time = inner.clock.now();
+        event.time = time;
         if !event.kind.is_live_only() {
             inner.sequence += 1;
         }
@@ -174,6 +176,7 @@ impl Journal {
         if let Some(listener) = inner.listener.clone() {
             listener(&event);
         }
+        time
     }
 
     /// Adds a record to what is written next.

@@ -9,7 +9,7 @@ use support::*;
 use tokio::sync::Notify;
 use weaver_core::{Event, Hash};
 use weaver_runtime::executions::{Once, Refused, Submission, View};
-use weaver_runtime::scheduler::{Note, Watched, Watcher};
+use weaver_runtime::scheduler::{Note, Seats, Watched, Watcher};
 use weaver_store::{
     ClaimRequest, ExecutionId, ExecutionStatus, IdempotencyKey, ROUTE_DRIVE, Store, WorkKey,
     WorkState, block_on,
@@ -358,4 +358,62 @@ async fn the_same_submission_twice_is_one_execution() {
     let (one, two) = tokio::join!(submit("a"), submit("a"));
     assert_eq!(one.unwrap().id, two.unwrap().id);
     assert!(matches!(submit("b").await, Err(Refused::KeyReused)));
+}
+
+/// Who submits in the process of a scheduler that has nothing to do claims for it.
+#[tokio::test]
+async fn a_free_scheduler_gets_what_is_submitted_beside_it() {
+    let house = House::new();
+    let seats = Seats::default();
+    let scheduler = house.start_with(house.store.clone(), "a", |options| {
+        options.slots = 1;
+        options.seats = seats.clone();
+    });
+    let beside = house.executions().beside(seats.clone());
+    let submit = async |node: &str| beside.submit(submission(node)).await.expect("accepted").id;
+    let state = async |id| beside.get(id).await.expect("it is there").work.map(|work| work.state);
+    // It has looked at the queue once this is over.
+    house.ended(house.submit("work").await).await;
+    let first = submit("hold").await;
+    assert_eq!(state(first).await, Some(WorkState::Leased));
+    house.world.0.held.notified().await;
+    // With no slot free it is queued like any other.
+    let second = submit("work").await;
+    assert_eq!(state(second).await, Some(WorkState::Ready));
+    house.world.0.gate.send_replace(true);
+    for id in [first, second] {
+        assert_eq!(house.ended(id).await.execution.status, ExecutionStatus::Completed);
+    }
+    scheduler.drain().await;
+    // Nobody drives here any more.
+    let third = submit("work").await;
+    assert_eq!(state(third).await, Some(WorkState::Ready));
+    let other = house.start("b");
+    assert_eq!(house.ended(third).await.execution.status, ExecutionStatus::Completed);
+    other.drain().await;
+}
+
+/// Who submits may go away before the answer: what was claimed is driven all the same.
+#[tokio::test]
+async fn what_a_caller_no_longer_waits_for_is_driven() {
+    let house = House::new();
+    let seats = Seats::default();
+    let scheduler =
+        house.start_with(house.store.clone(), "a", |options| options.seats = seats.clone());
+    house.ended(house.submit("work").await).await;
+    let submission = submission("work");
+    let (id, beside) = (submission.id, house.executions().beside(seats));
+    {
+        let mut submitting = std::pin::pin!(beside.submit(submission));
+        // Asked once, and dropped.
+        let _ = futures::poll!(&mut submitting);
+    }
+    let there = async {
+        while house.executions().get(id).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(AT_MOST, there).await.expect("it was submitted");
+    assert_eq!(house.ended(id).await.execution.status, ExecutionStatus::Completed);
+    scheduler.drain().await;
 }

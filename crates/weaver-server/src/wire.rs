@@ -17,7 +17,7 @@ use weaver_api::execution::{
 };
 use weaver_api::schedule::{Missed, Schedule, ScheduleRequest};
 use weaver_api::worker::TaskStatus;
-use weaver_core::{EventKind, Hash, Value};
+use weaver_core::{Event, EventKind, Hash, Value};
 use weaver_runtime::executions::{self, Once, Refused, Submission, Verdict, View};
 use weaver_runtime::schedules::{self, Scheduled};
 use weaver_runtime::{Breakpoints, Executions, Order, now};
@@ -158,11 +158,14 @@ pub fn verdict(request: &ReconcileRequest) -> Result<Verdict, Refused> {
 
 /// An execution with what it waits for a person to say.
 pub async fn whole(executions: &Executions, id: ExecutionId) -> Result<Execution, Refused> {
-    whole_of(executions, executions.get(id).await?).await
+    whole_of(executions, executions.overview(id).await?).await
 }
 
 /// The same of one that has just been looked at.
-pub async fn whole_of(executions: &Executions, view: View) -> Result<Execution, Refused> {
+pub async fn whole_of(
+    executions: &Executions,
+    (view, ends): (View, Option<(Event, Event)>),
+) -> Result<Execution, Refused> {
     let id = view.execution.id;
     let (questions, waits_for) = match view.execution.status {
         ExecutionStatus::Waiting => (
@@ -179,10 +182,6 @@ pub async fn whole_of(executions: &Executions, view: View) -> Result<Execution, 
         false => executions.tasks(&view.execution).await?.iter().map(waiting_task).collect(),
     };
     let open_calls = executions.open_calls(&view.execution).await?;
-    let ends = match is_fresh {
-        true => None,
-        false => executions.ends(id).await?,
-    };
     let output = match &ends {
         Some((_, last)) => executions.output_at(&view.execution, last).await?.plain(),
         None => Value::Null,

@@ -9,7 +9,8 @@ use weaver_core::{Hash, Timestamp};
 use crate::batch::{Batch, Record};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Standing, ThreadInfo, Verification,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Overview, Standing, ThreadInfo,
+    Verification,
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
@@ -116,6 +117,14 @@ pub trait Backend: Send + Sync {
             let first = self.entries(execution, 0, 1).await?.pop();
             let last = self.entries(execution, sequence.saturating_sub(1), 1).await?.pop();
             Ok(first.zip(last))
+        })
+    }
+
+    /// [`Backend::queued`] and [`Backend::ends`], read in one go.
+    fn overview(&self, id: ExecutionId) -> Pending<'_, Option<Overview>> {
+        Box::pin(async move {
+            let Some((execution, work)) = self.queued(id).await? else { return Ok(None) };
+            Ok(Some(Overview { execution, work, ends: self.ends(id).await? }))
         })
     }
 

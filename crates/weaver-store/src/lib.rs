@@ -63,14 +63,14 @@ pub use meter::SnapshotMeter;
 pub use place::{Place, Schema};
 pub use postgres::PostgresOptions;
 pub use query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Problem, Standing, ThreadInfo,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Overview, Problem, Standing, ThreadInfo,
     Verification,
 };
 pub use queue::{
     Accepted, Budget, BudgetKey, Cancel, Cancelled, Claim, ClaimRequest, Clock, ConcurrencyKey,
     DeadLetter, Decision, Enqueue, Forgotten, Held, Idempotency, IdempotencyKey, Kept, Limit,
     Missed, Park, Plan, Priority, Promoted, Queue, ROUTE_DRIVE, Rate, Reaped, Reservation,
-    Reserved, Schedule, ScheduleKey, Scope, Submission, Wakeups, Work, WorkInfo, WorkKey,
+    Reserved, Schedule, ScheduleKey, Scope, Submission, Taker, Wakeups, Work, WorkInfo, WorkKey,
     WorkState,
 };
 pub use record::{

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use weaver_core::{Hash, Timestamp};
 
-use crate::record::{Execution, ExecutionStatus, Source};
-use crate::{CheckpointId, ExecutionId, Lane, SnapshotMeter};
+use crate::record::{Entry, Execution, ExecutionStatus, Source};
+use crate::{CheckpointId, ExecutionId, Lane, SnapshotMeter, WorkInfo, hash};
 
 /// Which executions to list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,26 @@ pub struct Standing {
     /// The last appended checkpoint of its thread's root graph, be it this execution's
     /// or an earlier one's.
     pub latest: Option<CheckpointInfo>,
+}
+
+/// An execution as it is shown: what its log begins and ends with tells when it was taken up
+/// and what came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overview {
+    /// The execution.
+    pub execution: Execution,
+    /// Its row in the queue, if it has one.
+    pub work: Option<WorkInfo>,
+    /// The first and the last entry of its log, the same if it has one only.
+    pub ends: Option<(Entry, Entry)>,
+}
+
+impl Standing {
+    /// That of an execution which has just been queued, on a thread that nobody used before.
+    pub fn of_new(execution: Execution) -> Self {
+        let head = Head { sequence: 0, hash: hash::ROOT };
+        Standing { execution, head, latest: None }
+    }
 }
 
 /// A checkpoint without its state.

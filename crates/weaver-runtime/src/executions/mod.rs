@@ -16,14 +16,15 @@ use std::sync::Arc;
 use weaver_core::{Event, EventKind, Timestamp, Value};
 use weaver_engine::checkpoint::Stored;
 use weaver_store::{
-    Accepted, Budget, Cancel, Cancelled, Decision, Execution, ExecutionId, ExecutionQuery,
-    ExecutionStatus, Interrupt, Store, TenantId, WorkInfo, WorkKey, WorkState,
+    Accepted, Budget, Cancel, Cancelled, Decision, Entry, Execution, ExecutionId, ExecutionQuery,
+    ExecutionStatus, Interrupt, Store, TenantId, Totals, WorkInfo, WorkKey, WorkState,
 };
 
 use crate::error::Error;
 use crate::journal::{self, STAND_IN_STATE, now};
 use crate::order::Order;
 use crate::questions::deadline_of;
+use crate::scheduler::Seats;
 use crate::tasks::{self, Tasks};
 use crate::{children, codec, purse, thread};
 pub use again::Rerun;
@@ -40,6 +41,8 @@ pub struct Executions {
     store: Store,
     /// What makes a repeat of the next change harmless.
     once: Option<Once>,
+    /// Where what is submitted may find its driver at once.
+    seats: Seats,
 }
 
 /// One execution, with its place in the queue.
@@ -114,15 +117,22 @@ impl From<weaver_store::Error> for Refused {
 impl Executions {
     /// The executions of a store's tenant.
     pub fn new(store: Store) -> Self {
-        Executions { store, once: None }
+        Executions { store, once: None, seats: Seats::default() }
+    }
+
+    /// The same, where a scheduler of this process may have room for what is submitted.
+    pub fn beside(mut self, seats: Seats) -> Self {
+        self.seats = seats;
+        self
     }
 
     /// Accepts something to be executed. When this returns it is on disk, and will
     /// end or wait visibly.
     pub async fn submit(&self, submission: Submission) -> Result<Execution, Refused> {
+        let on_new_thread = submission.thread.is_none();
         let queued = submission.queued()?;
         let execution = queued.execution.clone();
-        match self.store.submit(queued).await? {
+        match self.seats.submit(&self.store, queued, on_new_thread).await? {
             Accepted::New => Ok(execution),
             Accepted::Repeat(answer) => self.answered(&answer).await,
         }
@@ -150,6 +160,39 @@ impl Executions {
             Some((execution, work)) => self.view(execution, work).await,
             None => Err(Refused::NotFound(format!("there is no execution {id}"))),
         }
+    }
+
+    /// The same with the first and the last event of its log, read in one go.
+    pub async fn overview(
+        &self,
+        id: ExecutionId,
+    ) -> Result<(View, Option<(Event, Event)>), Refused> {
+        let Some(found) = self.store.overview(id).await? else {
+            return Err(Refused::NotFound(format!("there is no execution {id}")));
+        };
+        let view = self.view(found.execution, found.work).await?;
+        Ok((view, found.ends.and_then(|ends| events(&ends))))
+    }
+
+    /// What [`Executions::overview`] gives of an execution that was seen from its submit to its
+    /// good end: as it was submitted, with its first and its last event. Nothing if it did not
+    /// end well.
+    pub async fn completed(
+        &self,
+        mut execution: Execution,
+        (first, last): (Event, Event),
+    ) -> Result<Option<(View, Option<(Event, Event)>)>, Refused> {
+        let word = last.data.get("status").and_then(Value::as_str);
+        if last.kind != EventKind::Done || word != Some("completed") {
+            return Ok(None);
+        }
+        execution.status = ExecutionStatus::Completed;
+        execution.ended = Some(last.time);
+        execution.totals = Totals {
+            usage: last.usage.unwrap_or_default(),
+            cost_micros: last.cost_micros.unwrap_or_default(),
+        };
+        Ok(Some((self.view(execution, None).await?, Some((first, last)))))
     }
 
     async fn views(&self, executions: Vec<Execution>) -> Result<Vec<View>, Refused> {
@@ -192,19 +235,12 @@ impl Executions {
         Ok(entries.iter().filter_map(journal::from_entry).collect())
     }
 
-    /// The first and the last event of an execution, read in one go.
-    pub async fn ends(&self, id: ExecutionId) -> Result<Option<(Event, Event)>, Refused> {
-        let ends = self.store.ends(id).await?;
-        let event = |entry| journal::from_entry(&entry);
-        Ok(ends.and_then(|(first, last)| event(first).zip(event(last))))
-    }
-
     /// The state at an execution's end; null before, and when it did not end well.
     pub async fn output(&self, execution: &Execution) -> Result<Value, Refused> {
         if execution.status != ExecutionStatus::Completed {
             return Ok(Value::Null);
         }
-        match self.ends(execution.id).await? {
+        match self.store.ends(execution.id).await?.and_then(|ends| events(&ends)) {
             Some((_, last)) => self.output_at(execution, &last).await,
             None => Ok(Value::Null),
         }
@@ -434,6 +470,10 @@ impl Executions {
 }
 
 /// Whether somebody is to answer, and not a child or a worker.
+fn events((first, last): &(Entry, Entry)) -> Option<(Event, Event)> {
+    journal::from_entry(first).zip(journal::from_entry(last))
+}
+
 fn is_for_a_person(question: &Value) -> bool {
     children::child_of(question).is_none() && !tasks::is_task(question)
 }

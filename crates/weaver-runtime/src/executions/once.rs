@@ -18,7 +18,7 @@ pub struct Once {
 impl Executions {
     /// The same executions, one change of which takes effect once.
     pub fn under(&self, once: Option<Once>) -> Self {
-        Executions { store: self.store.clone(), once }
+        Executions { once, ..self.clone() }
     }
 
     /// Whether the change was made before, under the same key.

@@ -16,6 +16,8 @@ use crate::thread;
 /// Something to be executed.
 #[derive(Clone, Debug)]
 pub struct Submission {
+    /// The id of the execution that it becomes, unless it is a repeat.
+    pub id: ExecutionId,
     /// The source.
     pub version: WorkflowVersion,
     /// What to do with it.
@@ -43,6 +45,7 @@ impl Submission {
     /// A submission that says nothing of its own.
     pub fn new(version: WorkflowVersion, order: Order) -> Self {
         Submission {
+            id: ExecutionId::generate(),
             version,
             order,
             thread: None,
@@ -80,7 +83,7 @@ impl Submission {
             (None, key) => key,
         };
         let execution = Execution {
-            id: ExecutionId::generate(),
+            id: self.id,
             parent: self.parent,
             thread: self.thread.unwrap_or_else(thread::new_thread_id),
             version: Some(self.version.hash),

@@ -24,12 +24,18 @@ use crate::{codec, drive, ending, questions};
 
 /// Drives an execution until it ends, waits, or is somebody else's.
 ///
-/// `clock` is the database's time.
-pub(super) async fn drive_claim(shared: Arc<Shared>, claim: Claim, clock: Clock, mut hold: Hold) {
+/// `clock` is the database's time; `standing` how it stands, where that is known.
+pub(super) async fn drive_claim(
+    shared: Arc<Shared>,
+    claim: Claim,
+    standing: Option<Standing>,
+    clock: Clock,
+    mut hold: Hold,
+) {
     let (execution, fence) = (claim.key.execution, claim.fence);
     let seen = hold.clone();
     let result = {
-        let mut work = std::pin::pin!(work(&shared, &claim, clock, &seen).fuse());
+        let mut work = std::pin::pin!(work(&shared, &claim, standing, clock, &seen).fuse());
         tokio::select! {
             biased;
             // Dropping the work stops its nodes; what it has on its way is refused.
@@ -128,12 +134,22 @@ fn is_fenced(error: &weaver_store::Error) -> bool {
     }
 }
 
-async fn work(shared: &Shared, claim: &Claim, clock: Clock, hold: &Hold) -> Result<(), Error> {
+async fn work(
+    shared: &Shared,
+    claim: &Claim,
+    standing: Option<Standing>,
+    clock: Clock,
+    hold: &Hold,
+) -> Result<(), Error> {
     let store = shared.store.for_tenant(claim.key.tenant);
     shared.unsettled.settle(&store, &claim.key).await?;
     let id = claim.key.execution;
-    let Some(standing) = store.standing(id).await? else {
-        return Err(Error::NotFound(format!("there is no execution {id}")));
+    let standing = match standing {
+        Some(standing) => standing,
+        None => {
+            let found = store.standing(id).await?;
+            found.ok_or_else(|| Error::NotFound(format!("there is no execution {id}")))?
+        }
     };
     let execution = standing.execution.clone();
     let lease = Lease {

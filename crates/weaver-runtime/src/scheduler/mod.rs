@@ -12,6 +12,7 @@ mod again;
 mod clockwork;
 mod job;
 mod lease;
+mod seats;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 use weaver_core::{Event, Failure, Hash, Timestamp, Value};
 use weaver_engine::{Graph, RunOptions};
 use weaver_store::{
-    ClaimRequest, ExecutionId, ROUTE_DRIVE, Retention, Store, TenantId, WorkKey, WorkflowVersion,
+    Claim, ClaimRequest, ExecutionId, ROUTE_DRIVE, Retention, Standing, Store, TenantId, WorkKey,
+    WorkflowVersion,
 };
 
 use crate::order::Order;
@@ -34,6 +36,8 @@ use crate::reuse::Code;
 use crate::task::Handler;
 use job::{Unsettled, Versions};
 use lease::Leases;
+pub use seats::Seats;
+use seats::Taken;
 
 /// Makes runnable what was submitted.
 pub trait Workshop: Send + Sync + 'static {
@@ -154,6 +158,8 @@ pub struct Options {
     pub retention: Retention,
     /// Sees events.
     pub watcher: Option<Arc<dyn Watcher>>,
+    /// Where those who submit in this process find its free slots.
+    pub seats: Seats,
 }
 
 impl Options {
@@ -167,6 +173,7 @@ impl Options {
             grace: Duration::from_secs(10),
             retention: Retention::default(),
             watcher: None,
+            seats: Seats::default(),
         }
     }
 }
@@ -218,6 +225,7 @@ impl Scheduler {
         };
         let mut wakeups = self.shared.store.queue().wakeups();
         let options = &self.shared.options;
+        let mut taken = options.seats.open(options.owner.clone(), options.lease);
         let mut tick = tokio::time::interval(options.poll.min(options.lease / 3));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !drain.is_cancelled() {
@@ -226,11 +234,17 @@ impl Scheduler {
                 biased;
                 () = drain.cancelled() => break,
                 Some(ended) = floor.running.join_next_with_id() => floor.ended(ended),
+                Some(taken) = taken.recv() => floor.seat(taken),
                 _ = tick.tick() => floor.look_around().await,
                 () = sleep_until(due) => floor.look_around().await,
                 () = wakeups.changed() => floor.hear().await,
             }
-            floor.claim().await;
+            floor.fill().await;
+        }
+        options.seats.withhold();
+        taken.close();
+        while let Some(taken) = taken.recv().await {
+            floor.seat(taken);
         }
         floor.drain().await;
     }
@@ -262,16 +276,29 @@ const HEAR_AGAIN_AFTER: Duration = Duration::from_millis(50);
 type Ended = Result<(tokio::task::Id, ()), tokio::task::JoinError>;
 
 impl Floor {
-    /// Takes as much ready work as there are free slots.
-    async fn claim(&mut self) {
+    /// Takes as much ready work as there are free slots. What is free then is offered to
+    /// those who submit, unless something still waits.
+    async fn fill(&mut self) {
         while let Some(ended) = self.running.try_join_next_with_id() {
             self.ended(ended);
         }
-        let options = &self.shared.options;
-        let count = options.slots.saturating_sub(self.running.len());
-        if count == 0 || !self.work_may_be_ready {
-            return;
+        let shared = self.shared.clone();
+        if self.work_may_be_ready {
+            let promised = shared.options.seats.withhold();
+            let count = self.free().saturating_sub(promised);
+            if count > 0 {
+                self.claim(count).await;
+            }
         }
+        shared.options.seats.offer(if self.work_may_be_ready { 0 } else { self.free() });
+    }
+
+    fn free(&self) -> usize {
+        self.shared.options.slots.saturating_sub(self.running.len())
+    }
+
+    async fn claim(&mut self, count: usize) {
+        let options = &self.shared.options;
         // A lease counts from before its claim: the answer may have been slow.
         let asked = Instant::now();
         let request = ClaimRequest {
@@ -283,19 +310,28 @@ impl Floor {
         let claims = self.shared.store.queue().claim(request).await;
         let Some(claims) = self.noted(claims) else { return };
         self.work_may_be_ready = claims.len() == count;
-        for claim in claims {
-            let hold = self.leases.add(&claim, asked + self.shared.options.lease);
-            let held = (claim.key.clone(), claim.fence);
-            // What the database said then. Ahead of it by the way of the question at
-            // most, so that no timer that counts from it is early.
-            let time = Timestamp(claim.until.0 - self.shared.options.lease.as_micros() as i64);
-            let waited = u64::try_from(time.0 - claim.since.0).unwrap_or_default();
-            self.shared.note(Note::Claimed { waited: Duration::from_micros(waited) });
-            let clock = Clock::Running { time, at: asked };
-            let job = job::drive_claim(self.shared.clone(), claim, clock, hold);
-            let handle = self.running.spawn(job);
-            self.held.insert(handle.id(), held);
-        }
+        claims.into_iter().for_each(|claim| self.drive(claim, None, asked));
+    }
+
+    /// What was claimed for this process by who submitted it.
+    fn seat(&mut self, taken: Taken) {
+        let Taken { claim, standing, asked, seat } = taken;
+        self.drive(claim, standing, asked);
+        drop(seat);
+    }
+
+    fn drive(&mut self, claim: Claim, standing: Option<Standing>, asked: Instant) {
+        let hold = self.leases.add(&claim, asked + self.shared.options.lease);
+        let held = (claim.key.clone(), claim.fence);
+        // What the database said then. Ahead of it by the way of the question at
+        // most, so that no timer that counts from it is early.
+        let time = Timestamp(claim.until.0 - self.shared.options.lease.as_micros() as i64);
+        let waited = u64::try_from(time.0 - claim.since.0).unwrap_or_default();
+        self.shared.note(Note::Claimed { waited: Duration::from_micros(waited) });
+        let clock = Clock::Running { time, at: asked };
+        let job = job::drive_claim(self.shared.clone(), claim, standing, clock, hold);
+        let handle = self.running.spawn(job);
+        self.held.insert(handle.id(), held);
     }
 
     fn ended(&mut self, ended: Ended) {

@@ -9,6 +9,7 @@ use weaver_store::{
     ExecutionId, ExecutionStatus, IdempotencyKey, Store, WorkState, WorkflowVersion,
 };
 
+use crate::process::Process;
 use crate::world::Shape;
 
 /// So often a call is made before a fault cannot be the reason.
@@ -35,6 +36,17 @@ pub struct Client {
     pub store: Store,
 }
 
+/// Makes a call until it is answered by the product and not by a fault.
+fn insist<T>(mut call: impl FnMut() -> Result<T, Refused>) -> Result<T, Refused> {
+    for _ in 0..TRIES {
+        match call() {
+            Err(Refused::Failed(_)) => {}
+            answer => return answer,
+        }
+    }
+    panic!("a call is never answered")
+}
+
 impl Client {
     pub fn new(faulty: Store, store: Store) -> Self {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -47,21 +59,21 @@ impl Client {
         self.runtime.block_on(future)
     }
 
-    /// Makes a call until it is answered by the product and not by a fault.
     fn insist<T>(
         &self,
         mut call: impl AsyncFnMut(&Executions) -> Result<T, Refused>,
     ) -> Result<T, Refused> {
-        for _ in 0..TRIES {
-            match self.get(call(&self.executions)) {
-                Err(Refused::Failed(_)) => {}
-                answer => return answer,
-            }
-        }
-        panic!("a call is never answered")
+        insist(|| self.get(call(&self.executions)))
     }
 
-    pub fn submit(&self, number: usize, shape: Shape, thread: Option<&str>) -> Accepted {
+    /// Submits something over a process, if that gets time, else from elsewhere.
+    pub fn submit(
+        &self,
+        number: usize,
+        shape: Shape,
+        thread: Option<&str>,
+        over: Option<&Process>,
+    ) -> Accepted {
         let once = || {
             let key = format!("order-{number}");
             let key = IdempotencyKey { caller: "c".into(), route: "s".into(), key: key.into() };
@@ -80,9 +92,11 @@ impl Client {
         let mut ids = Vec::new();
         // Twice: whoever was not answered asks again.
         for _ in 0..2 {
-            let asked = self.insist(async |executions| {
-                let submission = Submission { once: once(), ..submission.clone() };
-                executions.submit(submission).await
+            let submission = || Submission { once: once(), ..submission.clone() };
+            let asked = insist(|| {
+                let submit = async |executions: Executions| executions.submit(submission()).await;
+                let answer = over.and_then(|process| process.asked(&self.executions, submit));
+                answer.unwrap_or_else(|| self.get(self.executions.submit(submission())))
             });
             ids.push(asked.expect("it is accepted").id);
         }

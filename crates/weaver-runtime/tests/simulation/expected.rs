@@ -21,7 +21,7 @@ static CALM: LazyLock<Vec<String>> = LazyLock::new(|| {
     let (memory, world) = (SharedMemory::new(Clock::default()), World::default());
     let client = Client::new(memory.open(), memory.open());
     let mut process = Process::start("calm", memory.open(), &world, 8);
-    let mut accepted = client.submit(0, Shape::Mixed, None);
+    let mut accepted = client.submit(0, Shape::Mixed, None, None);
     loop {
         process.work(20);
         process.pass(Duration::from_millis(100));

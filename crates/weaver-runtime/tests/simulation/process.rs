@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
-use weaver_runtime::Scheduler;
-use weaver_runtime::scheduler::Options;
+use weaver_runtime::scheduler::{Options, Seats};
+use weaver_runtime::{Executions, Scheduler};
 use weaver_store::Store;
 
 use crate::world::{Hands, World};
@@ -17,6 +17,8 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// Dropping it is `kill -9`: nothing of it runs any more.
 pub struct Process {
     runtime: Runtime,
+    /// What is submitted in this process may be driven by it at once.
+    seats: Seats,
     drain: CancellationToken,
     hands: Hands,
     /// Gets no time (SIGSTOP); what passed meanwhile it learns when it goes on.
@@ -32,10 +34,11 @@ impl Process {
         options.lease = LEASE;
         options.slots = slots;
         options.grace = Duration::from_secs(2);
+        let seats = options.seats.clone();
         let drain = CancellationToken::new();
         let scheduler = Scheduler::new(store, Arc::new(hands.clone()), options);
         runtime.spawn(scheduler.run(drain.clone()));
-        Process { runtime, drain, hands, stopped: None }
+        Process { runtime, seats, drain, hands, stopped: None }
     }
 
     /// Lets it work for a moment; gives whether it could.
@@ -49,6 +52,20 @@ impl Process {
             }
         });
         true
+    }
+
+    /// Runs a call in it, as one that a client makes of a server; gives nothing if it gets no
+    /// time.
+    pub fn asked<T>(
+        &self,
+        executions: &Executions,
+        call: impl AsyncFnOnce(Executions) -> T,
+    ) -> Option<T> {
+        if self.stopped.is_some() {
+            return None;
+        }
+        let executions = executions.clone().beside(self.seats.clone());
+        Some(self.runtime.block_on(call(executions)))
     }
 
     /// Its clock goes on.

@@ -170,7 +170,9 @@ impl Schedule {
         let number = self.accepted.len();
         if number < self.wanted {
             let shape = SHAPES[self.random.below(3)];
-            self.accepted.push(self.client.submit(number, shape, None));
+            let over = self.random.one_in(2).then(|| self.random.below(self.processes.len()));
+            let over = over.map(|one| &self.processes[one]);
+            self.accepted.push(self.client.submit(number, shape, None, over));
             self.counts.executions += 1;
             return;
         }

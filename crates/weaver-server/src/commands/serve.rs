@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weaver_runtime::Scheduler;
-use weaver_runtime::scheduler::Options;
+use weaver_runtime::scheduler::{Options, Seats};
 use weaver_store::Store;
 
 use crate::cli::{Role, ServeArgs};
@@ -109,6 +109,7 @@ pub async fn run(args: &ServeArgs, settings: Settings) -> Result<(), CliError> {
         changes,
         meters: Arc::new(Meters::new(labels)),
         task_lease: Duration::from_secs(args.lease),
+        seats: Seats::default(),
         role: args.role.word(),
         began: Instant::now(),
         drain: drain.clone(),
@@ -199,6 +200,7 @@ fn options(args: &ServeArgs, app: &Arc<App>) -> Options {
     let mut options = Options::new(format!("{}-{}", std::process::id(), uuid::Uuid::now_v7()));
     options.slots = args.slots;
     options.lease = Duration::from_secs(args.lease);
+    options.seats = app.seats.clone();
     options.watcher = Some(Arc::new(Watch { live: app.live.clone(), meters: app.meters.clone() }));
     options
 }

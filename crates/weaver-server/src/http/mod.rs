@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
+use weaver_runtime::Executions;
+use weaver_runtime::scheduler::Seats;
 use weaver_store::Store;
 
 use crate::catalog::Changes;
@@ -35,6 +37,7 @@ use crate::vault::Vault;
 use crate::workshop::Bench;
 
 pub use guard::Access;
+use guard::Caller;
 pub use live::{Live, Watch};
 pub use meters::Meters;
 pub use problem::Refusal;
@@ -70,12 +73,21 @@ pub struct App {
     pub meters: Arc<Meters>,
     /// For how long a task is a worker's own unless it extends the lease.
     pub task_lease: Duration,
+    /// Where what is submitted may find its driver in this process.
+    pub seats: Seats,
     /// What this process does: `all`, `api`, `scheduler`.
     pub role: &'static str,
     /// When it began to answer.
     pub began: Instant,
     /// Cancelled when the process is to end: streams close, health says so.
     pub drain: CancellationToken,
+}
+
+impl App {
+    /// The caller's executions.
+    pub fn executions(&self, caller: Caller) -> Executions {
+        Executions::new(self.store.for_tenant(caller.tenant)).beside(self.seats.clone())
+    }
 }
 
 /// Every route.

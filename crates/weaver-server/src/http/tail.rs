@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
+use weaver_api::execution::Execution;
 use weaver_core::{Event, EventKind, Timestamp};
 use weaver_runtime::executions::View;
 use weaver_runtime::{Executions, now};
@@ -13,6 +14,7 @@ use weaver_store::{ExecutionId, ExecutionStatus, WorkInfo, WorkState};
 
 use super::guard::Caller;
 use super::{App, Refusal};
+use crate::wire;
 
 /// One reader of one execution's events, from a sequence on.
 pub struct Tail {
@@ -43,7 +45,7 @@ pub const PAGE_MAX: usize = 1000;
 impl Tail {
     /// A reader of an execution that is there, behind an event; 0 for all.
     pub fn new(app: Arc<App>, caller: Caller, id: ExecutionId, after: u64) -> Self {
-        let executions = Executions::new(app.store.for_tenant(caller.tenant));
+        let executions = app.executions(caller);
         // Watch first, then read: nothing falls between.
         let live = app.live.watch(caller.tenant, id);
         let ready = Vec::new();
@@ -102,16 +104,57 @@ impl Tail {
 
     /// Gives the execution once nobody works on it: it has ended, or waits. As it is when
     /// the time is over.
-    pub async fn settled(mut self, at_most: Duration) -> Result<View, Refusal> {
+    pub async fn settled(self, at_most: Duration) -> Result<Execution, Refusal> {
+        self.settled_by(Instant::now() + at_most).await
+    }
+
+    /// The same for a reader that was there before the execution was submitted: what ends
+    /// well before its eyes need not be looked at.
+    pub async fn settled_new(
+        mut self,
+        submitted: weaver_store::Execution,
+        at_most: Duration,
+    ) -> Result<Execution, Refusal> {
         let over = Instant::now() + at_most;
+        let seen = timeout_at(over, self.see_end()).await;
+        if let Ok(Some(ends)) = seen
+            && let Some(found) = self.executions.completed(submitted, ends).await?
+        {
+            return Ok(wire::whole_of(&self.executions, found).await?);
+        }
+        self.settled_by(over).await
+    }
+
+    async fn settled_by(mut self, over: Instant) -> Result<Execution, Refusal> {
         loop {
-            let view = self.executions.get(self.id).await?;
+            let found = self.executions.overview(self.id).await?;
             let is_over = Instant::now() >= over || self.app.drain.is_cancelled();
-            if is_over || !is_under_way(&view) {
-                return Ok(view);
+            if is_over || !is_under_way(&found.0) {
+                return Ok(wire::whole_of(&self.executions, found).await?);
             }
             // The time may end in between; then it is looked at once more.
             let _ = timeout_at(over, self.until_done()).await;
+        }
+    }
+
+    /// The first and the last event of a run that is seen from its beginning; nothing when
+    /// it is time to look.
+    async fn see_end(&mut self) -> Option<(Event, Event)> {
+        let look = tokio::time::sleep(POLL);
+        tokio::pin!(look);
+        let mut first = None;
+        loop {
+            let event = tokio::select! {
+                event = self.live.recv() => event.ok()?,
+                () = &mut look => return None,
+                () = self.app.drain.cancelled() => return None,
+            };
+            if event.sequence == 1 {
+                first = Some(Event::clone(&event));
+            }
+            if event.kind == EventKind::Done {
+                return first.map(|first| (first, Event::clone(&event)));
+            }
         }
     }
 

@@ -36,12 +36,6 @@ macro_rules! set {
 pub(super) use set;
 
 impl MemoryRows<'_> {
-    fn set_fence(&mut self, tenant: TenantId, execution: ExecutionId, fence: u64) -> Result<()> {
-        let undo = self.world.tables(tenant).set_fence(execution, fence)?;
-        self.undo.push(WorldUndo::Of(tenant, undo));
-        Ok(())
-    }
-
     fn set_row(&mut self, key: &WorkKey, row: Option<Row>) {
         let old = self.world.queue.set_row(key, row);
         let key = key.clone();
@@ -80,6 +74,14 @@ impl Rows for MemoryRows<'_> {
         Ok(())
     }
 
+    async fn put_leased(&mut self, row: &Row) -> Result<()> {
+        let WorkKey { tenant, execution, .. } = row.key;
+        self.set_row(&row.key, Some(row.clone()));
+        let undo = self.world.tables(tenant).set_fence(execution, row.fence)?;
+        self.undo.push(WorldUndo::Of(tenant, undo));
+        Ok(())
+    }
+
     async fn remove(&mut self, key: &WorkKey) -> Result<()> {
         self.set_row(key, None);
         Ok(())
@@ -90,9 +92,9 @@ impl Rows for MemoryRows<'_> {
         let mut rows = self.world.queue.ready(&request.route, request.count);
         for row in &mut rows {
             row.lease_to(&request.owner, now.after(request.lease), 1);
-            self.set_row(&row.key, Some(row.clone()));
-            if row.key.is_execution() {
-                self.set_fence(row.key.tenant, row.key.execution, row.fence)?;
+            match row.key.is_execution() {
+                true => self.put_leased(row).await?,
+                false => self.put(row).await?,
             }
         }
         Ok(rows)

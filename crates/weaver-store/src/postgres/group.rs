@@ -15,7 +15,7 @@ use super::load::{self, Guard, Known, Locked, Wanted};
 use super::pipeline::{Pipeline, both};
 use super::plan::{Plan, Stage};
 use super::pool::{Mode, begin, connect_patiently, set_tenant};
-use super::queue_tx::{self, LOCK_QUEUE, Needed, PgRows};
+use super::queue_tx::{self, Needed, PgRows, lock_queue};
 use super::turns::Turns;
 use super::wakers::Wakers;
 use super::write::{self, Written};
@@ -78,6 +78,7 @@ impl Session {
             let Err(fault) = self.attempt(&batches).await else { return Ok(()) };
             self.known.clear();
             let is_lost = fault.is_lost();
+            let is_overtaken = fault.duplicate().is_some_and(|table| table.starts_with("entries"));
             let error = match fault.duplicate() {
                 Some(table) => Error::Conflict(exists_already(table, &batches)),
                 None => fault.into_error(&self.dsn.server()),
@@ -85,7 +86,8 @@ impl Session {
             // What was remembered may have been wrong: somebody else may write too.
             let again = is_lost
                 || matches!(error, Error::Busy { .. }) && batches.values().flatten().count() == 1
-                || error.is_of_batch() && remembered;
+                || error.is_of_batch() && remembered
+                || is_overtaken && tries == 1;
             if !again || tries == TRIES {
                 return Err(error);
             }
@@ -195,47 +197,33 @@ impl Session {
         changes: &QueueChanges<'_>,
         wanted: &[(TenantId, Wanted<'_>)],
     ) -> Result<(Vec<Locked>, Vec<(TenantId, Needed)>), Fault> {
-        let (mut pipeline, mut asked) = (Pipeline::new(), HashSet::<uuid::Uuid>::new());
-        for (tenant, wanted) in wanted {
-            let known = self.known.entry(*tenant).or_default();
-            let ends = wanted.unknown(known);
-            asked.extend(&ends);
-            pipeline.push(of_tenant(connection, *tenant, async move {
-                // Before executions: whoever has it may wait for them.
-                let queue = async {
-                    match changes.locks(*tenant) {
-                        true => connection.query(LOCK_QUEUE, &[&tenant.0]).await.map(drop),
-                        false => Ok(()),
-                    }
-                };
-                let executions = async {
-                    let locked = wanted.lock(connection, *tenant);
-                    both(locked, load::heads(connection, *tenant, &ends)).await
-                };
-                let needed = changes.needed(connection, *tenant);
-                let (queue, ((locked, heads), needed)) =
-                    both(queue, both(executions, needed)).await;
-                queue?;
-                Ok((locked?, heads?, needed?))
-            }));
-        }
-        let (begun, loaded) = both(connection.batch("BEGIN"), pipeline.run()).await;
-        begun?;
-        let (mut found, mut all_needed) = (Vec::with_capacity(wanted.len()), Vec::new());
-        let mut unknown = Vec::new();
-        for ((tenant, wanted), loaded) in wanted.iter().zip(loaded) {
-            let (mut locked, heads, needed) = loaded?;
-            let known = self.known.entry(*tenant).or_default();
-            let mut ids = wanted.reconcile(&mut locked, known);
-            known.ends(&heads);
-            ids.retain(|id| !asked.contains(id));
-            if !ids.is_empty() {
-                unknown.push((*tenant, ids));
+        let mut pipeline = Pipeline::new();
+        for (i, (tenant, wanted)) in wanted.iter().enumerate() {
+            let mut start = match i {
+                0 => begin(*tenant, Mode::Write),
+                _ => set_tenant(*tenant),
+            };
+            // The queue before executions: whoever has it may wait for them.
+            let queue = changes.locks(*tenant).then(|| lock_queue(*tenant));
+            for lock in queue.into_iter().chain(wanted.keep_apart(*tenant)) {
+                start = format!("{start}; {lock}");
             }
+            pipeline.push(async move {
+                let locked = wanted.lock(connection, *tenant);
+                let asked = both(locked, changes.needed(connection, *tenant));
+                let (started, (locked, needed)) = both(connection.batch(&start), asked).await;
+                started?;
+                Ok::<_, Fault>((locked?, needed?))
+            });
+        }
+        let loaded = pipeline.run().await;
+        let (mut found, mut all_needed) = (Vec::with_capacity(wanted.len()), Vec::new());
+        for ((tenant, wanted), loaded) in wanted.iter().zip(loaded) {
+            let (mut locked, needed): (Locked, Option<Needed>) = loaded?;
+            wanted.reconcile(&mut locked, self.known.entry(*tenant).or_default());
             found.push(locked);
             all_needed.extend(needed.map(|needed| (*tenant, needed)));
         }
-        self.load_heads(connection, unknown).await?;
         Ok((found, all_needed))
     }
 
@@ -254,22 +242,6 @@ impl Session {
         Ok(stages)
     }
 
-    async fn load_heads(
-        &mut self,
-        connection: &Connection,
-        unknown: Vec<(TenantId, Vec<uuid::Uuid>)>,
-    ) -> Result<(), Fault> {
-        let mut pipeline = Pipeline::new();
-        for (tenant, ids) in &unknown {
-            pipeline.push(of_tenant(connection, *tenant, load::heads(connection, *tenant, ids)));
-        }
-        for ((tenant, _), heads) in unknown.iter().zip(pipeline.run().await) {
-            let known = self.known.entry(*tenant).or_default();
-            known.ends(&heads?);
-        }
-        Ok(())
-    }
-
     /// The connection, made again if it was lost. Patient with a server that starts
     /// again, and with a transaction that is still under way there.
     async fn connect(&mut self) -> Result<Connection, Fault> {
@@ -280,7 +252,6 @@ impl Session {
         let connection = connect_patiently(&self.dsn, &self.options).await?;
         connection.prepare(&write::ALL).await?;
         connection.prepare(&load::ALL).await?;
-        connection.prepare(&[LOCK_QUEUE]).await?;
         connection.prepare(&queue_tx::NEEDED).await?;
         let give_up = Instant::now() + self.options.patience;
         while let Some(mark) = self.unanswered.last() {
@@ -440,17 +411,6 @@ async fn is_marked(connection: &Connection, mark: i64) -> Result<bool, Fault> {
         connection.client.query_one("SELECT pg_advisory_unlock($1)", &[&mark]).await?;
     }
     Ok(!is_free)
-}
-
-/// Runs something as a tenant, in the transaction that is open.
-async fn of_tenant<T>(
-    connection: &Connection,
-    tenant: TenantId,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    let set = set_tenant(tenant);
-    let (set, result) = both(connection.batch(&set), work).await;
-    set.and(result)
 }
 
 /// The first failure is the cause: those behind it only say that there was one.

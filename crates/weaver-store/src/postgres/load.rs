@@ -63,15 +63,6 @@ impl Known {
         (tip.id == id && tip.execution == execution).then_some(tip.hash)
     }
 
-    /// Where the logs of known executions end.
-    pub(super) fn ends(&mut self, heads: &[(ExecutionId, u64, Hash)]) {
-        for (id, sequence, hash) in heads {
-            if let Some(state) = self.executions.get_mut(id) {
-                (state.sequence, state.hash) = (*sequence, *hash);
-            }
-        }
-    }
-
     fn forget_execution(&mut self, id: ExecutionId) {
         self.executions.remove(&id);
         self.tips.retain(|_, tip| tip.execution != id);
@@ -83,10 +74,16 @@ impl Known {
     }
 }
 
-/// Locks executions, in the order of their ids, until the transaction ends. Not
-/// against readers.
-pub(super) const LOCK: &str = "SELECT id, thread, fence, number FROM executions
-     WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE";
+/// Locks executions, in the order of their ids, until the transaction ends, and gives where
+/// their logs end. Not against readers. The log of one that somebody else held may have gone
+/// on meanwhile: then the key of the entries refuses what is written, and all is tried again.
+pub(super) const LOCK: &str =
+    "SELECT e.id, e.thread, e.fence, e.number, n.last_sequence, n.hash FROM executions e
+     LEFT JOIN LATERAL (
+        SELECT last_sequence, hash FROM entries
+        WHERE tenant_id = $1 AND execution_id = e.id ORDER BY first_sequence DESC LIMIT 1) n
+        ON TRUE
+     WHERE e.tenant_id = $1 AND e.id = ANY($2) ORDER BY e.id FOR NO KEY UPDATE OF e";
 
 /// The same for executions that are known: divides by zero, and so fails the
 /// transaction, if one of them is not as it was. Then nobody has to look at the
@@ -111,10 +108,10 @@ pub(super) const PARENTS: &str = "SELECT u.ordinal, c.hash
 
 /// Held until the end of the transaction by who begins an execution, and by who
 /// forgets threads because nothing goes on there any more.
-const BEGINS: &str =
-    "SELECT pg_advisory_xact_lock_shared(hashtextextended('begins ' || $1::uuid::text, 0))";
-const FORGETS: &str =
-    "SELECT pg_advisory_xact_lock(hashtextextended('begins ' || $1::uuid::text, 0))";
+fn lock_begins(tenant: TenantId, forgets: bool) -> String {
+    let shared = if forgets { "" } else { "_shared" };
+    format!("SELECT pg_advisory_xact_lock{shared}(hashtextextended('begins {tenant}', 0))")
+}
 
 /// Threads of which all executions have ended before a time.
 const IDLE: &str = "SELECT u.thread FROM unnest($2::text[], $3::timestamptz[]) u (thread, before)
@@ -123,7 +120,7 @@ const IDLE: &str = "SELECT u.thread FROM unnest($2::text[], $3::timestamptz[]) u
             AND (e.ended_at IS NULL OR e.ended_at >= u.before))";
 
 /// All statements of this file, to be prepared when a connection is new.
-pub(super) const ALL: [&str; 7] = [LOCK, GUARD, HEADS, PARENTS, BEGINS, FORGETS, IDLE];
+pub(super) const ALL: [&str; 4] = [LOCK, GUARD, PARENTS, IDLE];
 
 /// What the batches of one tenant need.
 #[derive(Default)]
@@ -134,8 +131,6 @@ pub(super) struct Wanted<'a> {
     idle: Vec<(&'a str, Time)>,
     /// Those that begin, which have no log yet.
     begun: BTreeSet<ExecutionId>,
-    /// Those of which something else is known than a batch says.
-    changed: BTreeSet<ExecutionId>,
 }
 
 impl<'a> Wanted<'a> {
@@ -145,11 +140,7 @@ impl<'a> Wanted<'a> {
         // already is for the table's key to say.
         let mut made: HashSet<(&Lane, CheckpointId)> = HashSet::new();
         for batch in batches {
-            if let (Some(id), Some(fence)) = (batch.execution, batch.fence) {
-                wanted.executions.insert(id);
-                let known = known.executions.get(&id);
-                wanted.changed.extend(known.filter(|known| known.fence != fence).map(|_| id));
-            }
+            wanted.executions.extend(batch.fence.and(batch.execution));
             for record in &batch.records {
                 wanted.executions.extend(execution_of(record));
                 let checkpoint = match record {
@@ -199,62 +190,58 @@ impl<'a> Wanted<'a> {
         connection: &Connection,
         tenant: TenantId,
     ) -> Result<Locked, Fault> {
-        let ids: Vec<Uuid> = self.executions.iter().map(|id| id.0).collect();
-        let values: [&(dyn ToSql + Sync); 2] = [&tenant.0, &ids];
-        let lock = connection.query(LOCK, &values);
+        // Whether one that begins is there already is for the table's key to say.
+        let ids: Vec<Uuid> = self.executions.difference(&self.begun).map(|id| id.0).collect();
+        let lock = async {
+            match ids.is_empty() {
+                true => Ok(Vec::new()),
+                false => connection.query(LOCK, &[&tenant.0, &ids]).await,
+            }
+        };
         let load = both(lock, self.load_parents(connection, tenant));
-        let guarded = both(self.keep_apart(connection, tenant), load);
-        let (idle, (rows, parents)) = guarded.await;
+        let (idle, (rows, parents)) = both(self.idle(connection, tenant), load).await;
         let mut executions = HashMap::with_capacity(ids.len());
         for row in &rows? {
             let state = ExecutionState {
                 number: Some(row.try_get(3)?),
                 thread: text_at(row, 1)?,
                 fence: count_at(row, 2)?,
-                sequence: 0,
-                hash: hash::ROOT,
+                sequence: row.try_get::<_, Option<i64>>(4)?.unwrap_or(0) as u64,
+                hash: match row.try_get::<_, Option<&[u8]>>(5)? {
+                    Some(_) => hash_at(row, 5)?,
+                    None => hash::ROOT,
+                },
             };
             executions.insert(ExecutionId(row.try_get(0)?), state);
         }
         Ok(Locked { executions, parents: parents?, idle: idle? })
     }
 
-    /// Keeps beginnings and the forgetting of idle threads apart. Gives the threads
-    /// that are idle.
-    async fn keep_apart(
+    /// The statement that keeps beginnings and the forgetting of idle threads apart, if
+    /// there is something of either.
+    pub(super) fn keep_apart(&self, tenant: TenantId) -> Option<String> {
+        let forgets = !self.idle.is_empty();
+        (forgets || !self.begun.is_empty()).then(|| lock_begins(tenant, forgets))
+    }
+
+    /// The threads that are idle.
+    async fn idle(
         &self,
         connection: &Connection,
         tenant: TenantId,
     ) -> Result<HashSet<Arc<str>>, Fault> {
-        let values: [&(dyn ToSql + Sync); 1] = [&tenant.0];
         if self.idle.is_empty() {
-            if !self.begun.is_empty() {
-                connection.query(BEGINS, &values).await?;
-            }
             return Ok(HashSet::new());
         }
         let threads: Vec<&str> = self.idle.iter().map(|(thread, _)| *thread).collect();
         let befores: Vec<Time> = self.idle.iter().map(|(_, before)| *before).collect();
         let idle: [&(dyn ToSql + Sync); 3] = [&tenant.0, &threads, &befores];
-        let lock = connection.query(FORGETS, &values);
-        let (locked, rows) = both(lock, connection.query(IDLE, &idle)).await;
-        locked?;
-        rows?.iter().map(|row| text_at(row, 0)).collect()
-    }
-
-    /// The executions whose ends are not known, as far as can be said before they are
-    /// locked.
-    pub(super) fn unknown(&self, known: &Known) -> Vec<Uuid> {
-        let unknown = |id: &&ExecutionId| {
-            self.changed.contains(*id)
-                || !known.executions.contains_key(*id) && !self.begun.contains(*id)
-        };
-        self.executions.iter().filter(unknown).map(|id| id.0).collect()
+        let rows = connection.query(IDLE, &idle).await?;
+        rows.iter().map(|row| text_at(row, 0)).collect()
     }
 
     /// Compares what is locked with what is known; what is no longer true is forgotten.
-    /// Gives the executions whose ends must be loaded.
-    pub(super) fn reconcile(&self, locked: &mut Locked, known: &mut Known) -> Vec<Uuid> {
+    pub(super) fn reconcile(&self, locked: &mut Locked, known: &mut Known) {
         let executions = &mut locked.executions;
         for id in &self.executions {
             let is_same = match (known.executions.get(id), executions.get(id)) {
@@ -275,9 +262,7 @@ impl<'a> Wanted<'a> {
             }
         }
         executions.retain(|id, _| !known.executions.contains_key(id));
-        let ids = executions.keys().map(|id| id.0).collect();
         known.executions.extend(executions.drain());
-        ids
     }
 
     async fn load_parents(

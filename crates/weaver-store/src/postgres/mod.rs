@@ -48,7 +48,8 @@ use self::writer::Queue;
 use crate::backend::{Backend, Pending, Records};
 use crate::item::{Item, ItemKey, ItemSearch, NamespaceSearch};
 use crate::query::{
-    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Standing, ThreadInfo, Verification,
+    Chain, CheckpointInfo, ExecutionQuery, Garbage, Head, Overview, Standing, ThreadInfo,
+    Verification,
 };
 use crate::record::{Effect, Entry, Execution, Interrupt, Lease, PendingWrite, WorkflowVersion};
 use crate::{
@@ -176,7 +177,7 @@ impl Postgres {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        Box::pin(self.database.pool.with_tx(self.tenant, Mode::Read, arguments, work))
+        Box::pin(self.database.pool.with_tx(self.tenant, Mode::Look, arguments, work))
     }
 }
 
@@ -295,6 +296,10 @@ impl Backend for Postgres {
 
     fn queued(&self, id: ExecutionId) -> Pending<'_, Option<(Execution, Option<WorkInfo>)>> {
         self.read(id, |tx, id| Box::pin(read::queued(tx, *id)))
+    }
+
+    fn overview(&self, id: ExecutionId) -> Pending<'_, Option<Overview>> {
+        self.read(id, |tx, id| Box::pin(read::overview(tx, *id)))
     }
 
     fn works(&self, ids: Vec<ExecutionId>) -> Pending<'_, Vec<WorkInfo>> {

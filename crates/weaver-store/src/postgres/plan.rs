@@ -46,6 +46,7 @@ pub(super) struct Stage<'a> {
     pub(super) entry_blobs: BTreeSet<(ExecutionId, Hash)>,
     pub(super) drops: Vec<(&'a Lane, CheckpointId)>,
     pub(super) checkpoints: Vec<CheckpointRow<'a>>,
+    made: HashSet<(&'a Lane, CheckpointId)>,
     pub(super) pending: Vec<PendingRow<'a>>,
     pub(super) effects: Vec<EffectRow<'a>>,
     effect_places: HashMap<(&'a Lane, &'a str, u32), usize>,
@@ -64,6 +65,8 @@ pub(super) struct ExecutionRow<'a> {
 pub(super) struct ChangeRow<'a> {
     pub(super) change: &'a ExecutionChange,
     pub(super) error: Stored,
+    /// What changes of its lease with it.
+    pub(super) lease: Option<&'a LeaseChange>,
 }
 
 pub(super) struct PackRow {
@@ -135,6 +138,9 @@ impl<'k, 'a> Plan<'k, 'a> {
 
     fn end_stage(&mut self, forgets: Option<&'a str>) {
         let mut stage = std::mem::take(&mut self.stage);
+        for (id, row) in &mut stage.changes {
+            row.lease = stage.leases.remove(id);
+        }
         for (id, pack) in std::mem::take(&mut stage.open_packs) {
             let hash = self.known.executions.get(&id).map_or(hash::ROOT, |state| state.hash);
             stage.packs.push(PackRow::of(id, pack, hash));
@@ -255,7 +261,7 @@ impl<'k, 'a> Plan<'k, 'a> {
             },
         };
         if let Some(parent) = parent.filter(|_| checkpoint.settles_parent) {
-            self.drop_pending(lane, parent);
+            self.settle(lane, parent);
         }
         let (State::Delta(bytes) | State::Full(bytes)) = &checkpoint.state;
         let state = self.stage.stored(bytes);
@@ -266,6 +272,7 @@ impl<'k, 'a> Plan<'k, 'a> {
         }
         let tip = Tip { id: *id, execution: *execution, hash };
         self.known.tips.insert(lane.clone(), tip);
+        self.stage.made.insert((lane, *id));
         self.stage.checkpoints.push(CheckpointRow { checkpoint, state, hash });
         Ok(())
     }
@@ -294,6 +301,15 @@ impl<'k, 'a> Plan<'k, 'a> {
             |row: &PendingRow<'_>| row.write.checkpoint != checkpoint || row.write.lane != *lane;
         self.stage.pending.retain(other);
         self.stage.drops.push((lane, checkpoint));
+    }
+
+    /// Nothing is pending any more at a checkpoint that another follows. Of one that this
+    /// stage makes, the database has nothing yet.
+    fn settle(&mut self, lane: &'a Lane, parent: CheckpointId) {
+        self.drop_pending(lane, parent);
+        if self.stage.made.contains(&(lane, parent)) {
+            self.stage.drops.pop();
+        }
     }
 
     fn effect(&mut self, effect: &'a Effect) -> Result<()> {
@@ -341,7 +357,7 @@ impl<'k, 'a> Plan<'k, 'a> {
     fn execution_changes(&mut self, change: &'a ExecutionChange) -> Result<()> {
         self.execution(change.id)?;
         let error = self.stage.optional(change.error.as_deref());
-        self.stage.changes.insert(change.id, ChangeRow { change, error });
+        self.stage.changes.insert(change.id, ChangeRow { change, error, lease: None });
         Ok(())
     }
 

@@ -117,19 +117,40 @@ pub(super) fn reservation_at(row: &SqlRow, budget: BudgetKey) -> Read<Reservatio
     })
 }
 
-/// What [`put`] asks.
-pub(super) const PUT: &str = "INSERT INTO work_queue VALUES
-        ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-            $20, $21)
-     ON CONFLICT (tenant_id, execution, task) DO UPDATE SET
-        state = EXCLUDED.state, rank = EXCLUDED.rank, since = EXCLUDED.since,
-        run_at = EXCLUDED.run_at, slots = EXCLUDED.slots, held_on = EXCLUDED.held_on,
-        deliveries = EXCLUDED.deliveries, fence = EXCLUDED.fence,
-        lease_owner = EXCLUDED.lease_owner, lease_until = EXCLUDED.lease_until,
-        paused = EXCLUDED.paused, woken = EXCLUDED.woken";
+macro_rules! put_sql {
+    ($before:literal) => {
+        concat!(
+            $before,
+            "INSERT INTO work_queue VALUES
+                ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                    $18, $19, $20, $21)
+             ON CONFLICT (tenant_id, execution, task) DO UPDATE SET
+                state = EXCLUDED.state, rank = EXCLUDED.rank, since = EXCLUDED.since,
+                run_at = EXCLUDED.run_at, slots = EXCLUDED.slots, held_on = EXCLUDED.held_on,
+                deliveries = EXCLUDED.deliveries, fence = EXCLUDED.fence,
+                lease_owner = EXCLUDED.lease_owner, lease_until = EXCLUDED.lease_until,
+                paused = EXCLUDED.paused, woken = EXCLUDED.woken"
+        )
+    };
+}
 
-/// Keeps a row, in place of the one with its key.
-pub(super) async fn put(connection: &Connection, row: &Row) -> Result<(), Fault> {
+/// What [`put`] asks.
+pub(super) const PUT: &str = put_sql!("");
+
+/// The same of an execution's row that was leased just now: its batches must have the row's
+/// fence from now on.
+pub(super) const PUT_LEASED: &str = put_sql!(
+    "WITH raised AS (
+        UPDATE executions SET fence = $17, lease_owner = NULL, lease_until = NULL
+        WHERE tenant_id = $1 AND id = $2) "
+);
+
+/// Keeps a row, in place of the one with its key; `sql` is [`PUT`] or [`PUT_LEASED`].
+pub(super) async fn put(
+    connection: &Connection,
+    row: &Row,
+    sql: &'static str,
+) -> Result<(), Fault> {
     let concurrency = row.concurrency.as_ref();
     let values: [&(dyn ToSql + Sync); 21] = [
         &row.key.tenant.0,
@@ -154,5 +175,5 @@ pub(super) async fn put(connection: &Connection, row: &Row) -> Result<(), Fault>
         &row.paused,
         &row.woken,
     ];
-    connection.execute(PUT, &values).await.map(drop)
+    connection.execute(sql, &values).await.map(drop)
 }

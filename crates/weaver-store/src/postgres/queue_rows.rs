@@ -6,7 +6,7 @@ use uuid::Uuid;
 use weaver_core::Timestamp;
 
 use super::fault::Fault;
-use super::queue_columns::{row_at, select_rows};
+use super::queue_columns::{PUT, PUT_LEASED, row_at, select_rows};
 use super::queue_tx::{PgRows, SLOTS_OF, limit, slots_at};
 use super::value::{Time, some_time_at};
 use crate::queue::{Books, Ranks, Row, Rows, Slots, bit};
@@ -86,7 +86,13 @@ impl Rows for PgRows<'_> {
 
     async fn put(&mut self, row: &Row) -> Read<()> {
         self.act(row.key.tenant).await?;
-        self.write(row);
+        self.write(row, PUT);
+        Ok(())
+    }
+
+    async fn put_leased(&mut self, row: &Row) -> Read<()> {
+        self.act(row.key.tenant).await?;
+        self.write(row, PUT_LEASED);
         Ok(())
     }
 

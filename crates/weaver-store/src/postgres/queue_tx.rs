@@ -20,7 +20,7 @@ use weaver_core::Timestamp;
 use super::connection::Connection;
 use super::fault::Fault;
 use super::pipeline::{Pipeline, both};
-use super::queue_columns::{PUT, put, row_at, select_rows, small_at};
+use super::queue_columns::{put, row_at, select_rows, small_at};
 use super::turns::Turns;
 use super::value::{some_time_at, text_at, word_at};
 use super::write::Written;
@@ -82,8 +82,9 @@ pub(super) struct Needed {
 }
 
 /// Held until the end of the transaction by whoever changes a tenant's queue.
-pub(super) const LOCK_QUEUE: &str =
-    "SELECT pg_advisory_xact_lock(hashtextextended('queue ' || $1::uuid::text, 0))";
+pub(super) fn lock_queue(tenant: TenantId) -> String {
+    format!("SELECT pg_advisory_xact_lock(hashtextextended('queue {tenant}', 0))")
+}
 pub(super) const DATABASE_TIME: &str = "SELECT clock_timestamp()";
 const REMOVE: &str = "DELETE FROM work_queue WHERE tenant_id = $1 AND execution = $2 AND task = $3";
 pub(super) const SET_TENANT: &str = "SELECT set_config('app.tenant_id', $1, true)";
@@ -186,14 +187,14 @@ impl<'a> PgRows<'a> {
         self.held.clear();
     }
 
-    /// Writes a row.
-    pub(super) fn write(&mut self, row: &Row) {
+    /// Writes a row; `sql` as for [`put`].
+    pub(super) fn write(&mut self, row: &Row, sql: &'static str) {
         let (connection, row) = (self.connection, row.clone());
         if let Some(rows) = self.held.get_mut(&(row.key.tenant, row.key.execution)) {
             rows.insert(row.key.task.clone(), row.clone());
         }
-        self.statements.push(PUT);
-        self.unwritten.push(async move { put(connection, &row).await });
+        self.statements.push(sql);
+        self.unwritten.push(async move { put(connection, &row, sql).await });
     }
 
     /// Forgets a row.
@@ -278,8 +279,8 @@ impl<'a> PgRows<'a> {
         if self.reads || self.tenants.contains_key(&tenant) {
             return Ok(());
         }
-        self.later(LOCK_QUEUE, vec![Box::new(tenant.0)]);
         let connection = self.connection;
+        self.unwritten.push(async move { connection.batch(&lock_queue(tenant)).await });
         connection.prepare(&NEEDED).await?;
         let needed = self.with_unwritten(needed(connection, tenant, Vec::new())).await?;
         self.know(tenant, needed);

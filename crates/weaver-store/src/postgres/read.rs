@@ -18,7 +18,7 @@ use super::value::{
     some_time_at, text_at, time_at, word_at,
 };
 use crate::pack;
-use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, Standing, ThreadInfo};
+use crate::query::{Chain, CheckpointInfo, ExecutionQuery, Head, Overview, Standing, ThreadInfo};
 use crate::queue::Row as QueueRow;
 use crate::record::{Entry, Execution, ExecutionStatus, Lease, Source, Totals, WorkflowVersion};
 use crate::{
@@ -156,6 +156,13 @@ pub(super) async fn queued(
     Ok(execution?.map(|execution| (execution, work.map(QueueRow::into_info))))
 }
 
+/// All on their way at once.
+pub(super) async fn overview(tx: &Tx, id: ExecutionId) -> Read<Option<Overview>> {
+    let (queued, ends) = both(queued(tx, id), ends(tx, id)).await;
+    let (Some((execution, work)), ends) = (queued?, ends?) else { return Ok(None) };
+    Ok(Some(Overview { execution, work, ends }))
+}
+
 pub(super) async fn works(tx: &Tx, ids: &[ExecutionId]) -> Read<Vec<WorkInfo>> {
     // One look at the key for each: the queue may have grown by a million rows since the
     // server last counted them, and then it would rather read all.
@@ -281,20 +288,21 @@ pub(super) async fn standing(tx: &Tx, id: ExecutionId) -> Read<Option<Standing>>
     Ok(Some(Standing { execution, head, latest }))
 }
 
-/// Both on their way at once.
+/// The rows that hold the ends, the same twice if it is the only one.
 pub(super) async fn ends(tx: &Tx, execution: ExecutionId) -> Read<Option<(Entry, Entry)>> {
-    let first = "SELECT first_sequence, packed FROM entries
-         WHERE tenant_id = $1 AND execution_id = $2 ORDER BY first_sequence LIMIT 1";
-    let last = "SELECT first_sequence, packed FROM entries
-         WHERE tenant_id = $1 AND execution_id = $2 ORDER BY first_sequence DESC LIMIT 1";
-    let values: [&(dyn ToSql + Sync); 2] = [&tx.tenant.0, &execution.0];
-    let (first, last) = both(tx.first(first, &values), tx.first(last, &values)).await;
-    let (Some(first), Some(last)) = (first?, last?) else { return Ok(None) };
+    let sql = "(SELECT first_sequence, packed FROM entries
+          WHERE tenant_id = $1 AND execution_id = $2 ORDER BY first_sequence LIMIT 1)
+         UNION ALL
+         (SELECT first_sequence, packed FROM entries
+          WHERE tenant_id = $1 AND execution_id = $2 ORDER BY first_sequence DESC LIMIT 1)";
+    let mut rows = tx.query(sql, &[&tx.tenant.0, &execution.0]).await?;
+    rows.sort_by_key(|row| row.get::<_, i64>(0));
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
     let entries = |row: &Row| -> Read<_> {
         Ok(pack::unpack(execution, count_at(row, 0)?, &payload_at(row, 1)?)?)
     };
-    let first = entries(&first)?.into_iter().next();
-    let last = entries(&last)?.pop();
+    let first = entries(first)?.into_iter().next();
+    let last = entries(last)?.pop();
     let mut ends = with_blobs(tx, first.into_iter().chain(last).collect()).await?;
     let last = ends.pop();
     Ok(ends.pop().zip(last))

@@ -7,7 +7,7 @@ use weaver_core::Timestamp;
 use super::connection::Connection;
 use super::fault::Fault;
 use super::pipeline::{Pipeline, both};
-use super::plan::{PackRow, Side, Stage};
+use super::plan::{Side, Stage};
 use super::side;
 use super::value::{Stored, Time};
 use crate::record::{State, Totals};
@@ -29,30 +29,20 @@ pub(super) fn stage<'a>(
     if !stage.blobs.is_empty() {
         pipeline.push(blobs(to, stage));
     }
-    if !stage.versions.is_empty() {
-        pipeline.push(versions(to, stage));
+    if !stage.versions.is_empty() || !stage.executions.is_empty() {
+        pipeline.push(begin(to, stage));
     }
-    if !stage.executions.is_empty() {
-        pipeline.push(tenant_row(to));
-        pipeline.push(executions(to, stage));
-    }
-    if !stage.changes.is_empty() {
-        pipeline.push(changes(to, stage));
+    if !stage.changes.is_empty() || !stage.packs.is_empty() || !stage.checkpoints.is_empty() {
+        pipeline.push(step(to, stage));
     }
     if !stage.leases.is_empty() {
         pipeline.push(leases(to, stage));
-    }
-    if !stage.packs.is_empty() {
-        pipeline.push(entries(to, &stage.packs));
     }
     if !stage.entry_blobs.is_empty() {
         pipeline.push(entry_blobs(to, stage));
     }
     if !stage.drops.is_empty() {
         pipeline.push(drops(to, stage));
-    }
-    if !stage.checkpoints.is_empty() {
-        pipeline.push(checkpoints(to, stage));
     }
     if !stage.pending.is_empty() {
         pipeline.push(pending(to, stage));
@@ -87,21 +77,8 @@ impl To<'_> {
 
 /// The writers' statements, to be prepared when a connection is new: one that has
 /// to be prepared on the way would be overtaken by those behind it.
-pub(super) const ALL: [&str; 13] = [
-    BLOBS_LOCK,
-    BLOBS,
-    VERSIONS,
-    TENANT,
-    EXECUTIONS,
-    CHANGES,
-    LEASES,
-    ENTRIES,
-    ENTRY_BLOBS,
-    DROPS,
-    CHECKPOINTS,
-    PENDING,
-    EFFECTS,
-];
+pub(super) const ALL: [&str; 9] =
+    [BLOBS_LOCK, BLOBS, BEGIN, STEP, LEASES, ENTRY_BLOBS, DROPS, PENDING, EFFECTS];
 
 fn column<'r, R, T>(rows: &'r [R], get: impl Fn(&'r R) -> T) -> Vec<T> {
     rows.iter().map(get).collect()
@@ -145,47 +122,38 @@ async fn blobs(to: To<'_>, stage: &Stage<'_>) -> Written {
     locked.and(written).map(drop)
 }
 
-const VERSIONS: &str = "INSERT INTO workflow_versions (tenant_id, hash, file, source, created_at)
-     SELECT $1, * FROM unnest($2::bytea[], $3::bytea[], $4::bytea[], $5::timestamptz[])
-     ON CONFLICT DO NOTHING";
+/// Executions that begin, with their sources and their tenant where those are new.
+const BEGIN: &str = "WITH tenant AS (
+        INSERT INTO tenants (id) VALUES ($1) ON CONFLICT DO NOTHING),
+     version AS (
+        INSERT INTO workflow_versions (tenant_id, hash, file, source, created_at)
+        SELECT $1, * FROM unnest($2::bytea[], $3::bytea[], $4::bytea[], $5::timestamptz[])
+        ON CONFLICT DO NOTHING)
+     INSERT INTO executions (tenant_id, id, parent, thread, workflow, version, status, input,
+        input_blob, started_at, ended_at, error, error_blob, tokens_input, tokens_cached_read,
+        tokens_cached_write, tokens_output, tokens_reasoning, cost_micros)
+     SELECT $1, * FROM unnest($6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::bytea[],
+        $11::text[], $12::bytea[], $13::bytea[], $14::timestamptz[], $15::timestamptz[],
+        $16::bytea[], $17::bytea[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[],
+        $22::bigint[], $23::bigint[])";
 
-async fn versions(to: To<'_>, stage: &Stage<'_>) -> Written {
-    let mut rows = stage.versions.clone();
+async fn begin(to: To<'_>, stage: &Stage<'_>) -> Written {
+    let mut versions = stage.versions.clone();
     // The first of a hash stays; the order among hashes is that of the key.
-    rows.sort_by_key(|version| version.hash.0);
-    rows.dedup_by_key(|version| version.hash.0);
-    let values: [&(dyn ToSql + Sync); 5] = [
-        &to.tenant.0,
-        &column(&rows, |version| &version.hash.0[..]),
-        &column(&rows, |version| version.file.as_bytes()),
-        &column(&rows, |version| version.source.as_bytes()),
-        &column(&rows, |version| Time(version.created)),
-    ];
-    to.run(VERSIONS, &values).await.map(drop)
-}
-
-const TENANT: &str = "INSERT INTO tenants (id) VALUES ($1) ON CONFLICT DO NOTHING";
-
-async fn tenant_row(to: To<'_>) -> Written {
-    to.run(TENANT, &[&to.tenant.0]).await.map(drop)
-}
-
-const EXECUTIONS: &str = "INSERT INTO executions (tenant_id, id, parent, thread, workflow, version, status,
-        input, input_blob, started_at, ended_at, error, error_blob, tokens_input,
-        tokens_cached_read, tokens_cached_write, tokens_output, tokens_reasoning, cost_micros)
-     SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $19::text[], $5::bytea[], $6::text[],
-        $7::bytea[], $8::bytea[], $9::timestamptz[], $10::timestamptz[], $11::bytea[],
-        $12::bytea[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],
-        $18::bigint[])";
-
-async fn executions(to: To<'_>, stage: &Stage<'_>) -> Written {
+    versions.sort_by_key(|version| version.hash.0);
+    versions.dedup_by_key(|version| version.hash.0);
     let rows = &stage.executions;
     let totals = Sums::of(rows.iter().map(|row| row.execution.totals));
-    let values: [&(dyn ToSql + Sync); 19] = [
+    let values: [&(dyn ToSql + Sync); 23] = [
         &to.tenant.0,
+        &column(&versions, |version| &version.hash.0[..]),
+        &column(&versions, |version| version.file.as_bytes()),
+        &column(&versions, |version| version.source.as_bytes()),
+        &column(&versions, |version| Time(version.created)),
         &column(rows, |row| row.execution.id.0),
         &column(rows, |row| row.execution.parent.map(|id| id.0)),
         &column(rows, |row| &*row.execution.thread),
+        &column(rows, |row| row.execution.workflow.as_deref()),
         &column(rows, |row| row.execution.version.as_ref().map(|hash| &hash.0[..])),
         &column(rows, |row| row.execution.status.as_str()),
         &inline(rows, |row| &row.input),
@@ -200,39 +168,79 @@ async fn executions(to: To<'_>, stage: &Stage<'_>) -> Written {
         &totals.output,
         &totals.reasoning,
         &totals.cost_micros,
-        &column(rows, |row| row.execution.workflow.as_deref()),
     ];
-    to.run(EXECUTIONS, &values).await.map(drop)
+    to.run(BEGIN, &values).await.map(drop)
 }
 
-const CHANGES: &str = "UPDATE executions e SET status = u.status, ended_at = u.ended_at,
-        error = u.error, error_blob = u.error_blob, tokens_input = u.input,
-        tokens_cached_read = u.cached_read, tokens_cached_write = u.cached_write,
-        tokens_output = u.output, tokens_reasoning = u.reasoning, cost_micros = u.cost_micros
-     FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[],
-        $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
-        u (id, status, ended_at, error, error_blob, input, cached_read, cached_write, output,
-           reasoning, cost_micros)
-     WHERE e.tenant_id = $1 AND e.id = u.id";
+/// How executions stand, their logs and their checkpoints: what a superstep writes is one
+/// statement, since each costs a message there and back.
+const STEP: &str = "WITH changed AS (
+        UPDATE executions e SET status = u.status, ended_at = u.ended_at, error = u.error,
+            error_blob = u.error_blob, tokens_input = u.input,
+            tokens_cached_read = u.cached_read, tokens_cached_write = u.cached_write,
+            tokens_output = u.output, tokens_reasoning = u.reasoning,
+            cost_micros = u.cost_micros,
+            lease_owner = CASE WHEN u.fence IS NULL THEN e.lease_owner ELSE u.lease_owner END,
+            lease_until = CASE WHEN u.fence IS NULL THEN e.lease_until ELSE u.lease_until END,
+            fence = coalesce(u.fence, e.fence)
+        FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[],
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::bigint[], $13::text[], $14::timestamptz[], $15::bigint[])
+            u (id, status, ended_at, error, error_blob, input, cached_read, cached_write,
+               output, reasoning, cost_micros, lease_owner, lease_until, fence)
+        WHERE e.tenant_id = $1 AND e.id = u.id),
+     logged AS (
+        INSERT INTO entries
+            (tenant_id, execution_id, first_sequence, last_sequence, packed, hash)
+        SELECT $1, * FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bytea[],
+            $20::bytea[]))
+     INSERT INTO checkpoints (tenant_id, thread, namespace, id, parent, step, source,
+        execution_id, time, meta, is_full, state, state_blob, hash)
+     SELECT $1, * FROM unnest($21::text[], $22::text[], $23::uuid[], $24::uuid[], $25::bigint[],
+        $26::text[], $27::uuid[], $28::timestamptz[], $29::bytea[], $30::boolean[],
+        $31::bytea[], $32::bytea[], $33::bytea[])";
 
-async fn changes(to: To<'_>, stage: &Stage<'_>) -> Written {
-    let rows: Vec<_> = stage.changes.values().collect();
-    let totals = Sums::of(rows.iter().map(|row| row.change.totals));
-    let values: [&(dyn ToSql + Sync); 12] = [
+async fn step(to: To<'_>, stage: &Stage<'_>) -> Written {
+    let changes: Vec<_> = stage.changes.values().collect();
+    let totals = Sums::of(changes.iter().map(|row| row.change.totals));
+    let leases: Vec<_> = changes.iter().map(|row| row.lease.map(|change| &change.lease)).collect();
+    let (packs, rows) = (&stage.packs, &stage.checkpoints);
+    let values: [&(dyn ToSql + Sync); 33] = [
         &to.tenant.0,
-        &column(&rows, |row| row.change.id.0),
-        &column(&rows, |row| row.change.status.as_str()),
-        &column(&rows, |row| time(row.change.ended)),
-        &inline(&rows, |row| &row.error),
-        &blob(&rows, |row| &row.error),
+        &column(&changes, |row| row.change.id.0),
+        &column(&changes, |row| row.change.status.as_str()),
+        &column(&changes, |row| time(row.change.ended)),
+        &inline(&changes, |row| &row.error),
+        &blob(&changes, |row| &row.error),
         &totals.input,
         &totals.cached_read,
         &totals.cached_write,
         &totals.output,
         &totals.reasoning,
         &totals.cost_micros,
+        &column(&leases, |lease| lease.and_then(|lease| lease.owner.as_deref())),
+        &column(&leases, |lease| time(lease.and_then(|lease| lease.until))),
+        &column(&leases, |lease| lease.map(|lease| lease.fence as i64)),
+        &column(packs, |row| row.execution.0),
+        &column(packs, |row| row.first_sequence),
+        &column(packs, |row| row.last_sequence),
+        &column(packs, |row| row.packed.as_slice()),
+        &column(packs, |row| &row.hash.0[..]),
+        &threads(rows, |row| &row.checkpoint.lane),
+        &namespaces(rows, |row| &row.checkpoint.lane),
+        &column(rows, |row| row.checkpoint.id.0),
+        &column(rows, |row| row.checkpoint.parent.map(|id| id.0)),
+        &column(rows, |row| row.checkpoint.step),
+        &column(rows, |row| row.checkpoint.source.as_str()),
+        &column(rows, |row| row.checkpoint.execution.0),
+        &column(rows, |row| Time(row.checkpoint.time)),
+        &column(rows, |row| row.checkpoint.meta.as_slice()),
+        &column(rows, |row| matches!(row.checkpoint.state, State::Full(_))),
+        &inline(rows, |row| &row.state),
+        &blob(rows, |row| &row.state),
+        &column(rows, |row| &row.hash.0[..]),
     ];
-    to.run(CHANGES, &values).await.map(drop)
+    to.run(STEP, &values).await.map(drop)
 }
 
 /// Totals by column.
@@ -279,22 +287,6 @@ async fn leases(to: To<'_>, stage: &Stage<'_>) -> Written {
     to.run(LEASES, &values).await.map(drop)
 }
 
-const ENTRIES: &str = "INSERT INTO entries
-        (tenant_id, execution_id, first_sequence, last_sequence, packed, hash)
-     SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])";
-
-async fn entries(to: To<'_>, rows: &[PackRow]) -> Written {
-    let values: [&(dyn ToSql + Sync); 6] = [
-        &to.tenant.0,
-        &column(rows, |row| row.execution.0),
-        &column(rows, |row| row.first_sequence),
-        &column(rows, |row| row.last_sequence),
-        &column(rows, |row| row.packed.as_slice()),
-        &column(rows, |row| &row.hash.0[..]),
-    ];
-    to.run(ENTRIES, &values).await.map(drop)
-}
-
 const ENTRY_BLOBS: &str = "INSERT INTO entry_blobs (tenant_id, execution_id, hash)
      SELECT $1, * FROM unnest($2::uuid[], $3::bytea[]) ON CONFLICT DO NOTHING";
 
@@ -318,33 +310,6 @@ async fn drops(to: To<'_>, stage: &Stage<'_>) -> Written {
         &column(rows, |(_, checkpoint)| checkpoint.0),
     ];
     to.run(DROPS, &values).await.map(drop)
-}
-
-const CHECKPOINTS: &str = "INSERT INTO checkpoints (tenant_id, thread, namespace, id, parent, step,
-        source, execution_id, time, meta, is_full, state, state_blob, hash)
-     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[],
-        $7::text[], $8::uuid[], $9::timestamptz[], $10::bytea[], $11::boolean[], $12::bytea[],
-        $13::bytea[], $14::bytea[])";
-
-async fn checkpoints(to: To<'_>, stage: &Stage<'_>) -> Written {
-    let rows = &stage.checkpoints;
-    let values: [&(dyn ToSql + Sync); 14] = [
-        &to.tenant.0,
-        &threads(rows, |row| &row.checkpoint.lane),
-        &namespaces(rows, |row| &row.checkpoint.lane),
-        &column(rows, |row| row.checkpoint.id.0),
-        &column(rows, |row| row.checkpoint.parent.map(|id| id.0)),
-        &column(rows, |row| row.checkpoint.step),
-        &column(rows, |row| row.checkpoint.source.as_str()),
-        &column(rows, |row| row.checkpoint.execution.0),
-        &column(rows, |row| Time(row.checkpoint.time)),
-        &column(rows, |row| row.checkpoint.meta.as_slice()),
-        &column(rows, |row| matches!(row.checkpoint.state, State::Full(_))),
-        &inline(rows, |row| &row.state),
-        &blob(rows, |row| &row.state),
-        &column(rows, |row| &row.hash.0[..]),
-    ];
-    to.run(CHECKPOINTS, &values).await.map(drop)
 }
 
 const PENDING: &str = "INSERT INTO pending_writes

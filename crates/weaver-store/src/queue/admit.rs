@@ -17,6 +17,7 @@ use weaver_core::Timestamp;
 
 use super::limits::Scope;
 use super::rows::{Answer, Row, Rows, Slots, before, bit};
+use super::taker::Taker;
 use super::work::WorkState;
 use crate::TenantId;
 
@@ -24,11 +25,13 @@ use crate::TenantId;
 /// before ranks overflow.
 const COST: i64 = 1 << 20;
 
-/// Lets a row wait for its turn: it becomes ready, or held, or is paused.
+/// Lets a row wait for its turn: it becomes ready, or held, or is paused. What becomes ready
+/// is leased to `taker`, if there is one.
 pub(super) async fn enter<R: Rows>(
     rows: &mut R,
     row: &mut Row,
     now: Timestamp,
+    taker: Option<&Taker>,
 ) -> Answer<(), R::Error> {
     row.since = now;
     row.run_at = None;
@@ -39,7 +42,13 @@ pub(super) async fn enter<R: Rows>(
     if let (Some(key), Some(scope)) = (&row.concurrency, row.scopes().first()) {
         agree(rows, row.key.tenant, scope, key.limit).await?;
     }
-    admit(rows, row).await
+    if !take_slots(rows, row).await? {
+        return rows.put(row).await;
+    }
+    match taker {
+        Some(taker) => taker.take(rows, row, now).await,
+        None => make_ready(rows, row).await,
+    }
 }
 
 /// The limit of a key is what its latest work says, unless it was set.
@@ -58,8 +67,8 @@ async fn agree<R: Rows>(
     hand_on(rows, tenant, scope, usize::MAX).await.map(drop)
 }
 
-/// Takes the slots that a row still needs; it is ready with the last of them.
-async fn admit<R: Rows>(rows: &mut R, row: &mut Row) -> Answer<(), R::Error> {
+/// Takes the slots that a row still needs. Says whether it has all of them; else it is held.
+async fn take_slots<R: Rows>(rows: &mut R, row: &mut Row) -> Answer<bool, R::Error> {
     for scope in row.scopes() {
         if row.slots & bit(&scope) != 0 {
             continue;
@@ -68,14 +77,18 @@ async fn admit<R: Rows>(rows: &mut R, row: &mut Row) -> Answer<(), R::Error> {
         if slots.used >= slots.limit {
             row.state = WorkState::Held;
             row.held_on = Some(scope);
-            return rows.put(row).await;
+            return Ok(false);
         }
         let slots = Slots { used: slots.used + 1, ..slots };
         rows.set_slots(row.key.tenant, &scope, Some(slots)).await?;
         row.slots |= bit(&scope);
     }
-    row.state = WorkState::Ready;
     row.held_on = None;
+    Ok(true)
+}
+
+async fn make_ready<R: Rows>(rows: &mut R, row: &mut Row) -> Answer<(), R::Error> {
+    row.state = WorkState::Ready;
     row.rank = next_rank(rows, row).await?;
     rows.put(row).await?;
     rows.wake().await
@@ -124,7 +137,10 @@ pub(super) async fn hand_on<R: Rows>(
             break;
         }
         let Some(mut row) = rows.first_held(tenant, scope).await? else { break };
-        admit(rows, &mut row).await?;
+        match take_slots(rows, &mut row).await? {
+            true => make_ready(rows, &mut row).await?,
+            false => rows.put(&row).await?,
+        }
         count += 1;
     }
     Ok(count)

@@ -5,6 +5,7 @@ use weaver_core::Timestamp;
 use super::BudgetKey;
 use super::admit::{enter, free, paced};
 use super::rows::{Answer, Row, Rows};
+use super::taker::Taker;
 use super::work::{Cancel, Enqueue, Park, Work, WorkKey, WorkState};
 use crate::library;
 use crate::{BLOB_BYTES_MIN, Error, ExecutionId, ExecutionStatus, Result, TenantId};
@@ -63,6 +64,8 @@ async fn enqueue<R: Rows>(
 ) -> Answer<(), R::Error> {
     let key = WorkKey::task(tenant, request.execution, request.task.clone());
     check_enqueue(request)?;
+    let taker = request.taker.as_ref();
+    taker.into_iter().for_each(Taker::tried);
     if rows.row(&key).await?.is_some() {
         let message = format!("execution {} is queued already", request.execution);
         return Err(Error::Conflict(message).into());
@@ -96,7 +99,7 @@ async fn enqueue<R: Rows>(
     let run_at = request.run_at.into_iter().chain(paced).max().filter(|time| *time > now);
     match run_at {
         Some(time) => delay(rows, row, Some(time)).await,
-        None => enter(rows, &mut row, now).await,
+        None => enter(rows, &mut row, now, taker).await,
     }
 }
 
@@ -173,7 +176,7 @@ async fn enter_again<R: Rows>(rows: &mut R, mut row: Row, now: Timestamp) -> Ans
         let status = if row.paused { ExecutionStatus::Paused } else { ExecutionStatus::Queued };
         rows.set_status(row.key.tenant, row.key.execution, status).await?;
     }
-    enter(rows, &mut row, now).await
+    enter(rows, &mut row, now, None).await
 }
 
 fn end_lease(row: &mut Row) {

@@ -25,6 +25,7 @@ mod limits;
 mod operations;
 mod rows;
 mod schedule;
+mod taker;
 mod work;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use control::{Accepted, Cancelled, Decision, Idempotency, IdempotencyKey, Su
 pub use kept::{Forgotten, Kept};
 pub use limits::{ConcurrencyKey, Limit, Rate, Scope};
 pub use schedule::{Missed, Plan, Schedule, ScheduleKey};
+pub use taker::Taker;
 pub use work::{
     Cancel, Claim, ClaimRequest, DeadLetter, Enqueue, Held, Park, Priority, Promoted, Reaped, Work,
     WorkInfo, WorkKey, WorkState,

@@ -282,18 +282,7 @@ async fn claim<R: Rows>(rows: &mut R, request: &ClaimRequest) -> Answer<Vec<Clai
             rows.advance_clock(&request.route, last.priority, last.rank).await?;
         }
     }
-    Ok(leased.into_iter().map(into_claim).collect())
-}
-
-fn into_claim(row: Row) -> Claim {
-    Claim {
-        until: row.until.expect("a leased row has an end of its lease"),
-        key: row.key,
-        fence: row.fence,
-        deliveries: row.deliveries,
-        priority: row.priority,
-        since: row.since,
-    }
+    Ok(leased.into_iter().map(Row::into_claim).collect())
 }
 
 /// The row, if it is still leased to the owner under the fence.

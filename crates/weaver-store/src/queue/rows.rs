@@ -17,7 +17,9 @@ use super::budget::{Budget, BudgetKey, Reservation};
 use super::control::Idempotency;
 use super::limits::{ConcurrencyKey, Limit, Rate, Scope};
 use super::schedule::{Schedule, ScheduleKey};
-use super::work::{Cancel, ClaimRequest, DeadLetter, Priority, WorkInfo, WorkKey, WorkState};
+use super::work::{
+    Cancel, Claim, ClaimRequest, DeadLetter, Priority, WorkInfo, WorkKey, WorkState,
+};
 use crate::library::{Revision, Workflow, WorkflowKey};
 use crate::{
     Error, ExecutionId, ExecutionStatus, Metric, Quota, Sealed, TenantId, Worker, WorkflowId,
@@ -84,6 +86,18 @@ impl Row {
     /// Whether it is leased under this fence.
     pub(crate) fn is_leased(&self, fence: u64) -> bool {
         self.state == WorkState::Leased && self.fence == fence
+    }
+
+    /// What whoever it is leased to knows of it.
+    pub(crate) fn into_claim(self) -> Claim {
+        Claim {
+            until: self.until.expect("a leased row has an end of its lease"),
+            key: self.key,
+            fence: self.fence,
+            deliveries: self.deliveries,
+            priority: self.priority,
+            since: self.since,
+        }
     }
 
     pub(crate) fn into_info(self) -> WorkInfo {
@@ -168,6 +182,9 @@ rows_trait! {
     fn queued_of(tenant: TenantId, thread: &str) -> Vec<ExecutionId>;
     /// Keeps a row, in place of the one with its key.
     fn put(row: &Row) -> ();
+    /// Keeps the row of an execution that was leased just now: batches of that must have its
+    /// fence from now on.
+    fn put_leased(row: &Row) -> ();
     /// Forgets a row.
     fn remove(key: &WorkKey) -> ();
     /// Leases ready rows from now on, in order, raises the fences of executions, and gives the

@@ -267,6 +267,8 @@ pub struct Enqueue {
     pub run_at: Option<Timestamp>,
     /// After so many deliveries without getting on it is a dead letter.
     pub deliveries_max: u32,
+    /// Who works on it at once, if it need not wait.
+    pub taker: Option<super::Taker>,
 }
 
 /// [`Enqueue::deliveries_max`] of work that says nothing.
@@ -284,6 +286,7 @@ impl Enqueue {
             key: None,
             run_at: None,
             deliveries_max: DELIVERIES_MAX,
+            taker: None,
         }
     }
 

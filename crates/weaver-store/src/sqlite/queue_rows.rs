@@ -56,17 +56,6 @@ impl SqliteRows<'_> {
         Ok(())
     }
 
-    /// Batches of an execution must have this fence from now on.
-    fn set_fence(&mut self, tenant: TenantId, execution: ExecutionId, fence: u64) -> Read<()> {
-        let db = self.db(tenant)?;
-        execute(
-            db,
-            "UPDATE executions SET fence = ?3, lease_owner = NULL, lease_until = NULL
-             WHERE tenant_id = ?1 AND id = ?2",
-            params![db.tenant, uuid_bytes(&execution.0), fence as i64],
-        )
-    }
-
     /// For writing.
     pub(super) fn db(&self, tenant: TenantId) -> Read<Db<'_>> {
         Ok(Db::made_for(self.connection, tenant)?)
@@ -191,6 +180,17 @@ impl Rows for SqliteRows<'_> {
         )
     }
 
+    async fn put_leased(&mut self, row: &Row) -> Read<()> {
+        self.put(row).await?;
+        let db = self.db(row.key.tenant)?;
+        execute(
+            db,
+            "UPDATE executions SET fence = ?3, lease_owner = NULL, lease_until = NULL
+             WHERE tenant_id = ?1 AND id = ?2",
+            params![db.tenant, uuid_bytes(&row.key.execution.0), row.fence as i64],
+        )
+    }
+
     async fn remove(&mut self, key: &WorkKey) -> Read<()> {
         let db = self.db(key.tenant)?;
         execute(
@@ -209,9 +209,9 @@ impl Rows for SqliteRows<'_> {
         )?;
         for row in &mut rows {
             row.lease_to(&request.owner, now.after(request.lease), 1);
-            self.put(row).await?;
-            if row.key.is_execution() {
-                self.set_fence(row.key.tenant, row.key.execution, row.fence)?;
+            match row.key.is_execution() {
+                true => self.put_leased(row).await?,
+                false => self.put(row).await?,
             }
         }
         Ok(rows)

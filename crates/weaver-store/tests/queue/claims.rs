@@ -6,7 +6,7 @@ use std::thread;
 use weaver_store::*;
 
 use crate::support::*;
-use crate::{LEASE, Place, idempotency, key, submission, tenant};
+use crate::{LEASE, Place, idempotency, key, seconds, submission, tenant};
 
 pub fn a_submit_is_kept_whole_and_once(place: &Place) {
     let with_key =
@@ -29,6 +29,46 @@ pub fn a_submit_is_kept_whole_and_once(place: &Place) {
     // Another tenant's keys are its own.
     let other = place.store.for_tenant(tenant(1));
     assert_eq!(block_on(other.submit(with_key(4, "other"))), Ok(Accepted::New));
+}
+
+/// Who has a free slot claims what is submitted in one go, unless it has to wait.
+pub fn what_waits_for_nothing_is_taken_with_its_submit(place: &Place) {
+    let queue = place.queue();
+    let take = |n, change: &dyn Fn(&mut Submission)| {
+        let taker = Taker::new("taker".into(), LEASE);
+        place.submit_with(&place.store, n, |submission| {
+            submission.enqueue.taker = Some(taker.clone());
+            change(submission);
+        });
+        taker.claim()
+    };
+    get(queue.set_limit(TenantId::LOCAL, Scope::Workflow("w".into()), Some(1)));
+    let of_workflow = |submission: &mut Submission| submission.enqueue.workflow = Some("w".into());
+    let claim = take(1, &of_workflow).expect("nothing is in its way");
+    let id = execution_id(1);
+    assert_eq!((claim.key.clone(), claim.deliveries), (key(id), 1));
+    let info = place.info(id).unwrap();
+    assert_eq!((info.state, info.fence), (WorkState::Leased, claim.fence));
+    assert_eq!(info.lease, Some(("taker".into(), claim.until)));
+    assert_eq!(get(place.store.lease(id)).unwrap().fence, claim.fence);
+
+    // The slot is taken, and before its time nothing is.
+    assert_eq!(take(2, &of_workflow), None);
+    assert_eq!(place.state(execution_id(2)), Some(WorkState::Held));
+    let later = place.now().after(seconds(60));
+    assert_eq!(take(3, &|submission| submission.enqueue.run_at = Some(later)), None);
+    assert_eq!(place.state(execution_id(3)), Some(WorkState::Delayed));
+    assert_eq!(place.claimed(9), []);
+
+    // It is a claim like any other: it is renewed, it proves what is written, and its end
+    // lets the next begin, for whom it is no longer the submitter's turn.
+    assert_eq!(get(queue.renew("taker".into(), vec![(key(id), claim.fence)], LEASE)).len(), 1);
+    let done = |fence| Batch::of(id).fenced(fence).with(Work::Done(id));
+    let stale = block_on(place.store.append(done(claim.fence - 1)));
+    assert!(matches!(stale, Err(Error::Fenced { .. })), "{stale:?}");
+    get(place.store.recover(id));
+    assert_eq!(block_on(place.store.append(done(claim.fence))), Ok(()));
+    assert_eq!(place.claimed(9), [2]);
 }
 
 pub fn claims_go_by_priority_and_age(place: &Place) {

@@ -63,6 +63,7 @@ macro_rules! conformance {
 
 conformance! {
     claims::a_submit_is_kept_whole_and_once,
+    claims::what_waits_for_nothing_is_taken_with_its_submit,
     claims::claims_go_by_priority_and_age,
     claims::claims_at_once_share_nothing,
     claims::tenants_take_turns,

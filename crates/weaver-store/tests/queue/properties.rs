@@ -21,6 +21,7 @@ enum Action {
         workflow: bool,
         key: bool,
         delayed: bool,
+        taken: bool,
     },
     Enqueue {
         n: u128,
@@ -65,9 +66,12 @@ const LEASE: Duration = Duration::from_secs(30);
 fn action() -> impl Strategy<Value = Action> {
     let n = || 1..=EXECUTIONS;
     prop_oneof![
-        6 => (n(), 4..6_u8, any::<bool>(), any::<bool>(), prop::bool::weighted(0.2)).prop_map(
-            |(n, priority, workflow, key, delayed)| Action::Submit { n, priority, workflow, key, delayed }
-        ),
+        6 => (
+            (n(), 4..6_u8, any::<bool>()),
+            (any::<bool>(), prop::bool::weighted(0.2), prop::bool::weighted(0.3)),
+        ).prop_map(|((n, priority, workflow), (key, delayed, taken))| {
+            Action::Submit { n, priority, workflow, key, delayed, taken }
+        }),
         1 => n().prop_map(|n| Action::Enqueue { n }),
         5 => (1..4_usize, prop::bool::weighted(0.2))
             .prop_map(|(count, tasks)| Action::Claim { count, tasks }),
@@ -118,7 +122,7 @@ impl House {
     fn act(&mut self, action: &Action) -> String {
         let queue = self.store.queue();
         match action {
-            Action::Submit { n, priority, workflow, key, delayed } => {
+            Action::Submit { n, priority, workflow, key, delayed, taken } => {
                 let mut submission = submission(*n);
                 submission.enqueue.priority = Priority::new(*priority).unwrap();
                 submission.enqueue.workflow = workflow.then(|| "w".into());
@@ -128,7 +132,14 @@ impl House {
                     let time = get(queue.now()).after(Duration::from_secs(20));
                     submission.enqueue.run_at = Some(time);
                 }
-                word(block_on(self.of(*n).submit(submission)))
+                let taker = taken.then(|| Taker::new("me".into(), LEASE));
+                submission.enqueue.taker.clone_from(&taker);
+                let answer = word(block_on(self.of(*n).submit(submission)));
+                let claim = taker.filter(|_| answer == "New").and_then(|taker| taker.claim());
+                self.leases.extend(claim.iter().cloned());
+                let taken =
+                    claim.map(|claim| (self.fence(&claim.key, claim.fence), claim.deliveries));
+                format!("{answer} {taken:?}")
             }
             Action::Enqueue { n } => {
                 self.append(*n, Work::Enqueue(Enqueue::task(execution_id(*n), "x", "tasks")))

@@ -16,7 +16,6 @@ use tokio::sync::mpsc;
 use utoipa::IntoParams;
 use weaver_core::Event;
 
-use super::executions::executions;
 use crate::http::guard::Caller;
 use crate::http::params::{Path, Query};
 use crate::http::tail::{PAGE_MAX, Tail};
@@ -60,7 +59,7 @@ pub async fn events(
     Query(query): Query<EventsQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     executions.get(id).await?;
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
@@ -92,7 +91,7 @@ pub async fn socket(
     mut request: Request,
 ) -> Result<Response, Refusal> {
     let handshake = Handshake::of(&mut request)?;
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     executions.get(id).await?;
     let tail = Tail::new(app, caller, id, query.after.unwrap_or(0));

@@ -74,7 +74,7 @@ pub async fn list(
         ),
         None => None,
     };
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let wanted = Wanted {
         query: ExecutionQuery {
             status: query.status.map(wire::stored_status),
@@ -123,12 +123,21 @@ pub async fn accept(
     let mut submission = wire::submission(request)?;
     submission.once = once;
     submission.order.workflow_id = workflow_id;
-    let executions = executions(app, caller);
+    let executions = app.executions(caller);
+    // Watched before it is made: nothing of it is missed.
+    let id = submission.id;
+    let waiting = request.wait.map(|_| Tail::new(app.clone(), caller, id, 0));
     let execution = executions.submit(submission).await?;
-    match request.wait {
+    match (request.wait, waiting) {
         _ if request.stream => Ok(stream(Tail::new(app.clone(), caller, execution.id, 0))),
-        None => Ok(accepted(&execution).into_response()),
-        Some(seconds) => Ok(settled(app, caller, execution.id, seconds).await?.into_response()),
+        (Some(seconds), Some(new)) if execution.id == id => {
+            let at_most = Duration::from_secs(seconds.into());
+            Ok(Json(new.settled_new(execution, at_most).await?).into_response())
+        }
+        (Some(seconds), _) => {
+            Ok(settled(app, caller, execution.id, seconds).await?.into_response())
+        }
+        (None, _) => Ok(accepted(&execution).into_response()),
     }
 }
 
@@ -140,8 +149,7 @@ pub async fn settled(
     seconds: u32,
 ) -> Result<Json<Execution>, Refusal> {
     let tail = Tail::new(app.clone(), caller, id, 0);
-    let view = tail.settled(Duration::from_secs(seconds.into())).await?;
-    Ok(Json(wire::whole_of(&executions(app, caller), view).await?))
+    Ok(Json(tail.settled(Duration::from_secs(seconds.into())).await?))
 }
 
 /// The longest that an answer may be waited for, in seconds.
@@ -186,7 +194,7 @@ pub async fn get(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Execution>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     shown(&executions, id).await
 }
@@ -202,7 +210,7 @@ pub async fn cancel(
     Path(id): Path<String>,
     Body(request): Body<CancelRequest>,
 ) -> Result<Json<Execution>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     executions.cancel(id, request.reason.as_deref()).await?;
     shown(&executions, id).await
@@ -217,7 +225,7 @@ pub async fn pause(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Execution>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     executions.pause(id).await?;
     shown(&executions, id).await
@@ -236,7 +244,7 @@ pub async fn resume(
     headers: HeaderMap,
     Body(request): Body<ResumeRequest>,
 ) -> Result<Json<Execution>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     let once = once(&headers, &format!("POST /executions/{id}/resume"), &request)?;
     match (&request.answer, &request.question) {
@@ -271,7 +279,7 @@ pub async fn retry(
     headers: HeaderMap,
     Body(request): Body<RetryRequest>,
 ) -> Result<Json<Execution>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     let once = once(&headers, &format!("POST /executions/{id}/retry"), &request)?;
     executions.under(once).retry(id, request.budget.map(|budget| budget.0)).await?;
@@ -289,7 +297,7 @@ pub async fn migrate(
     Path(id): Path<String>,
     Body(request): Body<MigrateRequest>,
 ) -> Result<Json<Execution>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     moving::migrate(&app.store.for_tenant(caller.tenant), id, &request.workflow).await?;
     shown(&executions, id).await
@@ -307,17 +315,12 @@ pub async fn reconcile(
     headers: HeaderMap,
     Body(request): Body<ReconcileRequest>,
 ) -> Result<Json<Execution>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     let once = once(&headers, &format!("POST /executions/{id}/reconcile"), &request)?;
     let verdict = wire::verdict(&request)?;
     executions.under(once).reconcile(id, request.call.as_deref(), &verdict).await?;
     shown(&executions, id).await
-}
-
-/// The caller's executions.
-pub fn executions(app: &App, caller: Caller) -> Executions {
-    Executions::new(app.store.for_tenant(caller.tenant))
 }
 
 /// An execution as it stands.

@@ -16,7 +16,7 @@ use weaver_api::history::{
 use weaver_runtime::executions::Refused;
 use weaver_runtime::thread;
 
-use super::executions::{accepted, executions, once};
+use super::executions::{accepted, once};
 use crate::http::body::Body;
 use crate::http::guard::Caller;
 use crate::http::params::{Path, Query};
@@ -59,7 +59,7 @@ pub async fn checkpoints(
     Path(id): Path<String>,
 ) -> Result<Json<Page<Checkpoint>>, Refusal> {
     let store = app.store.for_tenant(caller.tenant);
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let view = executions.get(executions.find(&id).await?).await?;
     let thread = &view.execution.thread;
     let mut items = Vec::new();
@@ -81,7 +81,7 @@ pub async fn state(
     Path(id): Path<String>,
     Query(query): Query<StateQuery>,
 ) -> Result<Json<StateAt>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let view = executions.get(executions.find(&id).await?).await?;
     state_at(&app, caller, &view.execution.thread, &query).await.map(Json)
 }
@@ -116,7 +116,7 @@ pub async fn edit(
     Path(id): Path<String>,
     Body(request): Body<EditRequest>,
 ) -> Result<Json<StateAt>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let view = executions.get(executions.find(&id).await?).await?;
     let at = travel(&app, caller).edit(view.execution.id, &request).await?;
     let query = StateQuery { at: Some(at.to_string()), namespace: Some(String::new()) };
@@ -135,7 +135,7 @@ pub async fn fork(
     headers: HeaderMap,
     Body(request): Body<ForkRequest>,
 ) -> Result<(StatusCode, Json<Submitted>), Refusal> {
-    let id = executions(&app, caller).find(&id).await?;
+    let id = app.executions(caller).find(&id).await?;
     let once = once(&headers, &format!("POST /executions/{id}/fork"), &request)?;
     let execution = travel(&app, caller).fork(id, &request, once).await?;
     Ok(accepted(&execution))
@@ -154,7 +154,7 @@ pub async fn rerun(
     headers: HeaderMap,
     Body(request): Body<RerunRequest>,
 ) -> Result<(StatusCode, Json<Submitted>), Refusal> {
-    let id = executions(&app, caller).find(&id).await?;
+    let id = app.executions(caller).find(&id).await?;
     let once = once(&headers, &format!("POST /executions/{id}/rerun"), &request)?;
     if let Some(workflow) = &request.workflow {
         let checked = app.sources.check(workflow).await;
@@ -174,7 +174,7 @@ pub async fn replay(
     Path(id): Path<String>,
     Body(request): Body<ReplayRequest>,
 ) -> Result<Json<ReplayReport>, Refusal> {
-    let id = executions(&app, caller).find(&id).await?;
+    let id = app.executions(caller).find(&id).await?;
     Ok(Json(travel(&app, caller).replay(id, request.workflow.as_ref()).await?))
 }
 
@@ -187,7 +187,7 @@ pub async fn workflow(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<WorkflowSource>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let view = executions.get(executions.find(&id).await?).await?;
     let version = match view.execution.version {
         Some(hash) => app.store.for_tenant(caller.tenant).version(hash).await,
@@ -213,7 +213,7 @@ pub async fn logs(
     Path(id): Path<String>,
     Query(query): Query<LogQuery>,
 ) -> Result<Json<Page<LogLine>>, Refusal> {
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&id).await?;
     executions.get(id).await?;
     let limit = query.limit.unwrap_or(EVENTS_MAX).clamp(1, EVENTS_MAX);

@@ -10,7 +10,7 @@ use weaver_api::execution::Execution;
 use weaver_api::studio::{TestRun, TestStep};
 use weaver_runtime::Breakpoints;
 
-use super::executions::{accept, check_wait, executions, once, settled};
+use super::executions::{accept, check_wait, once, settled};
 use crate::http::body::Body;
 use crate::http::guard::Caller;
 use crate::http::{App, Refusal};
@@ -44,7 +44,7 @@ pub async fn step(
 ) -> Result<Json<Execution>, Refusal> {
     check_wait(request.wait)?;
     let once = once(&headers, "POST /studio/test/run-step", &request)?;
-    let executions = executions(&app, caller);
+    let executions = app.executions(caller);
     let id = executions.find(&request.execution_id).await?;
     let everywhere = Breakpoints { before: vec!["*".into()], after: Vec::new() };
     executions.under(once).go_on(id, Some(everywhere)).await?;

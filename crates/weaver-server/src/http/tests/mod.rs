@@ -19,7 +19,8 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use weaver_runtime::{Scheduler, scheduler};
+use weaver_runtime::Scheduler;
+use weaver_runtime::scheduler::{self, Seats};
 use weaver_store::Store;
 
 use super::gateway::Models;
@@ -83,6 +84,7 @@ impl TestApp {
             changes,
             meters: Arc::default(),
             task_lease: Duration::from_secs(30),
+            seats: Seats::default(),
             role: "api",
             began: std::time::Instant::now(),
             drain,
@@ -98,6 +100,7 @@ impl TestApp {
         options.poll = Duration::from_millis(10);
         let (live, meters) = (app.app.live.clone(), app.app.meters.clone());
         options.watcher = Some(Arc::new(Watch { live, meters }));
+        options.seats = app.app.seats.clone();
         let scheduler = Scheduler::new(app.app.store.clone(), app.app.bench.clone(), options);
         tokio::spawn(scheduler.run(app.app.drain.clone()));
         app

@@ -19,8 +19,8 @@ use weaver_core::spec::{END, GraphSpec};
 use weaver_core::{Hash, Severity, Value as CoreValue};
 use weaver_llm::inbound::{Asked, Fault, Writer};
 use weaver_llm::{ChatRequest, ChatResponse, convert};
+use weaver_runtime::Order;
 use weaver_runtime::executions::Submission;
-use weaver_runtime::{Executions, Order};
 
 use super::{Refused, sse};
 use crate::catalog::Catalog;
@@ -136,7 +136,7 @@ impl Agent {
             workflow_id: Some(self.id),
             ..Order::default()
         };
-        let executions = Executions::new(self.app.store.for_tenant(self.caller.tenant));
+        let executions = self.app.executions(self.caller);
         let submission = Submission::new(wire::version(&self.source), order);
         let execution = executions.submit(submission).await.map_err(Refusal::from)?;
         let tail = Tail::new(self.app, self.caller, execution.id, 0);
