@@ -417,3 +417,26 @@ async fn what_a_caller_no_longer_waits_for_is_driven() {
     assert_eq!(house.ended(id).await.execution.status, ExecutionStatus::Completed);
     scheduler.drain().await;
 }
+
+/// A process that had no turn for longer than its lease: the execution is not to blame.
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_to_nobody_is_handed_back_and_costs_no_delivery() {
+    let house = House::new();
+    let lost = Arc::new(Lost::default());
+    let watcher = lost.clone();
+    let scheduler =
+        house.start_with(house.store.clone(), "a", |options| options.watcher = Some(watcher));
+    let id = house.submit("hold").await;
+    house.world.0.held.notified().await;
+    tokio::time::advance(LEASE + Duration::from_secs(1)).await;
+    lost.0.notified().await;
+    // It is taken up again, from where the log is.
+    house.world.0.held.notified().await;
+    let key = WorkKey::execution(house.store.tenant(), id);
+    let work = house.store.queue().work(key).await.unwrap().expect("it is worked on");
+    assert_eq!(work.deliveries, 1);
+    house.world.0.gate.send_replace(true);
+    assert_eq!(house.ended(id).await.execution.status, ExecutionStatus::Completed);
+    assert_eq!(house.world.fired().len(), 3, "recorded calls are served, not made");
+    scheduler.drain().await;
+}

@@ -15,7 +15,7 @@ use super::dsn::{Dsn, chain};
 use super::fault::Fault;
 use super::pipeline::Pipeline;
 use super::wakers::{Listener, listen};
-use crate::{Error, Result, TenantId};
+use crate::{Error, Result};
 
 /// The role whose rights a session has, where the URL's user may take it: it owns
 /// nothing and row-level security holds for it.
@@ -35,8 +35,6 @@ pub(super) struct Connection {
     /// who cannot take it knows that the session is not over.
     pub(super) mark: i64,
     statements: Mutex<HashMap<&'static str, Statement>>,
-    /// Whose the session is outside of transactions, if that is certain.
-    acting: Mutex<Option<TenantId>>,
 }
 
 /// What a server says of itself and of the user.
@@ -54,8 +52,7 @@ impl Connection {
     pub(super) async fn as_owner(dsn: &Dsn) -> Result<(Self, Session)> {
         let client = connect(dsn).await?;
         let mark = Uuid::new_v4().as_u64_pair().0 as i64;
-        let (statements, acting) = (Mutex::default(), Mutex::default());
-        let connection = Connection { client, mark, statements, acting };
+        let connection = Connection { client, mark, statements: Mutex::default() };
         let session = connection.introduce(dsn).await?;
         let path = format!("SET search_path TO \"{}\", pg_temp", dsn.schema);
         connection.batch(&path).await.map_err(|fault| fault.into_error(&dsn.server()))?;
@@ -114,19 +111,6 @@ impl Connection {
     /// Statements without parameters, in one go.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Fault> {
         Ok(self.client.batch_execute(sql).await?)
-    }
-
-    /// Makes the session a tenant's, outside of transactions. One of those has its own
-    /// until its end.
-    pub(super) async fn act_as(&self, tenant: TenantId) -> Result<(), Fault> {
-        let acting = || self.acting.lock().unwrap_or_else(PoisonError::into_inner);
-        if *acting() == Some(tenant) {
-            return Ok(());
-        }
-        *acting() = None;
-        self.batch(&format!("SELECT set_config('app.tenant_id', '{tenant}', false)")).await?;
-        *acting() = Some(tenant);
-        Ok(())
     }
 
     /// A statement that is used again and again: its text is looked at once.

@@ -177,7 +177,7 @@ impl Postgres {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        Box::pin(self.database.pool.with_tx(self.tenant, Mode::Look, arguments, work))
+        Box::pin(self.database.pool.with_tx(self.tenant, Mode::Read, arguments, work))
     }
 }
 

@@ -33,9 +33,6 @@ pub(super) struct Pool {
 /// Whether a transaction may change anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// Reads that need nothing of each other: the session is the tenant's, and there is no
-    /// transaction around them.
-    Look,
     Read,
     /// One statement that touches nobody's rows: it needs no transaction.
     Alone,
@@ -178,9 +175,6 @@ impl Pool {
             self.put_back(tx.connection);
             return Ok(());
         }
-        if mode == Mode::Look {
-            return self.look(tx, arguments, work, answer).await;
-        }
         let begin = begin(tenant, mode);
         // In one round trip: were `BEGIN` to fail, the work would find a session
         // without a tenant, which sees and may write nothing.
@@ -201,24 +195,6 @@ impl Pool {
             Err(_) => {}
         }
         result?.into_iter().for_each(|value| answer(Ok(value)));
-        Ok(())
-    }
-
-    async fn look<A, T>(
-        &self,
-        tx: Tx,
-        arguments: &A,
-        work: &(impl for<'t> Fn(&'t Tx, &'t A) -> Work<'t, T> + Sync),
-        answer: &mut (impl FnMut(Result<T>) + Send),
-    ) -> Result<(), Fault> {
-        // In one round trip: a session that is still another tenant's sees nothing of what
-        // is asked for this one.
-        let (acts, result) = both(tx.connection.act_as(tx.tenant), work(&tx, arguments)).await;
-        let result = acts.and(result);
-        if !result.as_ref().is_err_and(Fault::is_lost) {
-            self.put_back(tx.connection);
-        }
-        answer(Ok(result?));
         Ok(())
     }
 
@@ -253,7 +229,7 @@ impl Pool {
 /// The statement that begins a transaction of a tenant.
 pub(super) fn begin(tenant: TenantId, mode: Mode) -> String {
     let how = match mode {
-        Mode::Look | Mode::Read | Mode::Alone => " READ ONLY",
+        Mode::Read | Mode::Alone => " READ ONLY",
         Mode::Snapshot => " ISOLATION LEVEL REPEATABLE READ READ ONLY",
         Mode::Write => "",
         Mode::WriteUnflushed => "; SET LOCAL synchronous_commit = off",

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 use weaver_core::Timestamp;
 
 use super::fault::Fault;
+use super::pipeline::{Pipeline, both};
 use super::queue_columns::{PUT, PUT_LEASED, row_at, select_rows};
-use super::queue_tx::{PgRows, SLOTS_OF, limit, slots_at};
+use super::queue_tx::{PgRows, SET_TENANT, SLOTS_OF, limit, slots_at};
 use super::value::{Time, some_time_at};
 use crate::queue::{Books, Ranks, Row, Rows, Slots, bit};
 use crate::{
@@ -38,6 +40,34 @@ const LEASE: &str = "WITH asked AS (
      WHERE q.tenant_id = $1 AND q.execution = a.execution AND q.task = a.task
         AND (a.task <> '' OR a.execution IN (SELECT id FROM raised))
      RETURNING q.execution, q.task";
+
+impl PgRows<'_> {
+    /// Leases the rows of each tenant, all in one round trip; gives which were free.
+    async fn lease_all(
+        &mut self,
+        by_tenant: &BTreeMap<TenantId, Vec<Row>>,
+        (owner, until, raise): (&str, Time, i64),
+    ) -> Read<Vec<Vec<tokio_postgres::Row>>> {
+        let connection = self.connection;
+        connection.prepare(&[SET_TENANT, LEASE]).await?;
+        let mut asked = Pipeline::new();
+        for (tenant, rows) in by_tenant {
+            asked.push(async move {
+                let executions: Vec<Uuid> = rows.iter().map(|row| row.key.execution.0).collect();
+                let names: Vec<&str> = rows.iter().map(|row| &*row.key.task).collect();
+                let acting: [&(dyn ToSql + Sync); 1] = [&tenant.to_string()];
+                let values: [&(dyn ToSql + Sync); 6] =
+                    [&tenant.0, &executions, &names, &owner, &until, &raise];
+                let acts = connection.execute(SET_TENANT, &acting);
+                let (acts, leased) = both(acts, connection.query(LEASE, &values)).await;
+                acts.and(leased)
+            });
+        }
+        self.acts_as(by_tenant.keys().last().copied());
+        let leased = self.with_unwritten(async { Ok(asked.run().await) }).await?;
+        leased.into_iter().collect()
+    }
+}
 
 impl Rows for PgRows<'_> {
     async fn row(&mut self, key: &WorkKey) -> Read<Option<Row>> {
@@ -128,24 +158,10 @@ impl Rows for PgRows<'_> {
         }
         let until = self.now().await?.after(request.lease);
         let raise = fence_raise();
+        let terms = (&*request.owner, Time(until), raise as i64);
+        let all_free = self.lease_all(&by_tenant, terms).await?;
         let mut leased = Vec::with_capacity(found.len());
-        for (tenant, mut rows) in by_tenant {
-            let executions: Vec<Uuid> = rows.iter().map(|row| row.key.execution.0).collect();
-            let names: Vec<&str> = rows.iter().map(|row| &*row.key.task).collect();
-            self.see(tenant);
-            let free = self
-                .query(
-                    LEASE,
-                    &[
-                        &tenant.0,
-                        &executions,
-                        &names,
-                        &&*request.owner,
-                        &Time(until),
-                        &(raise as i64),
-                    ],
-                )
-                .await?;
+        for (mut rows, free) in by_tenant.into_values().zip(all_free) {
             let place = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
             let free: HashSet<(Uuid, String)> = free.iter().map(place).collect::<Read<_>>()?;
             rows.retain(|row| free.contains(&(row.key.execution.0, row.key.task.to_string())));

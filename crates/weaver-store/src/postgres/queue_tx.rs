@@ -226,7 +226,10 @@ impl<'a> PgRows<'a> {
     }
 
     /// Sends what is still to be written, and something else behind it.
-    async fn with_unwritten<T>(&mut self, ask: impl Future<Output = Read<T>>) -> Read<T> {
+    pub(super) async fn with_unwritten<T>(
+        &mut self,
+        ask: impl Future<Output = Read<T>>,
+    ) -> Read<T> {
         let unwritten = self.unwritten().await?;
         if unwritten.is_empty() {
             return ask.await;
@@ -262,6 +265,11 @@ impl<'a> PgRows<'a> {
         let connection = self.connection;
         connection.prepare(&[sql]).await?;
         self.with_unwritten(connection.execute(sql, values)).await
+    }
+
+    /// The session acts as this tenant once what is about to be asked is answered.
+    pub(super) fn acts_as(&mut self, tenant: Option<TenantId>) {
+        self.acting = tenant.or(self.acting);
     }
 
     /// Acts as a tenant from here on, without the lock of its queue.
