@@ -35,6 +35,15 @@ impl Live {
 }
 
 impl Live {
+    /// Forgets an execution that nobody watches any more: one that has ended shows nothing
+    /// that would tell.
+    pub fn leave(&self, key: (TenantId, ExecutionId)) {
+        let mut watched = self.0.lock().expect("nothing panics while it is held");
+        if watched.get(&key).is_some_and(|sender| sender.receiver_count() == 0) {
+            watched.remove(&key);
+        }
+    }
+
     /// How many streams are open.
     pub fn readers(&self) -> usize {
         let watched = self.0.lock().expect("nothing panics while it is held");

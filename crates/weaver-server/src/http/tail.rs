@@ -8,7 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 use weaver_api::execution::Execution;
 use weaver_core::{Event, EventKind, Timestamp};
-use weaver_runtime::executions::View;
+use weaver_runtime::executions::{Refused, Submission, View};
 use weaver_runtime::{Executions, now};
 use weaver_store::{ExecutionId, ExecutionStatus, WorkInfo, WorkState};
 
@@ -43,6 +43,24 @@ const POLL: Duration = Duration::from_millis(500);
 pub const PAGE_MAX: usize = 1000;
 
 impl Tail {
+    /// Queues something and gives a reader of all that happens to it, also of what never
+    /// comes into the log. It is there before the execution is, which may be driven before
+    /// its submit is answered.
+    pub async fn submit(
+        app: &Arc<App>,
+        caller: Caller,
+        submission: Submission,
+    ) -> Result<(weaver_store::Execution, Self), Refused> {
+        let mut tail = Tail::new(app.clone(), caller, submission.id, 0);
+        let execution = tail.executions.submit(submission).await?;
+        match execution.id == tail.id {
+            true => tail.behind = false,
+            // A repeat: the execution of the first request.
+            false => tail = Tail::new(app.clone(), caller, execution.id, 0),
+        }
+        Ok((execution, tail))
+    }
+
     /// A reader of an execution that is there, behind an event; 0 for all.
     pub fn new(app: Arc<App>, caller: Caller, id: ExecutionId, after: u64) -> Self {
         let executions = app.executions(caller);
@@ -108,16 +126,19 @@ impl Tail {
         self.settled_by(Instant::now() + at_most).await
     }
 
-    /// The same for a reader that was there before the execution was submitted: what ends
-    /// well before its eyes need not be looked at.
+    /// The same for the reader of [`Tail::submit`]: what ends well before its eyes need not
+    /// be looked at.
     pub async fn settled_new(
         mut self,
         submitted: weaver_store::Execution,
         at_most: Duration,
     ) -> Result<Execution, Refusal> {
         let over = Instant::now() + at_most;
-        let seen = timeout_at(over, self.see_end()).await;
-        if let Ok(Some(ends)) = seen
+        let seen = match self.behind {
+            true => None,
+            false => timeout_at(over, self.see_end()).await.unwrap_or_default(),
+        };
+        if let Some(ends) = seen
             && let Some(found) = self.executions.completed(submitted, ends).await?
         {
             return Ok(wire::whole_of(&self.executions, found).await?);
@@ -223,6 +244,13 @@ impl Tail {
         }
         self.behind = event.sequence > self.after;
         None
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.live = tokio::sync::broadcast::channel(1).1;
+        self.app.live.leave((self.executions.tenant(), self.id));
     }
 }
 

@@ -124,21 +124,13 @@ pub async fn accept(
     submission.once = once;
     submission.order.workflow_id = workflow_id;
     let executions = app.executions(caller);
-    // Watched before it is made: nothing of it is missed.
-    let id = submission.id;
-    let waiting = request.wait.map(|_| Tail::new(app.clone(), caller, id, 0));
-    let execution = executions.submit(submission).await?;
-    match (request.wait, waiting) {
-        _ if request.stream => Ok(stream(Tail::new(app.clone(), caller, execution.id, 0))),
-        (Some(seconds), Some(new)) if execution.id == id => {
-            let at_most = Duration::from_secs(seconds.into());
-            Ok(Json(new.settled_new(execution, at_most).await?).into_response())
-        }
-        (Some(seconds), _) => {
-            Ok(settled(app, caller, execution.id, seconds).await?.into_response())
-        }
-        (None, _) => Ok(accepted(&execution).into_response()),
+    if request.wait.is_none() && !request.stream {
+        return Ok(accepted(&executions.submit(submission).await?).into_response());
     }
+    let (execution, tail) = Tail::submit(app, caller, submission).await?;
+    let Some(seconds) = request.wait else { return Ok(stream(tail)) };
+    let at_most = Duration::from_secs(seconds.into());
+    Ok(Json(tail.settled_new(execution, at_most).await?).into_response())
 }
 
 /// The execution when nobody works on it any more, after so many seconds at most.

@@ -138,8 +138,8 @@ impl Agent {
         };
         let executions = self.app.executions(self.caller);
         let submission = Submission::new(wire::version(&self.source), order);
-        let execution = executions.submit(submission).await.map_err(Refusal::from)?;
-        let tail = Tail::new(self.app, self.caller, execution.id, 0);
+        let submitted = Tail::submit(&self.app, self.caller, submission).await;
+        let (execution, tail) = submitted.map_err(Refusal::from)?;
         Ok(Telling::new(executions, execution.id, tail, self.name, self.speakers))
     }
 }
