@@ -59,6 +59,14 @@ pub struct Standing {
     pub latest: Option<CheckpointInfo>,
 }
 
+impl Standing {
+    /// That of an execution which has just been queued, on a thread that nobody used before.
+    pub fn of_new(execution: Execution) -> Self {
+        let head = Head { sequence: 0, hash: hash::ROOT };
+        Standing { execution, head, latest: None }
+    }
+}
+
 /// An execution as it is shown: what its log begins and ends with tells when it was taken up
 /// and what came of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,14 +77,6 @@ pub struct Overview {
     pub work: Option<WorkInfo>,
     /// The first and the last entry of its log, the same if it has one only.
     pub ends: Option<(Entry, Entry)>,
-}
-
-impl Standing {
-    /// That of an execution which has just been queued, on a thread that nobody used before.
-    pub fn of_new(execution: Execution) -> Self {
-        let head = Head { sequence: 0, hash: hash::ROOT };
-        Standing { execution, head, latest: None }
-    }
 }
 
 /// A checkpoint without its state.

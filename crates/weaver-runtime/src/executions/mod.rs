@@ -469,11 +469,11 @@ impl Executions {
     }
 }
 
-/// Whether somebody is to answer, and not a child or a worker.
 fn events((first, last): &(Entry, Entry)) -> Option<(Event, Event)> {
     journal::from_entry(first).zip(journal::from_entry(last))
 }
 
+/// Whether somebody is to answer, and not a child or a worker.
 fn is_for_a_person(question: &Value) -> bool {
     children::child_of(question).is_none() && !tasks::is_task(question)
 }

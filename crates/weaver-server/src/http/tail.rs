@@ -249,6 +249,7 @@ impl Tail {
 
 impl Drop for Tail {
     fn drop(&mut self) {
+        // Fields are dropped after this: what it listens to must be gone before it is counted.
         self.live = tokio::sync::broadcast::channel(1).1;
         self.app.live.leave((self.executions.tenant(), self.id));
     }
